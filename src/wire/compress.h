@@ -1,0 +1,33 @@
+// The four codecs of record batches (gzip, snappy, lz4, zstd), opened under a bound.
+//
+// What comes from a client is hostile: a few bytes may claim to be gigabytes. Nothing here takes more
+// memory than the caller allows, whatever the input says of itself. Pure functions; any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace fulmar::wire {
+
+// As in a batch's attributes, bits 0 to 2.
+enum class Codec : std::uint8_t { none, gzip, snappy, lz4, zstd };
+
+enum class CompressError : std::uint8_t {
+    damaged = 1,  // Not what the codec makes, or cut short, or with bytes left over.
+    too_large,    // Opens to more than the limit.
+};
+
+// The bytes inside, at most `limit` of them. snappy comes in two forms, both accepted: one raw block
+// (librdkafka), or the framing of snappy-java ("xerial") with its header and blocks.
+std::expected<std::vector<std::byte>, CompressError> decompress(Codec codec, Bytes packed, std::size_t limit);
+
+// Level as the codec counts it; `default_level` is Kafka's default: gzip -1, lz4 9, zstd 3. snappy has
+// none, and is written in the xerial form, which every client reads.
+inline constexpr int default_level = -1;
+std::vector<std::byte> compress(Codec codec, Bytes plain, int level = default_level);
+
+}  // namespace fulmar::wire
