@@ -249,7 +249,8 @@ public:
         if constexpr (std::same_as<T, std::string_view>) put(std::as_bytes(std::span(field)));
         else if constexpr (std::same_as<T, Bytes>) put(field);
         else if constexpr (std::same_as<T, Records>) put(field);
-        else for (auto& item : field) write(item);
+        else
+            for (auto& item : field) write(item);
     }
     template <Sized T> void write(const std::optional<T>& field) {
         if (field) write(*field);
@@ -264,8 +265,8 @@ public:
         if (flexible_) write_tags(m);
     }
 
-    std::size_t owned() const { return owned_; }          // Bytes written,
-    std::size_t size() const { return owned_ + lent_; }   // and those with the file ranges.
+    std::size_t owned() const { return owned_; }         // Bytes written,
+    std::size_t size() const { return owned_ + lent_; }  // and those with the file ranges.
 
 private:
     template <Sized T> void length(std::optional<std::size_t> n) {
