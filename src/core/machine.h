@@ -40,23 +40,24 @@ concept RangeOf = std::ranges::forward_range<R> && std::same_as<std::ranges::ran
 // the role. Instants are soft. So after a replay nothing is armed, and the first `settle` arms it.
 // A durable event says what is so now, never what changed ("deliveries 3", not "one more"), for
 // compaction may drop all but the last event of each key.
+// clang-format off
 template <class M>
 concept Machine = std::default_initializable<M> && std::totally_ordered<typename M::Duty> &&
-                  requires(const M& seen, M& state, const typename M::Command& command,
-                           const typename M::Event& event, Ticket ticket, Clocks clocks, Instant now) {
-                      // May look, may not touch. A caller that has to wait is parked by a soft event.
-                      { seen.decide(command, ticket, clocks) } -> std::same_as<Decision<M>>;
-                      // One step of what time or the state itself now brings about; nothing when all is at
-                      // rest.
-                      { seen.settle(now) } -> std::same_as<Decision<M>>;
-                      // When `settle` is next due, in constant time. Once at rest it is never in the past.
-                      { seen.deadline() } -> std::same_as<std::optional<Instant>>;
-                      // Work due outside: markers to write, dead letters to copy. Derived from hard state, so
-                      // a new leader takes it up again. Done at least once; a command says that it is done.
-                      { seen.owed() } -> RangeOf<typename M::Duty>;
-                      // The only door to the state, when events are new and when they are replayed.
-                      { state.apply(event) } -> std::same_as<void>;
-                      { M::durable(event) } -> std::same_as<bool>;
-                  };
+    requires(const M& seen, M& state, const typename M::Command& command, const typename M::Event& event,
+             Ticket ticket, Clocks clocks, Instant now) {
+        // May look, may not touch. A caller that has to wait is parked by a soft event.
+        { seen.decide(command, ticket, clocks) } -> std::same_as<Decision<M>>;
+        // One step of what time or the state itself now brings about; nothing when all is at rest.
+        { seen.settle(now) } -> std::same_as<Decision<M>>;
+        // When `settle` is next due, in constant time. Once at rest it is never in the past.
+        { seen.deadline() } -> std::same_as<std::optional<Instant>>;
+        // Work due outside: markers to write, dead letters to copy. Derived from hard state, so a new
+        // leader takes it up again. Done at least once; a command says that it is done.
+        { seen.owed() } -> RangeOf<typename M::Duty>;
+        // The only door to the state, when events are new and when they are replayed.
+        { state.apply(event) } -> std::same_as<void>;
+        { M::durable(event) } -> std::same_as<bool>;
+    };
+// clang-format on
 
 }  // namespace fulmar
