@@ -86,8 +86,7 @@ std::expected<ProducedBatch, Refusal> check_produced(Bytes records, const Produc
     if (!batch.crc_matches()) return refuse(BatchFault::corrupt);
 
     if (batch.count() <= 0 || batch.last_offset_delta() != batch.count() - 1) return refuse(BatchFault::count);
-    if (batch.producer_id() != no_producer && batch.base_sequence() < 0 && batch.producer_epoch() >= 0)
-        return refuse(BatchFault::sequence);
+    if (batch.producer_id() != no_producer && batch.base_sequence() < 0) return refuse(BatchFault::sequence);
     if (batch.has(attribute::control)) return refuse(BatchFault::control);
     if (batch.codec_number() > int(Codec::zstd)) return refuse(BatchFault::codec);
 

@@ -101,7 +101,7 @@ void BatchBuilder::add(Timestamp timestamp, std::optional<Bytes> key, std::optio
     records_.insert(records_.end(), body.begin(), body.end());
 }
 
-std::vector<std::byte> BatchBuilder::finish(Codec codec, Producer producer, std::int16_t attributes) {
+std::vector<std::byte> BatchBuilder::finish(Codec codec, BatchProducer producer, std::int16_t attributes) {
     auto records = codec == Codec::none ? std::move(records_) : compress(codec, records_);
     std::vector<std::byte> batch(batch_header_bytes);
     auto* at = batch.data();

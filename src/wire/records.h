@@ -111,14 +111,16 @@ void store_place(std::span<std::byte> header, BatchPlace place);
 // Seals a header that was changed: the CRC over it and `records`.
 void store_crc(std::span<std::byte, batch_header_bytes> header, Bytes records);
 
+// Who made a batch, and where it stands in what they made; all -1 when they do not say.
+struct BatchProducer {
+    ProducerId id = no_producer;
+    std::int16_t epoch = -1;
+    std::int32_t base_sequence = -1;
+};
+
 // A batch made from scratch, for whoever produces: the tools, the simulator's clients, tests.
 class BatchBuilder {
 public:
-    struct Producer {
-        ProducerId id = no_producer;
-        std::int16_t epoch = -1;
-        std::int32_t base_sequence = -1;
-    };
     struct Header {
         std::string_view key;
         std::optional<Bytes> value;
@@ -126,7 +128,7 @@ public:
     void add(Timestamp timestamp, std::optional<Bytes> key, std::optional<Bytes> value,
              std::span<const Header> headers = {});
     std::int32_t count() const { return count_; }
-    std::vector<std::byte> finish(Codec codec = Codec::none, Producer producer = {}, std::int16_t attributes = 0);
+    std::vector<std::byte> finish(Codec codec = Codec::none, BatchProducer producer = {}, std::int16_t attributes = 0);
 
 private:
     std::vector<std::byte> records_;
