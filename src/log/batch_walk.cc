@@ -10,7 +10,7 @@ Result<std::optional<BatchView>> BatchWalk::header() {
     if (at_.position < chunk_position_ || at_.position + batch_header_bytes > end) {
         chunk_.resize(chunk_bytes);
         chunk_position_ = at_.position;
-        auto got = file_.read(chunk_position_, chunk_);
+        auto got = file_->read(chunk_position_, chunk_);
         if (!got) return std::unexpected(got.error());
         chunk_.resize(*got);
         if (*got < batch_header_bytes) return std::unexpected(Error::damaged);
@@ -25,7 +25,7 @@ Result<std::vector<std::byte>> BatchWalk::batch() {
     if (!view) return std::unexpected(view.error());
     CHECK(view->has_value());
     std::vector<std::byte> bytes((*view)->size());
-    auto got = file_.read(at_.position, bytes);
+    auto got = file_->read(at_.position, bytes);
     if (!got) return std::unexpected(got.error());
     auto whole = BatchView::whole(bytes);
     if (*got < bytes.size() || !whole || !whole->crc_matches()) return std::unexpected(Error::damaged);

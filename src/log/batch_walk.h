@@ -8,7 +8,7 @@ namespace fulmar {
 
 class BatchWalk {
 public:
-    BatchWalk(File& file, LogPoint from, std::uint64_t until) : file_(file), at_(from), until_(until) {}
+    BatchWalk(File& file, LogPoint from, std::uint64_t until) : file_(&file), at_(from), until_(until) {}
     // The header of the batch at `at`; nothing at the end. The view lasts until the next call.
     Result<std::optional<wire::BatchView>> header();
     // The whole batch at `at`. REQUIRES: `header` gave one.
@@ -18,7 +18,7 @@ public:
 
 private:
     static constexpr std::size_t chunk_bytes = 8192;
-    File& file_;
+    File* file_;
     LogPoint at_;
     std::uint64_t until_;
     std::vector<std::byte> chunk_;
