@@ -17,7 +17,7 @@
 
 namespace fulmar::test {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 inline std::string reference(const std::string& path) {
     return std::string(FULMAR_SOURCE_DIR) + "/test/reference/" + path;
