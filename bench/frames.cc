@@ -29,7 +29,9 @@ public:
         bytes_ += char(value);
         return *this;
     }
-    Out& zigzag(std::int64_t value) { return varuint(std::uint64_t(value) << 1 ^ std::uint64_t(value >> 63)); }
+    Out& zigzag(std::int64_t value) {
+        return varuint(std::uint64_t(value) << 1 ^ std::uint64_t(value >> 63));
+    }
     // KIP-482: lengths and counts are one more than they say, 0 is null.
     Out& compact_text(std::string_view text) { return varuint(text.size() + 1).raw(text); }
     Out& compact_count(std::size_t count) { return varuint(count + 1); }
@@ -101,17 +103,18 @@ std::string batch_of(std::size_t value_bytes, std::int64_t timestamp_ms) {
     std::uint32_t state = 42;
     for (auto& c : value) c = char((state = state * 1664525 + 1013904223) >> 24);
 
-    auto record = Out().number(std::int8_t(0)).zigzag(0).zigzag(0).zigzag(-1).zigzag(std::int64_t(value_bytes));
+    auto record =
+        Out().number(std::int8_t(0)).zigzag(0).zigzag(0).zigzag(-1).zigzag(std::int64_t(value_bytes));
     auto content = record.raw(value).zigzag(0).take();
     auto checked = Out()
-                       .number(std::int16_t(0))            // Attributes: no codec, create time.
-                       .number(std::int32_t(0))            // Last offset delta.
-                       .number(timestamp_ms)               // Base and greatest timestamp.
+                       .number(std::int16_t(0))  // Attributes: no codec, create time.
+                       .number(std::int32_t(0))  // Last offset delta.
+                       .number(timestamp_ms)     // Base and greatest timestamp.
                        .number(timestamp_ms)
-                       .number(std::int64_t(-1))           // No producer id, epoch, sequence.
+                       .number(std::int64_t(-1))  // No producer id, epoch, sequence.
                        .number(std::int16_t(-1))
                        .number(std::int32_t(-1))
-                       .number(std::int32_t(1))            // Records.
+                       .number(std::int32_t(1))  // Records.
                        .zigzag(std::int64_t(content.size()))
                        .raw(content)
                        .take();
@@ -148,7 +151,7 @@ std::string metadata_request(std::int32_t correlation, std::string_view topic) {
 std::string create_topic_request(std::int32_t correlation, std::string_view topic, std::int32_t partitions) {
     auto out = header(create_topics_key, 4, correlation);
     out.number(std::int32_t(1)).text(topic).number(partitions).number(std::int16_t(1));
-    out.number(std::int32_t(0)).number(std::int32_t(0));          // No assignment, no settings.
+    out.number(std::int32_t(0)).number(std::int32_t(0));  // No assignment, no settings.
     out.number(timeout_ms).number(std::int8_t(0));
     return framed(out.take());
 }

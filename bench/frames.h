@@ -1,6 +1,6 @@
-// The Kafka frames that a load client needs, made and read by hand: it shares no codec with the broker that it
-// measures. One version an API, the oldest that does: ApiVersions 0, Metadata 4, CreateTopics 4, Produce 9 (KIP-482
-// shapes, topic by name). Values; nothing here touches a socket.
+// The Kafka frames that a load client needs, made and read by hand: it shares no codec with the broker that
+// it measures. One version an API, the oldest that does: ApiVersions 0, Metadata 4, CreateTopics 4, Produce 9
+// (KIP-482 shapes, topic by name). Values; nothing here touches a socket.
 #pragma once
 
 #include <cstdint>
@@ -27,16 +27,16 @@ std::string api_versions_request(std::int32_t correlation);
 std::string metadata_request(std::int32_t correlation, std::string_view topic);
 std::string create_topic_request(std::int32_t correlation, std::string_view topic, std::int32_t partitions);
 
-// A Produce request, acks=-1, of one batch with one record, uncompressed and not idempotent. Requests of one run
-// differ in their heads alone, so that a large batch is made and checksummed once.
+// A Produce request, acks=-1, of one batch with one record, uncompressed and not idempotent. Requests of one
+// run differ in their heads alone, so that a large batch is made and checksummed once.
 struct ProduceFrame {
     std::string head;  // From the length word up to the batch.
     std::string body;  // The batch and what ends the request.
     static constexpr std::size_t correlation_at = 8;
     std::size_t size() const { return head.size() + body.size(); }
 };
-// The record is as long as makes the frame `frame_bytes`; a few bytes less where no length of it fits exactly.
-// REQUIRES: frame_bytes >= 256.
+// The record is as long as makes the frame `frame_bytes`; a few bytes less where no length of it fits
+// exactly. REQUIRES: frame_bytes >= 256.
 ProduceFrame produce_request(std::string_view topic, std::int32_t partition, std::size_t frame_bytes,
                              std::int64_t timestamp_ms);
 

@@ -1,6 +1,8 @@
-// Latencies, counted in buckets that are within 1/64 of their value. One thread; a sample costs one increment.
+// Latencies, counted in buckets that are within 1/64 of their value. One thread; a sample costs one
+// increment.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -11,9 +13,10 @@ namespace fulmar::bench {
 class Histogram {
 public:
     void add(std::uint64_t value) { ++counts_[bucket(value)], ++total_; }
-    // The least value that at least this share of the samples does not pass; 0 without samples.
+    // What this share of the samples does not pass; 0 without samples.
     std::uint64_t quantile(double share) const {
-        auto rank = std::uint64_t(double(total_) * share);
+        if (total_ == 0) return 0;
+        auto rank = std::min(std::uint64_t(double(total_) * share), total_ - 1);
         std::uint64_t seen = 0;
         for (std::size_t i = 0; i < counts_.size(); ++i)
             if ((seen += counts_[i]) > rank) return least(i);

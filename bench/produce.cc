@@ -1,6 +1,7 @@
-// How fast a broker acknowledges: a closed loop of Produce requests (acks=-1, one batch of one record each) over N
-// connections, each with `depth` requests under way. One thread on one io_uring, pinned to a core, so that the server
-// has the others to itself. It speaks Kafka, so any broker can be measured. Prints one JSON line.
+// How fast a broker acknowledges: a closed loop of Produce requests (acks=-1, one batch of one record each)
+// over N connections, each with `depth` requests under way. One thread on one io_uring, pinned to a core, so
+// that the server has the others to itself. It speaks Kafka, so any broker can be measured. Prints one JSON
+// line.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <liburing.h>
@@ -90,7 +91,8 @@ private:
     std::vector<std::byte> answer_;
 };
 
-// Creates the topic unless it is there, and waits until all of its partitions have leaders. Gives how many there are.
+// Creates the topic unless it is there, and waits until all of its partitions have leaders. Gives how many
+// there are.
 std::int32_t topic_made_ready(const Options& options) {
     constexpr std::int16_t exists_already = 36;
     Caller caller(options.host, options.port);
@@ -130,7 +132,8 @@ struct Connection {
 
 class Load {
 public:
-    Load(const Options& options, std::int32_t partitions) : options_(options), connections_(options.connections) {
+    Load(const Options& options, std::int32_t partitions)
+        : options_(options), connections_(options.connections) {
         io_uring_params parameters{};
         parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
         parameters.cq_entries = 8192;
@@ -301,9 +304,12 @@ int main(int argc, char** argv) {
     app.add_option("--host", options.host, "IPv4 address of the broker")->capture_default_str();
     app.add_option("--port", options.port)->capture_default_str();
     app.add_option("--topic", options.topic, "created when it is not there")->capture_default_str();
-    app.add_option("--partitions", options.partitions, "of the topic, if it is created")->capture_default_str();
+    app.add_option("--partitions", options.partitions, "of the topic, if it is created")
+        ->capture_default_str();
     app.add_option("--connections", options.connections)->check(CLI::Range(1, 1000))->capture_default_str();
-    app.add_option("--depth", options.depth, "requests under way on each")->check(CLI::Range(1, 100))->capture_default_str();
+    app.add_option("--depth", options.depth, "requests under way on each")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
     app.add_option("--size", options.frame_bytes, "of a request, its length word included")
         ->check(CLI::Range(256, 100'000'000))
         ->capture_default_str();
