@@ -157,7 +157,10 @@ public:
             fill(connection, start);
         }
         for (;;) {
-            io_uring_submit_and_wait(&ring_, 1);
+            __kernel_timespec patience{.tv_sec = 10, .tv_nsec = 0};
+            io_uring_cqe* first = nullptr;
+            if (io_uring_submit_and_wait_timeout(&ring_, &first, 1, &patience, nullptr) == -ETIME)
+                stop("no answer for ten seconds");
             auto now = SteadyClock::now();
             if (!measuring_ && Seconds(now - start).count() > options_.warm_up_seconds) {
                 measuring_ = true;
