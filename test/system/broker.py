@@ -26,7 +26,7 @@ class Broker:
 
     def __init__(self, data=None, prefix=()):
         self.scratch = None if data else tempfile.TemporaryDirectory(prefix="fulmar-")
-        self.data = Path(data or self.scratch.name) / "data" if not data else Path(data)
+        self.data = Path(data) if data else Path(self.scratch.name) / "data"
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.log = Path(tempfile.mkstemp(prefix="fulmar-log-")[1])
@@ -40,7 +40,8 @@ class Broker:
     def start(self, timeout=10):
         begin = time.monotonic()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.prefix + self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            command = self.prefix + self.command()
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         while True:
             try:
                 with Connection(self.port, timeout=5) as c:
@@ -89,11 +90,19 @@ class Broker:
         self.stop()
         return self.start()
 
+    def memory_bytes(self, name):
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split(f"{name}:")[1].split()[0]) * 1024
+
     def rss_bytes(self):
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        return self.memory_bytes("VmRSS")
+
+    def peak_rss_bytes(self):
+        """Since the start, or the last forget_peak."""
+        return self.memory_bytes("VmHWM")
+
+    def forget_peak(self):
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def __enter__(self):
         try:
