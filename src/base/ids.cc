@@ -4,7 +4,8 @@
 
 namespace fulmar {
 
-static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static constexpr std::string_view alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static constexpr std::size_t text_length = 22;
 
 std::string to_text(const Uuid& id) {

@@ -41,13 +41,13 @@ struct Entry {
 
 struct Change {
     enum class Kind : std::uint8_t {
-        create,            // `exists` if it does, `missing` if its parent does not.
+        create,            // `exists` if it does, `missing` if its parent does not or is ephemeral.
         create_ephemeral,  // The same, for as long as this session lasts.
         put,               // `missing`; `version` unless the node's version is `version`.
         erase,             // The same; `not_empty` while it has children.
         check,             // Changes nothing; the commit fails where a put would.
     } kind = Kind::check;
-    std::string path;  // "/a/b". "/" itself is always there.
+    std::string path;  // "/a/b", by which no part is empty. "/" itself is always there, and never erased.
     std::string data;
     std::int64_t version = any_version;
 };
@@ -60,7 +60,7 @@ struct Refusal {
 
 class Store {
 public:
-    // A clean end: what is under way is answered with `expired`, ephemerals vanish at once.
+    // A clean end: ephemerals vanish at once. REQUIRES: no call is under way.
     virtual ~Store() = default;
     // Commits apply in the order in which they are awaited; a read awaited after a commit's answer sees
     // it. All fail with `expired` once the session has.

@@ -40,6 +40,7 @@ concept RangeOf = std::ranges::forward_range<R> && std::same_as<std::ranges::ran
 // the role. Instants are soft. So after a replay nothing is armed, and the first `settle` arms it.
 // A durable event says what is so now, never what changed ("deliveries 3", not "one more"), for
 // compaction may drop all but the last event of each key.
+// clang-format off
 template <class M>
 concept Machine = std::default_initializable<M> && std::totally_ordered<typename M::Duty> &&
     requires(const M& seen, M& state, const typename M::Command& command, const typename M::Event& event,
@@ -57,5 +58,6 @@ concept Machine = std::default_initializable<M> && std::totally_ordered<typename
         { state.apply(event) } -> std::same_as<void>;
         { M::durable(event) } -> std::same_as<bool>;
     };
+// clang-format on
 
 }  // namespace fulmar

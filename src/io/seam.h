@@ -180,6 +180,9 @@ class Disk {
 public:
     struct Job : Op {
         virtual void execute() = 0;
+
+    protected:
+        ~Job() = default;
     };
     template <class F>
     struct JobOf final : Job {

@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <optional>
+#include <utility>
 
 #include "base/check.h"
 #include "base/result.h"

@@ -1,7 +1,9 @@
 // The four codecs of record batches (gzip, snappy, lz4, zstd), opened under a bound.
 //
 // What comes from a client is hostile: a few bytes may claim to be gigabytes. Nothing here takes more
-// memory than the caller allows, whatever the input says of itself. Pure functions; any thread.
+// memory than the caller allows, whatever the input says of itself: at most twice the limit while the
+// output grows, and a codec's own tables (the largest are lz4's: two blocks of 4 MiB). Pure functions;
+// any thread.
 #pragma once
 
 #include <cstddef>
@@ -22,11 +24,13 @@ enum class CompressError : std::uint8_t {
 };
 
 // The bytes inside, at most `limit` of them. snappy comes in two forms, both accepted: one raw block
-// (librdkafka), or the framing of snappy-java ("xerial") with its header and blocks.
+// (librdkafka), or the framing of snappy-java ("xerial") with its header and at least one block. gzip
+// may have several members and zstd several frames; lz4 has one frame.
 std::expected<std::vector<std::byte>, CompressError> decompress(Codec codec, Bytes packed, std::size_t limit);
 
 // Level as the codec counts it; `default_level` is Kafka's default: gzip -1, lz4 9, zstd 3. snappy has
-// none, and is written in the xerial form, which every client reads.
+// none, and is written in the xerial form, which every client reads. A level that a codec does not
+// have counts as its nearest. REQUIRES: less than 2 GiB.
 inline constexpr int default_level = -1;
 std::vector<std::byte> compress(Codec codec, Bytes plain, int level = default_level);
 

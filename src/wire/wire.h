@@ -13,7 +13,9 @@
 #include <bit>
 #include <climits>
 #include <cstring>
+#include <expected>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <type_traits>
 
@@ -56,10 +58,14 @@ namespace detail {
 struct Probe {
     void operator()(auto&&...) {}
 };
-template <class T> inline constexpr bool is_span = false;
-template <class T> inline constexpr bool is_span<std::span<T>> = true;
-template <class T> inline constexpr bool is_optional = false;
-template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_span = false;
+template <class T>
+inline constexpr bool is_span<std::span<T>> = true;
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
 }  // namespace detail
 
 template <class T>
@@ -76,13 +82,15 @@ concept Sized = std::same_as<T, std::string_view> || std::same_as<T, Records> ||
 template <Sized T>
 using Length = std::conditional_t<std::same_as<T, std::string_view>, std::int16_t, std::int32_t>;
 
-template <class T> constexpr bool flexible(int version) {
+template <class T>
+constexpr bool flexible(int version) {
     if constexpr (requires { T::flexible_since; }) return version >= T::flexible_since;
     else return true;  // What is only ever logged, never spoken to an old client.
 }
 
 // The fewest bytes that a T takes, by which counts are bounded before memory is taken.
-template <class T> constexpr std::size_t smallest(int version, bool flexible) {
+template <class T>
+constexpr std::size_t smallest(int version, bool flexible) {
     if constexpr (Scalar<T> || std::same_as<T, Uuid>) {
         return sizeof(T);
     } else if constexpr (Sized<T>) {
@@ -101,7 +109,8 @@ template <class T> constexpr std::size_t smallest(int version, bool flexible) {
     }
 }
 // The same as a table made at compile time. Past its end, and for what has no size, one byte.
-template <class T> inline constexpr auto smallest_table = [] {
+template <class T>
+inline constexpr auto smallest_table = [] {
     std::array<std::array<std::uint16_t, 24>, 2> table{};
     for (int f = 0; f < 2; ++f)
         for (int v = 0; v < 24; ++v) table[f][v] = std::max<std::uint16_t>(1, smallest<T>(v, f));
@@ -113,35 +122,41 @@ public:
     Reader(Bytes in, int version, bool flexible, Arena& arena)
         : in_(in), version_(version), flexible_(flexible), arena_(arena) {}
 
-    template <class T> void operator()(T& field, Versions in = {}, Nullable null = {}) {
+    template <class T>
+    void operator()(T& field, Versions in = {}, Nullable null = {}) {
         if (!in.has(version_)) return;
         read(field);
         if constexpr (detail::is_optional<T>)
             if (!field && !null.has(version_)) bad(Error::null);
     }
 
-    template <Scalar T> void read(T& value) {
+    template <Scalar T>
+    void read(T& value) {
         std::array<std::byte, sizeof(T)> little{};
         std::ranges::reverse_copy(take(sizeof(T)), little.begin());
         if constexpr (std::same_as<T, bool>) value = little[0] != std::byte{0};
         else value = std::bit_cast<T>(little);
     }
     void read(Uuid& id) { std::ranges::copy(take(id.size()), id.begin()); }
-    template <Sized T> void read(T& field) {
+    template <Sized T>
+    void read(T& field) {
         auto n = length<T>();
         fill(field, n ? *n : bad(Error::null));
     }
-    template <Sized T> void read(std::optional<T>& field) {
+    template <Sized T>
+    void read(std::optional<T>& field) {
         if (auto n = length<T>()) fill(field.emplace(), *n);
         else field.reset();
     }
-    template <Message T> void read(std::optional<T>& field) {
+    template <Message T>
+    void read(std::optional<T>& field) {
         std::int8_t present = 0;
         read(present);
         if (present >= 0) read(field.emplace());
         else field.reset();
     }
-    template <Message T> void read(T& m) {
+    template <Message T>
+    void read(T& m) {
         T::fields(m, *this);
         if (flexible_) read_tags(m);
     }
@@ -156,7 +171,8 @@ private:
     }
     void fill(Bytes& bytes, std::size_t n) { bytes = take(n); }
     void fill(Records& records, std::size_t n) { records = {take(n), {}}; }
-    template <class T> void fill(std::span<T>& items, std::size_t n) {
+    template <class T>
+    void fill(std::span<T>& items, std::size_t n) {
         std::size_t least = version_ < 24 ? smallest_table<T>[flexible_][version_] : 1;
         if (n > in_.size() / least) n = bad(Error::truncated);
         items = arena_.take<T>(n);
@@ -165,7 +181,8 @@ private:
     }
 
     // The length of what follows; nothing when it is null.
-    template <Sized T> std::optional<std::size_t> length() {
+    template <Sized T>
+    std::optional<std::size_t> length() {
         if (flexible_) {
             auto n = varint();
             return n ? std::optional<std::size_t>(n - 1) : std::nullopt;
@@ -187,7 +204,8 @@ private:
     }
 
     // Tags come in rising order, each with its size. One that is not known here is stepped over.
-    template <class T> void read_tags(T& m) {
+    template <class T>
+    void read_tags(T& m) {
         std::int64_t previous = -1;
         for (auto left = varint(); left > 0 && !error_; --left) {
             auto id = varint();
@@ -229,46 +247,60 @@ private:
 // are one block of the exact size. File ranges go between the bytes.
 class Writer {
 public:
-    Writer(Pieces* out, int version, bool flexible)
-        : out_(out), next_(out ? out->owned().data() : nullptr), version_(version), flexible_(flexible) {}
+    // REQUIRES: `out`, if any, owns `room` bytes and as many as will be written. The first `room` are
+    // skipped.
+    Writer(Pieces* out, int version, bool flexible, std::size_t room = 0)
+        : out_(out),
+          next_(out ? out->owned().data() + room : nullptr),
+          version_(version),
+          flexible_(flexible),
+          owned_(room) {}
 
-    template <class T> void operator()(const T& field, Versions in = {}, Nullable null = {}) {
+    template <class T>
+    void operator()(const T& field, Versions in = {}, Nullable null = {}) {
         if (!in.has(version_)) return;
         if constexpr (detail::is_optional<T>) CHECK(field || null.has(version_));
         write(field);
     }
 
-    template <Scalar T> void write(T value) {
+    template <Scalar T>
+    void write(T value) {
         auto big = std::bit_cast<std::array<std::byte, sizeof(T)>>(value);
         std::ranges::reverse(big);
         put(big);
     }
     void write(const Uuid& id) { put(id); }
-    template <Sized T> void write(const T& field) {
+    template <Sized T>
+    void write(const T& field) {
         length<T>(field.size());
         if constexpr (std::same_as<T, std::string_view>) put(std::as_bytes(std::span(field)));
         else if constexpr (std::same_as<T, Bytes>) put(field);
         else if constexpr (std::same_as<T, Records>) put(field);
-        else for (auto& item : field) write(item);
+        else
+            for (auto& item : field) write(item);
     }
-    template <Sized T> void write(const std::optional<T>& field) {
+    template <Sized T>
+    void write(const std::optional<T>& field) {
         if (field) write(*field);
         else length<T>(std::nullopt);
     }
-    template <Message T> void write(const std::optional<T>& field) {
+    template <Message T>
+    void write(const std::optional<T>& field) {
         write(std::int8_t(field ? 1 : -1));
         if (field) write(*field);
     }
-    template <Message T> void write(const T& m) {
+    template <Message T>
+    void write(const T& m) {
         T::fields(m, *this);
         if (flexible_) write_tags(m);
     }
 
-    std::size_t owned() const { return owned_; }          // Bytes written,
-    std::size_t size() const { return owned_ + lent_; }   // and those with the file ranges.
+    std::size_t owned() const { return owned_; }         // Room and bytes written,
+    std::size_t size() const { return owned_ + lent_; }  // and those with the file ranges.
 
 private:
-    template <Sized T> void length(std::optional<std::size_t> n) {
+    template <Sized T>
+    void length(std::optional<std::size_t> n) {
         if (flexible_) varint(n ? std::uint32_t(*n + 1) : 0);
         else write(n ? Length<T>(*n) : Length<T>(-1));
     }
@@ -278,7 +310,8 @@ private:
     }
 
     // A tagged field is sent only when it differs from the one in a message nobody has touched.
-    template <class T, class F> static bool untouched(const T& m, const F& field) {
+    template <class T, class F>
+    static bool untouched(const T& m, const F& field) {
         static const T fresh{};
         auto at = [](auto& x) { return reinterpret_cast<const std::byte*>(&x); };
         auto& usual = *reinterpret_cast<const F*>(at(fresh) + (at(field) - at(m)));
@@ -286,7 +319,8 @@ private:
         else if constexpr (detail::is_optional<F>) return !field && !usual;
         else return field == usual;
     }
-    template <class T> void write_tags(const T& m) {
+    template <class T>
+    void write_tags(const T& m) {
         std::uint32_t count = 0;
         if constexpr (Tagged<T>) {
             auto counting = [&](std::uint32_t, const auto& field, Versions in = {}, Nullable = {}) {
@@ -324,28 +358,39 @@ private:
     std::byte* next_;
     int version_;
     bool flexible_;
-    std::size_t owned_ = 0, lent_ = 0;
+    std::size_t owned_, lent_ = 0;
 };
 
+// Bytes behind the message are an error, unless `rest` is there to take them: Kafka ignores what is left
+// over behind a request's body.
 template <Message T>
-std::expected<T, Error> decode(Bytes frame, int version, Arena& arena) {
+std::expected<T, Error> decode(Bytes frame, int version, Arena& arena, Bytes* rest = nullptr) {
     Reader reader(frame, version, flexible<T>(version), arena);
     T message;
     reader.read(message);
     if (auto e = reader.error()) return std::unexpected(*e);
-    if (reader.left() > 0) return std::unexpected(Error::trailing);
+    if (rest) *rest = frame.last(reader.left());
+    else if (reader.left() > 0) return std::unexpected(Error::trailing);
     return message;
 }
 
+// `room` bytes are left in front of the message, zero, for the header that its sender puts there.
 template <Message T>
-Pieces encode(const T& message, int version) {
-    Writer counter(nullptr, version, flexible<T>(version));
+Pieces encode(const T& message, int version, std::size_t room = 0) {
+    Writer counter(nullptr, version, flexible<T>(version), room);
     counter.write(message);
     Pieces out(counter.owned());
-    Writer writer(&out, version, flexible<T>(version));
+    Writer writer(&out, version, flexible<T>(version), room);
     writer.write(message);
     CHECK(writer.owned() == out.owned().size());
     return out;
 }
 
 }  // namespace fulmar::wire
+
+// The two are heavy, so they are compiled once for a message: outside of any namespace its header says
+// FULMAR_WIRE(extern, fulmar::kafka::X) and its source FULMAR_WIRE(, fulmar::kafka::X).
+#define FULMAR_WIRE(linkage, ...)                                                                       \
+    linkage template std::expected<__VA_ARGS__, fulmar::wire::Error> fulmar::wire::decode<__VA_ARGS__>( \
+        fulmar::Bytes, int, fulmar::Arena&, fulmar::Bytes*);                                            \
+    linkage template fulmar::Pieces fulmar::wire::encode<__VA_ARGS__>(const __VA_ARGS__&, int, std::size_t)

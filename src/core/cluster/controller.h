@@ -1,0 +1,84 @@
+// Controller: decides what the cluster shall be. A machine (core/machine.h): commands come with their
+// time, facts go out; the broker's shell commits these to the store before anybody learns of them.
+// It chooses no ids (they come with the command), reads no clock, and knows neither store nor protocol.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "core/cluster/image.h"
+#include "core/cluster/topic_config.h"
+#include "core/machine.h"
+
+namespace fulmar::cluster {
+
+// What is asked of CreateTopics, a topic.
+struct NewTopic {
+    std::string name;
+    TopicId id{};                       // What it shall have, if it comes to be.
+    std::int32_t partitions = -1;       // -1: the default.
+    std::int16_t replication = -1;      // -1: the default.
+    std::map<std::int32_t, std::vector<BrokerId>> assignment;  // Manual placement; else empty.
+    bool assigned = false, assigned_twice = false;  // Whether there was one; whether a partition stood twice in it.
+    std::vector<std::pair<std::string, std::optional<std::string>>> configs;
+};
+
+// Why a topic was not created; the door maps it to a code.
+enum class TopicRefusal : std::uint8_t {
+    invalid_name = 1,
+    exists,
+    invalid_partitions,
+    invalid_replication,
+    invalid_assignment,
+    invalid_config,
+    contradiction,  // Assignment beside a number, or the topic twice in one request.
+};
+
+class Controller {
+public:
+    struct CreateTopic {
+        NewTopic topic;
+        bool validate_only = false;
+    };
+    struct RegisterBroker {
+        Broker broker;
+    };
+    using Command = std::variant<CreateTopic, RegisterBroker>;
+
+    struct Refused {
+        TopicRefusal why{};
+        std::string text;  // For people: names what is wrong.
+    };
+    // Null for a command that creates no topic.
+    using Answer = std::expected<TopicPointer, Refused>;
+    using Event = Fact;
+    // Work due outside: none until replicas move.
+    using Duty = std::int32_t;
+
+    Controller() = default;
+    explicit Controller(std::int32_t default_partitions, ConfigMap defaults)
+        : default_partitions_(default_partitions), defaults_(std::move(defaults)) {}
+
+    Decision<Controller> decide(const Command& command, Ticket ticket, Clocks clocks) const;
+    Decision<Controller> settle(Instant) const { return {}; }
+    std::optional<Instant> deadline() const { return std::nullopt; }
+    std::vector<Duty> owed() const { return {}; }
+    void apply(const Event& event) { image_.apply(event); }
+    static bool durable(const Event& event) { return std::holds_alternative<TopicIs>(event); }
+
+    const Image& image() const { return image_; }
+    const ConfigMap& defaults() const { return defaults_; }
+
+private:
+    Answer create(const NewTopic& wanted) const;
+    std::expected<std::vector<PartitionState>, Refused> place(const NewTopic& wanted) const;
+
+    std::int32_t default_partitions_ = 1;
+    ConfigMap defaults_;
+    Image image_;
+};
+
+// One topic cannot take more: a shard's parts stay within a commit, and a request within its bound.
+inline constexpr std::int32_t partitions_max = 10'000;
+
+}  // namespace fulmar::cluster

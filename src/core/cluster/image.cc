@@ -1,0 +1,56 @@
+#include "core/cluster/image.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fulmar::cluster {
+
+bool valid_topic_name(std::string_view name) {
+    if (name.empty() || name.size() > 249 || name == "." || name == "..") return false;
+    return std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-';
+    });
+}
+
+static std::string plain(std::string_view name) {
+    std::string text(name);
+    std::ranges::replace(text, '.', '_');
+    return text;
+}
+
+std::size_t Image::IdHash::operator()(const TopicId& id) const {
+    std::uint64_t half = 0;  // Ids are random already.
+    std::memcpy(&half, id.data(), sizeof half);
+    return half;
+}
+
+void Image::apply(const Fact& fact) {
+    if (auto* is = std::get_if<TopicIs>(&fact)) {
+        by_name_[is->topic->name] = is->topic;
+        by_id_[is->topic->id] = is->topic;
+        by_plain_name_[plain(is->topic->name)] = is->topic->name;
+    } else if (auto* broker = std::get_if<BrokerIs>(&fact)) {
+        brokers_[broker->broker.id] = broker->broker;
+    } else {
+        brokers_.erase(std::get<BrokerGone>(fact).id);
+    }
+}
+const Topic* Image::find(std::string_view name) const {
+    auto at = by_name_.find(name);
+    return at == by_name_.end() ? nullptr : at->second.get();
+}
+const Topic* Image::find(const TopicId& id) const {
+    auto at = by_id_.find(id);
+    return at == by_id_.end() ? nullptr : at->second.get();
+}
+TopicPointer Image::share(const TopicId& id) const {
+    auto at = by_id_.find(id);
+    return at == by_id_.end() ? nullptr : at->second;
+}
+const Topic* Image::collides(std::string_view name) const {
+    auto at = by_plain_name_.find(plain(name));
+    return at == by_plain_name_.end() || at->second == name ? nullptr : find(at->second);
+}
+
+}  // namespace fulmar::cluster

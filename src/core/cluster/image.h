@@ -1,0 +1,82 @@
+// Image: what is so in the cluster, as of one moment: its brokers, its topics, who leads what. The
+// controller decides changes to it, the store keeps it in shards, brokers learn it as deltas. Values;
+// topics are shared between the images of several cores and never change once made.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace fulmar::cluster {
+
+inline constexpr BrokerId no_leader{-1};
+
+struct PartitionState {
+    std::vector<BrokerId> replicas, isr;
+    BrokerId leader = no_leader;
+    std::int32_t leader_epoch = 0, partition_epoch = 0;
+    bool operator==(const PartitionState&) const = default;
+};
+
+struct Topic {
+    TopicId id{};
+    std::string name;
+    std::map<std::string, std::string, std::less<>> configs;  // Only what was set for this topic.
+    std::vector<PartitionState> partitions;
+    bool operator==(const Topic&) const = default;
+};
+using TopicPointer = std::shared_ptr<const Topic>;
+
+struct Broker {
+    BrokerId id{};
+    std::int64_t epoch = 0;  // The create_id of its node in the store: a later life has a larger one.
+    std::string host;
+    std::uint16_t port = 0;
+    std::string rack;
+    bool operator==(const Broker&) const = default;
+};
+
+// Facts, each absolute: to apply one twice does no harm.
+struct TopicIs {
+    TopicPointer topic;
+};
+struct BrokerIs {
+    Broker broker;
+};
+struct BrokerGone {
+    BrokerId id{};
+};
+using Fact = std::variant<TopicIs, BrokerIs, BrokerGone>;
+using Delta = std::vector<Fact>;
+
+// Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
+bool valid_topic_name(std::string_view name);
+
+class Image {
+public:
+    void apply(const Fact& fact);
+    const Topic* find(std::string_view name) const;
+    const Topic* find(const TopicId& id) const;
+    TopicPointer share(const TopicId& id) const;
+    // Another topic whose name is the same once '.' and '_' are not told apart, as metrics cannot.
+    const Topic* collides(std::string_view name) const;
+    const std::map<std::string, TopicPointer, std::less<>>& topics() const { return by_name_; }
+    const std::map<BrokerId, Broker>& brokers() const { return brokers_; }
+
+private:
+    struct IdHash {
+        std::size_t operator()(const TopicId& id) const;
+    };
+    std::map<std::string, TopicPointer, std::less<>> by_name_;
+    std::unordered_map<TopicId, TopicPointer, IdHash> by_id_;
+    std::unordered_map<std::string, std::string> by_plain_name_;  // '.' as '_' → the name.
+    std::map<BrokerId, Broker> brokers_;
+};
+
+}  // namespace fulmar::cluster

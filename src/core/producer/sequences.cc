@@ -1,0 +1,70 @@
+#include "core/producer/sequences.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fulmar {
+
+static std::int32_t following(std::int32_t sequence) { return sequence == INT32_MAX ? 0 : sequence + 1; }
+
+std::int32_t Sequences::last_sequence(std::int32_t first, std::int32_t records) {
+    auto last = std::int64_t(first) + records - 1;
+    return std::int32_t(last > INT32_MAX ? last - INT32_MAX - 1 : last);
+}
+Offset Sequences::Batch::base_offset() const {
+    auto more = std::int64_t(last_sequence) - first_sequence;
+    if (more < 0) more += std::int64_t(INT32_MAX) + 1;
+    return last_offset + -more;
+}
+
+Sequences::Judgement Sequences::judge(const Batch& batch) const {
+    auto known = producers_.find(std::to_underlying(batch.producer));
+    if (known == producers_.end()) return {};
+    auto& producer = known->second;
+    if (batch.epoch < producer.epoch) return {Verdict::stale_epoch, {}};
+    if (batch.epoch > producer.epoch) return {batch.first_sequence == 0 ? Verdict::next : Verdict::out_of_order, {}};
+    for (std::size_t i = 0; i < producer.count; ++i) {
+        auto& kept = producer.batches[i];
+        if (kept.first_sequence == batch.first_sequence && kept.last_sequence == batch.last_sequence)
+            return {Verdict::duplicate, kept};
+    }
+    auto expected = producer.count == 0 ? 0 : following(producer.batches[producer.count - 1].last_sequence);
+    return {batch.first_sequence == expected ? Verdict::next : Verdict::out_of_order, {}};
+}
+
+void Sequences::appended(const Batch& batch, Timestamp now) {
+    auto id = std::to_underlying(batch.producer);
+    auto [known, fresh] = producers_.try_emplace(id);
+    auto& producer = known->second;
+    if (fresh) producer.place = by_silence_.insert(by_silence_.end(), batch.producer);
+    else by_silence_.splice(by_silence_.end(), by_silence_, producer.place);
+    if (producer.epoch != batch.epoch) producer.count = 0;
+    producer.epoch = batch.epoch;
+    producer.touched = now;
+    if (producer.count == batches_kept) {
+        std::shift_left(producer.batches.begin(), producer.batches.end(), 1);
+        --producer.count;
+    }
+    producer.batches[producer.count++] = batch;
+    if (producers_.size() > producers_max) {
+        producers_.erase(std::to_underlying(by_silence_.front()));
+        by_silence_.pop_front();
+    }
+}
+
+void Sequences::expire(Timestamp before) {
+    while (!by_silence_.empty()) {
+        auto longest = producers_.find(std::to_underlying(by_silence_.front()));
+        CHECK(longest != producers_.end());
+        if (longest->second.touched >= before) break;
+        producers_.erase(longest);
+        by_silence_.pop_front();
+    }
+}
+void Sequences::clear() {
+    producers_.clear();
+    by_silence_.clear();
+}
+
+}  // namespace fulmar

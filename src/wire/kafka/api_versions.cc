@@ -1,0 +1,4 @@
+#include "wire/kafka/api_versions.h"
+
+FULMAR_WIRE(, fulmar::kafka::ApiVersionsRequest);
+FULMAR_WIRE(, fulmar::kafka::ApiVersionsResponse);

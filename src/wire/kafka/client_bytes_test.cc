@@ -1,0 +1,47 @@
+// Reads requests as another project's client encodes them (tools/record-client-bytes.py), compares what
+// they say, and writes them again.
+#include "test/wire/apis.h"
+#include "test/wire/shape.h"
+
+using namespace fulmar;
+using test::Json;
+
+namespace {
+
+template <class T> void survives(const Json& entry, const std::string& client_id, const Json& shape) {
+    auto frame = test::unhex(entry["frame"]);
+    int version = entry["version"], correlation_id = entry["correlation_id"];
+    auto request = kafka::open_request(bytes_of(frame).subspan(4)).value();
+    EXPECT_EQ(request.header.request_api_key, T::key);
+    EXPECT_EQ(request.header.request_api_version, version);
+    EXPECT_EQ(request.header.correlation_id, correlation_id);
+    EXPECT_EQ(request.header.client_id, client_id);
+    auto rest = wire::flexible<T>(version) ? kafka::skip_tags(request.body).value() : request.body;
+    Arena arena(Arena::budget_for(frame.size()));
+    auto body = wire::decode<T>(rest, version, arena);
+    ASSERT_TRUE(body) << int(body.error());
+    EXPECT_EQ(test::Named(shape["fields"], version)(*body), entry["values"]);
+    auto again = kafka::request_frame(*body, version, correlation_id, client_id);
+    EXPECT_EQ(test::hex(again.owned()), entry["frame"].get<std::string>());
+}
+
+TEST(ClientBytes, what_another_client_sends_is_read_and_written_again) {
+    std::ifstream file(test::reference("client-bytes.json"));
+    auto json = Json::parse(file);
+    std::size_t seen = 0;
+    test::for_each_api([&]<class Request, class Response>(const std::string& name) {
+        auto shape = test::load_shape(name + "Request");
+        int here = 0;
+        for (auto& entry : json["requests"]) {
+            if (entry["api"] != name) continue;
+            SCOPED_TRACE(name + " v" + std::to_string(entry["version"].get<int>()));
+            survives<Request>(entry, json["client_id"], shape);
+            ++here;
+        }
+        EXPECT_GT(here, 0) << name;
+        seen += here;
+    });
+    EXPECT_EQ(seen, json["requests"].size());
+}
+
+}  // namespace

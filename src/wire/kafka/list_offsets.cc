@@ -1,0 +1,4 @@
+#include "wire/kafka/list_offsets.h"
+
+FULMAR_WIRE(, fulmar::kafka::ListOffsetsRequest);
+FULMAR_WIRE(, fulmar::kafka::ListOffsetsResponse);

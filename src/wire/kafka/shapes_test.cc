@@ -1,0 +1,255 @@
+// Holds every message, in every version, against the protocol's own description of it.
+#include <sstream>
+
+#include "test/wire/apis.h"
+#include "test/wire/shape.h"
+
+using namespace fulmar;
+using test::Json, test::in_versions;
+using wire::Versions, wire::Nullable;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// A line a field: type, '?' where it may be null, its tag, its default. The fields of a struct follow,
+// set in.
+std::string line(int depth, const std::string& type, bool nullable, int tag, const std::string& usual) {
+    return std::string(2 * depth, ' ') + type + (nullable ? "?" : "") +
+           (tag >= 0 ? " tag " + std::to_string(tag) : "") + " = " + usual;
+}
+
+// Our side.
+template <class T>
+std::string type_name() {
+    if constexpr (std::same_as<T, bool>) return "bool";
+    else if constexpr (std::same_as<T, kafka::ErrorCode>) return "int16 error";
+    else if constexpr (std::same_as<T, BrokerId>) return "int32 broker";
+    else if constexpr (std::same_as<T, ProducerId>) return "int64 producer";
+    else if constexpr (std::is_enum_v<T>) return type_name<std::underlying_type_t<T>>();
+    else if constexpr (std::is_arithmetic_v<T>) return "int" + std::to_string(8 * sizeof(T));
+    else if constexpr (std::same_as<T, std::string_view>) return "string";
+    else if constexpr (std::same_as<T, Uuid>) return "uuid";
+    else if constexpr (std::same_as<T, Bytes>) return "bytes";
+    else if constexpr (std::same_as<T, wire::Records>) return "records";
+    else if constexpr (wire::detail::is_optional<T>) return type_name<typename T::value_type>();
+    else if constexpr (wire::detail::is_span<T>) return "[]" + type_name<typename T::element_type>();
+    else return "struct";
+}
+template <class F>
+std::string usual_of(const F& field) {
+    if constexpr (wire::detail::is_optional<F>) return field ? usual_of(*field) : "null";
+    else if constexpr (std::is_enum_v<F>) return std::to_string(std::to_underlying(field));
+    else if constexpr (std::is_arithmetic_v<F>) return std::to_string(field);
+    else if constexpr (std::same_as<F, std::string_view>) return std::string(field);
+    else if constexpr (std::same_as<F, Uuid>) return field == Uuid{} ? "zero" : "a uuid";
+    else if constexpr (wire::detail::is_span<F>) return field.empty() ? "empty" : "an array";
+    else return "";
+}
+template <class T>
+void describe(const T& m, int version, int depth, Lines& out);
+template <class F>
+void describe_field(const F& field, int version, int depth, bool nullable, int tag, Lines& out) {
+    bool may = wire::detail::is_optional<F> && nullable;
+    out.push_back(line(depth, type_name<F>(), may, tag, usual_of(field)));
+    if constexpr (wire::detail::is_optional<F>) {
+        Lines inner;
+        describe_field(typename F::value_type{}, version, depth, nullable, tag, inner);
+        out.insert(out.end(), inner.begin() + 1, inner.end());
+    } else if constexpr (wire::detail::is_span<F>) {
+        if constexpr (wire::Message<typename F::element_type>)
+            describe(typename F::element_type{}, version, depth + 1, out);
+    } else if constexpr (wire::Message<F>) {
+        describe(field, version, depth + 1, out);
+    }
+}
+template <class T>
+void describe(const T& m, int version, int depth, Lines& out) {
+    auto plain = [&]<class F>(const F& field, Versions in = {}, Nullable null = {}) {
+        if (in.has(version)) describe_field(field, version, depth, null.has(version), -1, out);
+    };
+    T::fields(m, plain);
+    if constexpr (wire::Tagged<T>) {
+        auto tagged = [&]<class F>(int tag, const F& field, Versions in = {}, Nullable null = {}) {
+            if (in.has(version)) describe_field(field, version, depth, null.has(version), tag, out);
+        };
+        T::tags(m, tagged);
+    }
+}
+
+// The protocol's side.
+std::string type_name(const Json& field) {
+    std::string type = field["type"], name = field["name"];
+    std::string array = type.starts_with("[]") ? "[]" : "";
+    type.erase(0, array.size());
+    if (std::isupper(type[0])) type = "struct";
+    if (type == "int16" && name.ends_with("ErrorCode")) type += " error";
+    if (field.value("entityType", "") == "brokerId") type += " broker";
+    if (field.value("entityType", "") == "producerId") type += " producer";
+    return array + type;
+}
+// What may be null in some version starts as null here, unless its description says otherwise.
+std::string usual_of(const Json& field) {
+    auto type = type_name(field);
+    if (field.contains("default")) {
+        std::string usual = field["default"];
+        if (type == "bool") return usual == "true" ? "1" : "0";
+        return usual;
+    }
+    if (field.contains("nullableVersions")) return "null";
+    if (type.starts_with("[]")) return "empty";
+    if (type == "uuid") return "zero";
+    if (type.starts_with("int") || type == "bool") return "0";
+    return "";
+}
+void describe(const Json& fields, int version, int depth, Lines& out, Lines& names, std::string path) {
+    for (auto field : test::fields_of(fields, version)) {
+        bool tagged = in_versions(*field, "taggedVersions", version);
+        out.push_back(line(depth, type_name(*field), in_versions(*field, "nullableVersions", version),
+                           tagged ? (*field)["tag"].get<int>() : -1, usual_of(*field)));
+        names.push_back(path + "." + (*field)["name"].get<std::string>());
+        if (field->contains("fields"))
+            describe((*field)["fields"], version, depth + 1, out, names, names.back());
+    }
+}
+
+// The first difference, or "".
+template <class T>
+std::string difference(const Json& shape, int version) {
+    auto flexible = test::versions_of(shape["flexibleVersions"]);
+    if (flexible.has(version) != wire::flexible<T>(version)) return "flexible or not";
+    if (!test::versions_of(shape["validVersions"]).has(version)) return "no such version";
+    Lines ours, theirs, names;
+    describe(T{}, version, 0, ours);
+    describe(shape["fields"], version, 0, theirs, names, shape["name"]);
+    for (std::size_t i = 0; i < std::max(ours.size(), theirs.size()); ++i) {
+        auto mine = i < ours.size() ? ours[i] : "nothing", shall = i < theirs.size() ? theirs[i] : "nothing";
+        if (mine != shall) return (i < names.size() ? names[i] : "end") + ": " + mine + ", not " + shall;
+    }
+    return "";
+}
+
+template <class T>
+void holds(const std::string& name) {
+    auto shape = test::load_shape(name);
+    EXPECT_EQ(shape["apiKey"], T::key) << name;
+    for (int version = T::oldest; version <= T::newest; ++version)
+        EXPECT_EQ(difference<T>(shape, version), "") << name << " v" << version;
+}
+
+TEST(Shapes, every_message_is_as_the_protocol_describes_it) {
+    test::for_each_api([]<class Request, class Response>(const std::string& name) {
+        holds<Request>(name + "Request");
+        holds<Response>(name + "Response");
+    });
+}
+
+TEST(Shapes, the_header_of_requests_is_as_described) {
+    auto shape = test::load_shape("RequestHeader");
+    EXPECT_EQ(difference<kafka::RequestHeader>(shape, 1), "");
+    EXPECT_EQ(shape["fields"][3]["flexibleVersions"], "none");  // So version 2 differs by its tags only.
+}
+
+TEST(Shapes, versions_are_those_that_the_broker_is_to_speak) {
+    std::ifstream file(test::reference("api-versions.tsv"));
+    std::map<std::string, std::array<int, 4>> apis;
+    std::string text, name;
+    std::getline(file, text);
+    while (std::getline(file, text)) {
+        std::istringstream row(text);
+        std::array<int, 4> numbers{};
+        row >> numbers[0] >> name >> numbers[1] >> numbers[2] >> numbers[3];
+        apis[name] = numbers;
+    }
+    test::for_each_api([&]<class Request, class Response>(const std::string& api) {
+        using Numbers = std::array<int, 4>;
+        EXPECT_EQ(apis.at(api),
+                  (Numbers{Request::key, Request::oldest, Request::newest, Request::flexible_since}));
+        EXPECT_EQ(apis.at(api),
+                  (Numbers{Response::key, Response::oldest, Response::newest, Response::flexible_since}));
+    });
+}
+
+// Messages that are not quite what they should be, to see that it shows.
+struct Right {
+    static constexpr int flexible_since = 1;
+    struct Item {
+        std::int32_t a = 0;
+        std::optional<std::string_view> b;
+        static constexpr void fields(auto& m, auto& wire) {
+            wire(m.a);
+            wire(m.b, wire::since(1), wire::nullable(1));
+        }
+    };
+    std::span<Item> items;
+    std::int64_t stamp = -1;
+    static constexpr void fields(auto& m, auto& wire) { wire(m.items); }
+    static constexpr void tags(auto& m, auto& tag) { tag(3, m.stamp, wire::since(1)); }
+};
+struct Short : Right {
+    static constexpr void tags(auto&, auto&) {}
+};
+struct OtherTag : Right {
+    static constexpr void tags(auto& m, auto& tag) { tag(2, m.stamp, wire::since(1)); }
+};
+struct OtherDefault : Right {
+    std::int64_t other = 0;
+    static constexpr void tags(auto& m, auto& tag) { tag(3, m.other, wire::since(1)); }
+};
+struct OtherType : Right {
+    std::int32_t other = -1;
+    static constexpr void tags(auto& m, auto& tag) { tag(3, m.other, wire::since(1)); }
+};
+struct Later : Right {
+    static constexpr int flexible_since = 2;
+};
+struct Flat : Right {
+    Item item;
+    static constexpr void fields(auto& m, auto& wire) { wire(m.item); }
+};
+struct Swapped : Right {
+    struct Item {
+        std::int32_t a = 0;
+        std::optional<std::string_view> b;
+        static constexpr void fields(auto& m, auto& wire) {
+            wire(m.b, wire::since(1), wire::nullable(1));
+            wire(m.a);
+        }
+    };
+    std::span<Item> swapped;
+    static constexpr void fields(auto& m, auto& wire) { wire(m.swapped); }
+};
+struct NeverNull : Right {
+    struct Item {
+        std::int32_t a = 0;
+        std::optional<std::string_view> b;
+        static constexpr void fields(auto& m, auto& wire) {
+            wire(m.a);
+            wire(m.b, wire::since(1), wire::nullable(2));
+        }
+    };
+    std::span<Item> other;
+    static constexpr void fields(auto& m, auto& wire) { wire(m.other); }
+};
+
+TEST(Shapes, what_is_missing_moved_or_of_another_kind_is_found) {
+    auto shape = Json::parse(R"({"name": "M", "validVersions": "0-1", "flexibleVersions": "1+", "fields": [
+        {"name": "Stamp", "type": "int64", "versions": "1+", "taggedVersions": "1+", "tag": 3, "default": "-1"},
+        {"name": "Items", "type": "[]Item", "versions": "0+", "fields": [
+            {"name": "A", "type": "int32", "versions": "0+"},
+            {"name": "B", "type": "string", "versions": "1+", "nullableVersions": "1+"}]}]})");
+    EXPECT_EQ(difference<Right>(shape, 0), "");
+    EXPECT_EQ(difference<Right>(shape, 1), "");
+    EXPECT_EQ(difference<Right>(shape, 2), "no such version");
+    EXPECT_EQ(difference<Short>(shape, 1), "M.Stamp: nothing, not int64 tag 3 = -1");
+    EXPECT_EQ(difference<OtherTag>(shape, 1), "M.Stamp: int64 tag 2 = -1, not int64 tag 3 = -1");
+    EXPECT_EQ(difference<OtherDefault>(shape, 1), "M.Stamp: int64 tag 3 = 0, not int64 tag 3 = -1");
+    EXPECT_EQ(difference<OtherType>(shape, 1), "M.Stamp: int32 tag 3 = -1, not int64 tag 3 = -1");
+    EXPECT_EQ(difference<Later>(shape, 1), "flexible or not");
+    EXPECT_EQ(difference<Flat>(shape, 1), "M.Items: struct = , not []struct = empty");
+    EXPECT_EQ(difference<Swapped>(shape, 0), "");
+    EXPECT_EQ(difference<Swapped>(shape, 1), "M.Items.A:   string? = null, not   int32 = 0");
+    EXPECT_EQ(difference<NeverNull>(shape, 1), "M.Items.B:   string = null, not   string? = null");
+}
+
+}  // namespace

@@ -1,0 +1,31 @@
+// Every API whose messages are described in wire/kafka, for tests that go through them all.
+#pragma once
+
+#include "wire/kafka/api_versions.h"
+#include "wire/kafka/create_topics.h"
+#include "wire/kafka/describe_cluster.h"
+#include "wire/kafka/fetch.h"
+#include "wire/kafka/find_coordinator.h"
+#include "wire/kafka/header.h"
+#include "wire/kafka/init_producer_id.h"
+#include "wire/kafka/list_offsets.h"
+#include "wire/kafka/metadata.h"
+#include "wire/kafka/produce.h"
+
+namespace fulmar::test {
+
+// Calls visit.template operator()<Request, Response>("Name") for each.
+void for_each_api(auto&& visit) {
+    using namespace kafka;
+    visit.template operator()<ProduceRequest, ProduceResponse>("Produce");
+    visit.template operator()<FetchRequest, FetchResponse>("Fetch");
+    visit.template operator()<ListOffsetsRequest, ListOffsetsResponse>("ListOffsets");
+    visit.template operator()<MetadataRequest, MetadataResponse>("Metadata");
+    visit.template operator()<FindCoordinatorRequest, FindCoordinatorResponse>("FindCoordinator");
+    visit.template operator()<ApiVersionsRequest, ApiVersionsResponse>("ApiVersions");
+    visit.template operator()<CreateTopicsRequest, CreateTopicsResponse>("CreateTopics");
+    visit.template operator()<InitProducerIdRequest, InitProducerIdResponse>("InitProducerId");
+    visit.template operator()<DescribeClusterRequest, DescribeClusterResponse>("DescribeCluster");
+}
+
+}  // namespace fulmar::test

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Fills test/fuzz/corpus with the first inputs of the fuzzers of requests, responses and headers.
+
+They come from test/reference/recorded: for each API and version the request and the response of middle
+length among those of at most LIMIT bytes. Files are named for what they hold.
+"""
+import json
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CORPUS = ROOT / "test/fuzz/corpus"
+KEYS = {"Produce": 0, "Fetch": 1, "ListOffsets": 2, "Metadata": 3, "FindCoordinator": 10, "ApiVersions": 18,
+        "CreateTopics": 19, "InitProducerId": 22, "DescribeCluster": 60}
+LIMIT = 700
+HEADERS = 6
+
+
+def middle(samples):
+    ordered = sorted(samples, key=lambda s: (len(s), s))
+    return ordered[len(ordered) // 2] if ordered else None
+
+
+def write(folder, name, data):
+    (CORPUS / folder).mkdir(parents=True, exist_ok=True)
+    (CORPUS / folder / name).write_bytes(data)
+
+
+def main():
+    requests, responses, odd = {}, {}, {}
+    for line in (ROOT / "test/reference/recorded/recorded.jsonl").open():
+        line = json.loads(line)
+        if line["api"] not in KEYS:
+            continue
+        request = bytes.fromhex(line["request"])
+        if line["name"].startswith("frames-x"):
+            odd[line["name"].removeprefix("frames-x: ").replace(" ", "-")] = request
+            continue
+        kind = f"{line['api']}-v{line['version']}"
+        if len(request) <= LIMIT:
+            requests.setdefault(kind, set()).add(request)
+        if line["response"] not in ("", "closed", "no answer") and len(line["response"]) <= 2 * LIMIT:
+            front = bytes([KEYS[line["api"]], line["version"]])
+            responses.setdefault(kind, set()).add(front + bytes.fromhex(line["response"]))
+    for kind, samples in requests.items():
+        write("requests", kind, middle(samples))
+    for kind, samples in responses.items():
+        write("responses", kind, middle(samples))
+    for name, data in odd.items():
+        write("header", name, data)
+    for kind in sorted(requests)[::len(requests) // HEADERS]:
+        write("header", kind, middle(requests[kind]))
+
+
+if __name__ == "__main__":
+    main()
