@@ -34,12 +34,14 @@ class Consumed(Message):
 
 def run(command, stdin=b""):
     done = subprocess.run(command, input=stdin, capture_output=True, timeout=SECONDS_MAX)
-    assert done.returncode == 0, f"{command[:12]}: exit code {done.returncode}\n{done.stderr.decode()[-2000:]}"
+    assert done.returncode == 0, (
+        f"{command[:12]}: exit code {done.returncode}\n{done.stderr.decode()[-2000:]}"
+    )
     return done.stdout
 
 
 class Kcat:
-    """Debian's kcat with Debian's librdkafka. It cannot set timestamps, and topics are created by themselves."""
+    """Debian's kcat with Debian's librdkafka. It cannot set timestamps, and its topics create themselves."""
 
     sets_timestamps = False
     partitions = 1
@@ -129,7 +131,13 @@ class Librdkafka:
 
         for m in messages:
             producer.produce(
-                topic, m.value, m.key, m.partition, headers=list(m.headers), timestamp=m.timestamp, on_delivery=report
+                topic,
+                m.value,
+                m.key,
+                m.partition,
+                headers=list(m.headers),
+                timestamp=m.timestamp,
+                on_delivery=report,
             )
         assert producer.flush(SECONDS_MAX) == 0 and not failed, failed
         assert len(acknowledged) == len(messages)
@@ -139,7 +147,9 @@ class Librdkafka:
         consumer = confluent_kafka.Consumer({**config, "auto.offset.reset": "error"})
         known = consumer.list_topics(timeout=10).topics
         start = confluent_kafka.OFFSET_BEGINNING
-        partitions = [confluent_kafka.TopicPartition(t, p, start) for t in topics for p in known[t].partitions]
+        partitions = [
+            confluent_kafka.TopicPartition(t, p, start) for t in topics for p in known[t].partitions
+        ]
         left = {(p.topic, p.partition): consumer.get_watermark_offsets(p, 10)[1] for p in partitions}
         consumer.assign(partitions)
         found = {topic: [] for topic in topics}

@@ -220,7 +220,7 @@ class Structure:
         unknown = set(value) - self.names - {"_tags"}
         if unknown:
             raise KeyError(f"no such field in version {self.version}: {', '.join(sorted(unknown))}")
-        out = [kind.write(value[name] if name in value else kind.default) for name, kind in self.fields]
+        out = [kind.write(value.get(name, kind.default)) for name, kind in self.fields]
         if self.flexible:
             tags = dict(value.get("_tags", {}))
             for tag, (name, kind) in self.tagged.items():

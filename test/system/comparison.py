@@ -1,7 +1,7 @@
 """Holds a live answer against a recorded one.
 
-What recorded/README.md names as free is masked here, and only that. Ids are not dropped but translated: a topic
-id, producer id, session id, node id or time of ours stands for the recorded one it was learned beside.
+What recorded/README.md names as free is masked here, and only that. Ids are not dropped but translated: a
+topic id, producer id, session id, node id or time of ours stands for the recorded one it was learned beside.
 """
 
 import dataclasses
@@ -14,7 +14,13 @@ RECORDED_NODE = 1
 NODE_FIELDS = {"NodeId", "ControllerId", "BrokerId", "LeaderId", "PreferredReadReplica"}
 NODE_LISTS = {"ReplicaNodes", "IsrNodes", "OfflineReplicas", "BrokerIds"}
 TEXTS = {"ErrorMessage", "BatchIndexErrorMessage"}
-ALWAYS_FREE = {"ThrottleTimeMs", "LeaderEpoch", "FinalizedFeaturesEpoch", "SupportedFeatures", "FinalizedFeatures"}
+ALWAYS_FREE = {
+    "ThrottleTimeMs",
+    "LeaderEpoch",
+    "FinalizedFeaturesEpoch",
+    "SupportedFeatures",
+    "FinalizedFeatures",
+}
 TIMES = {"LogAppendTimeMs", "Timestamp"}
 # What may come in any order, and what tells its elements apart.
 UNORDERED = {
@@ -180,7 +186,7 @@ def ordered(value):
 
 
 def batch_differences(path, recorded, ours, translation):
-    """Base offsets, sizes, attributes and contents. The leader epoch is free, the CRC was checked for each."""
+    """Base offsets, sizes, attributes and contents. The leader epoch is free; each CRC was checked."""
     for field in dataclasses.fields(records.Batch):
         name = field.name
         there, here = getattr(recorded, name), getattr(ours, name)

@@ -79,7 +79,6 @@ class Connection:
     # The few calls that most tests need.
 
     def create_topic(self, name, partitions=1, **configs):
-        body = {"timeoutMs": 30000, "Topics": []}
         body = {
             "Topics": [{
                 "Name": name, "NumPartitions": partitions, "ReplicationFactor": 1,
@@ -107,12 +106,10 @@ class Connection:
 
     @staticmethod
     def fetch_body(topic, partition, offset, wait_ms=0, max_bytes=50 << 20):
+        asked = {"Partition": partition, "FetchOffset": offset, "PartitionMaxBytes": max_bytes}
         return {
             "MaxWaitMs": wait_ms, "MinBytes": 1, "MaxBytes": max_bytes,
-            "Topics": [{
-                "Topic": topic,
-                "Partitions": [{"Partition": partition, "FetchOffset": offset, "PartitionMaxBytes": max_bytes}],
-            }],
+            "Topics": [{"Topic": topic, "Partitions": [asked]}],
         }  # fmt: skip
 
     def fetch(self, topic, partition, offset, **limits):
@@ -123,7 +120,8 @@ class Connection:
         return part
 
     def end_offset(self, topic, partition):
-        body = {"ReplicaId": -1, "Topics": [{"Name": topic, "Partitions": [{"PartitionIndex": partition, "Timestamp": -1}]}]}
+        asked = {"PartitionIndex": partition, "Timestamp": -1}
+        body = {"ReplicaId": -1, "Topics": [{"Name": topic, "Partitions": [asked]}]}
         (part,) = self.call("ListOffsets", 4, body)["Topics"][0]["Partitions"]
         assert part["ErrorCode"] == 0, part
         return part["Offset"]

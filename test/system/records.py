@@ -64,7 +64,8 @@ def blob(data):
 def encode_records(records, base_timestamp):
     out = []
     for n, record in enumerate(records):
-        body = b"\0" + varint(record.timestamp - base_timestamp) + varint(n) + blob(record.key) + blob(record.value)
+        body = b"\0" + varint(record.timestamp - base_timestamp) + varint(n)
+        body += blob(record.key) + blob(record.value)
         body += varint(len(record.headers)) + b"".join(blob(k.encode()) + blob(v) for k, v in record.headers)
         out.append(varint(len(body)) + body)
     return b"".join(out)
@@ -132,7 +133,8 @@ def batch_of(records, **fields):
     """A plain batch of these records."""
     base = records[0].timestamp
     last = max(r.timestamp for r in records)
-    made = Batch(base_timestamp=base, max_timestamp=last, count=len(records), last_offset_delta=len(records) - 1)
+    count = len(records)
+    made = Batch(base_timestamp=base, max_timestamp=last, count=count, last_offset_delta=count - 1)
     made.payload = encode_records(records, base)
     made = dataclasses.replace(made, **fields)
     if made.codec == 1 and "payload" not in fields:
@@ -164,7 +166,7 @@ def split(data):
 
 
 def verified(data):
-    """The whole batches of an answer, which must have right CRCs. The last may be cut by a limit: it is dropped."""
+    """The whole batches of an answer, whose CRCs must be right. A last one, cut by a limit, is dropped."""
     batches, rest = split(data)
     assert not rest or not batches or rest[8 + 8 :][:1] in (b"", b"\2"), "no batch behind the last whole one"
     for batch in batches:

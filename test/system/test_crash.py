@@ -8,13 +8,13 @@ import time
 import confluent_kafka
 import pytest
 import records
-from broker import STOP_SECONDS_MAX, Broker
+from broker import SANITIZER_FACTOR, STOP_SECONDS_MAX, Broker
 from clients import JAVA, SECONDS_MAX
 
 PARTITIONS = 4
 KILLS = 4
-START_SECONDS_MAX = 0.1
-IDLE_RSS_MAX = 30 << 20
+START_SECONDS_MAX = 0.1 * SANITIZER_FACTOR
+IDLE_RSS_MAX = (30 << 20) * SANITIZER_FACTOR
 
 
 class LibrdkafkaStream:
@@ -44,7 +44,8 @@ class LibrdkafkaStream:
         number = 0
         while not self.stopping.is_set() and not self.errors:
             try:
-                self.producer.produce(self.topic, str(number), partition=number % PARTITIONS, on_delivery=self.report)
+                partition = number % PARTITIONS
+                self.producer.produce(self.topic, str(number), partition=partition, on_delivery=self.report)
                 number += 1
             except BufferError:
                 self.producer.poll(0.05)
@@ -99,10 +100,10 @@ class JavaStream:
         return self.acknowledged, None
 
 
-def wait_for(what, seconds, reason):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, reason
+def wait_for_acknowledged(producer, more, when):
+    wanted, end = producer.count() + more, time.monotonic() + 20 * SANITIZER_FACTOR
+    while producer.count() < wanted:
+        assert time.monotonic() < end, f"too little was acknowledged {when}"
         time.sleep(0.01)
 
 
@@ -117,7 +118,7 @@ def stored(broker, topic):
                 batches = records.verified(c.fetch(topic, partition, offset)["Records"])
                 assert batches, f"nothing at offset {offset} of partition {partition}, the end is {end}"
                 for batch in batches:
-                    assert batch.base_offset == offset, f"partition {partition}: {batch.base_offset} follows {offset}"
+                    assert batch.base_offset == offset, f"partition {partition}: {offset} is missing"
                     payload = records.opened(batch)
                     inside = records.decode_records(payload, batch.base_timestamp, batch.count)
                     numbers += [int(r.value) for r in inside]
@@ -135,22 +136,21 @@ def test_kill_loses_and_doubles_nothing(stream):
         producer = stream(broker.address, "crash")
         try:
             for kill in range(KILLS):
-                before = producer.count()
-                wait_for(lambda: producer.count() > before + 200, 20, f"too few acknowledged before kill {kill}")
+                wait_for_acknowledged(producer, 200, f"before kill {kill}")
                 time.sleep(rng.uniform(0, 0.7))
                 broker.kill9()
                 time.sleep(rng.uniform(0, 0.2))
                 broker.start()
-            before = producer.count()
-            wait_for(lambda: producer.count() > before + 200, 20, "it did not go on after the last kill")
+            wait_for_acknowledged(producer, 200, "after the last kill")
         finally:
             acknowledged, sent = producer.finish()
         numbers = stored(broker, "crash")
         for partition, offset, number in acknowledged:
-            assert offset < len(numbers[partition]), f"{number} at {partition}/{offset} was acknowledged and is missing"
-            assert numbers[partition][offset] == number, f"{partition}/{offset} holds {numbers[partition][offset]}, not {number}"
+            there = numbers[partition]
+            assert offset < len(there), f"{number}, acknowledged at {partition}/{offset}, is missing"
+            assert there[offset] == number, f"{partition}/{offset} holds {there[offset]}, not {number}"
         for partition, seen in enumerate(numbers):
-            # Each partition gets every fourth number, so this is: nothing missing, nothing twice, and in order.
+            # Each partition gets every fourth number. So: nothing missing, nothing twice, and in order.
             assert seen == list(range(partition, partition + PARTITIONS * len(seen), PARTITIONS))
         total = sum(map(len, numbers))
         assert total == len(acknowledged), "all that was sent was acknowledged in the end"
@@ -167,10 +167,10 @@ def test_sigterm_stops_a_busy_broker():
         producer = LibrdkafkaStream(broker.address, "busy")
         waiting = [broker.connect() for _ in range(5)]
         try:
-            wait_for(lambda: producer.count() > 100, 20, "nothing was acknowledged")
+            wait_for_acknowledged(producer, 100, "at the start")
             for c in waiting:
-                end = c.end_offset("busy", 0) + 1_000_000
-                c.send("Fetch", 12, c.fetch_body("busy", 0, max(0, end - 1_000_000), wait_ms=30_000) | {"MinBytes": 100 << 20})
+                body = c.fetch_body("busy", 0, c.end_offset("busy", 0), wait_ms=30_000)
+                c.send("Fetch", 12, body | {"MinBytes": 40 << 20})
             time.sleep(0.2)
             took = broker.stop()
             assert took < STOP_SECONDS_MAX
@@ -190,7 +190,9 @@ def test_a_data_directory_has_one_broker():
         second.cleanup()
         assert done.returncode not in (0, -6, -11), f"exit code {done.returncode}"
         said = done.stdout + done.stderr
-        assert str(broker.data) in said and any(w in said.lower() for w in ("lock", "in use", "another")), said
+        assert str(broker.data) in said and any(w in said.lower() for w in ("lock", "in use", "another")), (
+            said
+        )
         with broker.connect() as c:
             c.create_topic("still-there")
 

@@ -1,6 +1,10 @@
-"""Bytes that no honest client sends. Each is answered as FACTS says or costs its own connection; the memory of the
-broker stays bounded, and a well-behaved neighbour notices nothing."""
+"""Bytes that no honest client sends.
 
+Each is answered as Kafka would, or costs its own connection. The memory of the broker stays bounded, and a
+well-behaved neighbour notices nothing.
+"""
+
+import contextlib
 import gzip
 import random
 import socket
@@ -12,12 +16,12 @@ import codec
 import pytest
 import recorded
 import records
-from broker import Broker
+from broker import SANITIZER_FACTOR, Broker
 from connection import Closed
 
 FRAME_BYTES_MAX = 104_857_600
-PEAK_GROWTH_MAX = 64 << 20
-ROUND_TRIP_SECONDS_MAX = 1.0
+PEAK_GROWTH_MAX = (64 << 20) * SANITIZER_FACTOR
+ROUND_TRIP_SECONDS_MAX = 1.0 * SANITIZER_FACTOR
 MESSAGE_BYTES_MAX = 1_048_588
 
 
@@ -39,7 +43,9 @@ class Neighbour:
                 value = str(self.rounds).encode()
                 offset = self.connection.produce("neighbour", 0, records.values_batch(value))
                 assert offset == self.rounds
-                (batch,) = records.verified(self.connection.fetch("neighbour", 0, offset, max_bytes=1)["Records"])
+                (batch,) = records.verified(
+                    self.connection.fetch("neighbour", 0, offset, max_bytes=1)["Records"]
+                )
                 (record,) = records.decode_records(batch.payload, batch.base_timestamp, batch.count)
                 assert (batch.base_offset, record.value) == (offset, value)
                 self.slowest = max(self.slowest, time.monotonic() - begin)
@@ -83,7 +89,9 @@ def unharmed(broker):
     assert broker.process.poll() is None, broker.output()
     assert neighbour.error is None, neighbour.error
     assert neighbour.rounds > rounds
-    assert neighbour.slowest < ROUND_TRIP_SECONDS_MAX, f"a round trip beside it took {neighbour.slowest:.2f} s"
+    assert neighbour.slowest < ROUND_TRIP_SECONDS_MAX, (
+        f"a round trip beside it took {neighbour.slowest:.2f} s"
+    )
     grown = broker.peak_rss_bytes() - before
     assert grown < PEAK_GROWTH_MAX, f"memory grew by {grown / 1048576:.0f} MiB"
 
@@ -139,8 +147,8 @@ def test_unknown_keys_and_versions_close(broker):
 def test_an_unknown_version_of_api_versions_is_answered(broker, version):
     first, last = served(broker)[18]
     with broker.connect() as c:
-        # The body is not to be looked at.
-        c.send_frame(struct.pack(">hhih", 18, version, 77, 4) + b"diff" + b"\xff" * 20)
+        # The header has its (empty) tags; the body is not to be looked at.
+        c.send_frame(struct.pack(">hhih", 18, version, 77, 4) + b"diff\0" + b"\xff" * 20)
         header, body, rest = codec.decode_response("ApiVersions", 0, c.receive_frame())
         assert (header["CorrelationId"], body["ErrorCode"], rest) == (77, 35, b"")
         assert body["ApiKeys"] == [{"ApiKey": 18, "MinVersion": first, "MaxVersion": last}]
@@ -192,20 +200,16 @@ def test_mutated_requests_do_no_harm(broker):
             c.send_frame(bytes(data))
             if rng.random() < 0.3:
                 c.socket.settimeout(0.02)
-                try:
+                with contextlib.suppress(Closed, TimeoutError):
                     c.receive_frame()
-                except (Closed, TimeoutError):
-                    pass
 
 
 def test_random_frames_do_no_harm(broker):
     rng = random.Random(2)
     for _ in range(300):
         with broker.connect() as c:
-            try:
+            with contextlib.suppress(Closed):
                 c.send_frame(rng.randbytes(rng.choice((10, 100, 5000))))
-            except Closed:
-                pass
 
 
 def test_a_slow_sender_is_served(broker):
@@ -224,7 +228,9 @@ def test_large_announcements_take_no_memory(broker):
     try:
         for _ in range(300):
             c = broker.connect()
-            c.send_bytes(struct.pack(">i", FRAME_BYTES_MAX) + struct.pack(">hhih", 0, 9, 1, -1) + bytes(20_000))
+            c.send_bytes(
+                struct.pack(">i", FRAME_BYTES_MAX) + struct.pack(">hhih", 0, 9, 1, -1) + bytes(20_000)
+            )
             open_connections.append(c)
         time.sleep(0.3)
     finally:
@@ -233,11 +239,17 @@ def test_large_announcements_take_no_memory(broker):
 
 
 def test_counts_beyond_the_bytes_close(broker):
-    for api, version in [("Metadata", 4), ("Metadata", 9), ("Produce", 8), ("Produce", 9), ("Fetch", 11), ("Fetch", 12),
-                         ("CreateTopics", 4), ("CreateTopics", 7), ("ListOffsets", 4), ("ListOffsets", 7)]:  # fmt: skip
-        whole = codec.encode_request(api, version, 1, {"Topics": []} if api != "Produce" else {"TopicData": []})
+    versions = {"Metadata": 4, "Produce": 8, "Fetch": 11, "CreateTopics": 4, "ListOffsets": 5}
+    for api, version in [(a, v + flexible) for a, v in versions.items() for flexible in (0, 1)]:
+        whole = codec.encode_request(
+            api, version, 1, {"Topics": []} if api != "Produce" else {"TopicData": []}
+        )
         first, last = codec.versions(codec.shape(f"{api}Request")["flexibleVersions"])
-        empty, huge = (b"\x01", b"\xff\xff\xff\xff\x0f") if first <= version <= last else (bytes(4), b"\x7f\xff\xff\xff")
+        empty, huge = (
+            (b"\x01", b"\xff\xff\xff\xff\x0f")
+            if first <= version <= last
+            else (bytes(4), b"\x7f\xff\xff\xff")
+        )
         # In each place where an empty array could stand.
         for at in range(14, len(whole) - len(empty) + 1):
             if whole[at : at + len(empty)] != empty:
@@ -273,10 +285,10 @@ def test_many_unknown_tags_are_skipped_or_refused(broker):
         with broker.connect() as c:
             c.send_frame(data)
             drained(c)
-    # The same tag again and again is an error.
+    # The same tag again and again, which Kafka lets pass.
     with broker.connect() as c:
         c.send_frame(start + codec.uvarint(500_000) + b"\x05\0" * 500_000 + b"\x01\0\0\0\0")
-        assert c.is_closed()
+        drained(c)
 
 
 def test_many_tiny_elements_are_bounded(broker):
@@ -323,7 +335,10 @@ def test_decompression_bombs_are_bounded(broker, kind):
     payload = make()
     assert len(payload) < MESSAGE_BYTES_MAX - 100
     for count in (1, 1000):
-        batch = records.Batch(attributes=attributes, count=count, last_offset_delta=count - 1, payload=payload).sealed()
+        batch = records.Batch(
+            attributes=attributes, count=count, last_offset_delta=count - 1, payload=payload
+        )
+        batch = batch.sealed()
         for topic in ("plain", "to-gzip", "compacted"):
             with broker.connect(timeout=20) as c:
                 answer = c.call("Produce", 9, c.produce_body(topic, 0, batch))

@@ -1,7 +1,7 @@
 """Replays recorded scenarios against a live Fulmar: the same questions, and the answers of a real Kafka.
 
-Requests are rebuilt: ids that Fulmar gave earlier in the scenario take the place of the recorded ones. Answers
-are compared whole; comparison.py says what is free, differences.toml what differs on purpose and why.
+Requests are rebuilt: ids that Fulmar gave earlier in the scenario take the place of the recorded ones. The
+answers are compared whole; comparison.py says what is free, differences.toml what differs on purpose and why.
 """
 
 import fnmatch
@@ -64,7 +64,12 @@ class Purposely:
                 continue
             if not self.fits(entry["field"], field):
                 continue
-            if "recorded" in entry and entry["recorded"] != there or "ours" in entry and entry["ours"] != here:
+            if (
+                "recorded" in entry
+                and entry["recorded"] != there
+                or "ours" in entry
+                and entry["ours"] != here
+            ):
                 continue
             self.met[n] += 1
             return True
@@ -73,6 +78,10 @@ class Purposely:
     def expect(self, scenario):
         for n, entry in enumerate(self.entries):
             self.due[n] |= self.fits(entry["scenario"], scenario)
+
+    def stale(self):
+        known = zip(self.entries, self.due, self.met, strict=True)
+        return [entry for entry, due, met in known if due and not met]
 
 
 class Totals:
@@ -142,7 +151,8 @@ class Replay:
             if not unexplained or time.monotonic() >= end:
                 break
             time.sleep(0.05)
-        self.found += [f"{step}: {field}: recorded {short(there)}, ours {short(here)}" for field, there, here in unexplained]
+        for field, there, here in unexplained:
+            self.found.append(f"{step}: {field}: recorded {short(there)}, ours {short(here)}")
         if step.preparation:
             self.broker.totals.preparations += 1
         else:
@@ -209,9 +219,14 @@ class Replay:
 
     @staticmethod
     def served_apis(there, ours):
-        """Which APIs are listed beyond APIS is free; of these the ranges must be exactly the recorded ones."""
+        """Which APIs are listed beyond APIS is free; of these the ranges must be the recorded ones."""
         wanted = {codec.api_key(api) for api in APIS}
-        return tuple({**b, "ApiKeys": [k for k in sorted(b["ApiKeys"], key=lambda k: k["ApiKey"]) if k["ApiKey"] in wanted]} for b in (there, ours))
+
+        def kept(body):
+            keys = sorted(body["ApiKeys"], key=lambda k: k["ApiKey"])
+            return {**body, "ApiKeys": [k for k in keys if k["ApiKey"] in wanted]}
+
+        return kept(there), kept(ours)
 
 
 def short(value):
@@ -231,8 +246,7 @@ def test_every_listed_difference_is_still_there(live, capsys):
     totals = live.totals
     with capsys.disabled():
         print(
-            f"\nrecorded: {totals.scenarios} scenarios, {totals.steps} steps compared, {totals.bytes_equal} of them"
-            f" byte for byte, {totals.preparations} preparations; {len(LEFT_OUT)} scenarios left out"
+            f"\nrecorded: {totals.scenarios} scenarios, {totals.steps} steps compared, {totals.bytes_equal} of"
+            f" them byte for byte, {totals.preparations} preparations; {len(LEFT_OUT)} scenarios left out"
         )
-    stale = [e for e, due, met in zip(live.purposely.entries, live.purposely.due, live.purposely.met) if due and not met]
-    assert not stale, f"no longer differs: {stale}"
+    assert not live.purposely.stale(), f"no longer differs: {live.purposely.stale()}"

@@ -75,7 +75,10 @@ def writes_of(calls, marker):
 
 def answers_with(calls, marker):
     text = hex_text(marker)
-    return [c for c in calls if c.name in ("sendmsg", "sendto", "writev", "write") and "socket:" in c.target + c.text[:40] and text in c.text]
+    sends = ("sendmsg", "sendto", "writev", "write")
+    return [
+        c for c in calls if c.name in sends and c.target.startswith(("socket:", "TCP:")) and text in c.text
+    ]
 
 
 def correlation(number):
@@ -83,7 +86,7 @@ def correlation(number):
 
 
 def assert_synced_before_answered(calls, marker, number):
-    """A sync of the file that holds the batch began after its write had ended, and ended before the answer left."""
+    """A sync of the file with the batch began when its write had ended, and ended before the answer left."""
     written = writes_of(calls, marker)
     assert written, f"no write with {marker}"
     answered = answers_with(calls, correlation(number))
