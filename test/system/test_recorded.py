@@ -246,7 +246,7 @@ def test_every_listed_difference_is_still_there(live, capsys):
     totals = live.totals
     with capsys.disabled():
         print(
-            f"\nrecorded: {totals.scenarios} scenarios, {totals.steps} steps compared, {totals.bytes_equal} of"
-            f" them byte for byte, {totals.preparations} preparations; {len(LEFT_OUT)} scenarios left out"
+            f"\nrecorded: {totals.scenarios} scenarios, {totals.steps} steps compared, {totals.bytes_equal}"
+            f" of them byte for byte, {totals.preparations} preparations; {len(LEFT_OUT)} scenarios left out"
         )
     assert not live.purposely.stale(), f"no longer differs: {live.purposely.stale()}"

@@ -20,7 +20,8 @@ class Call:
 
     def __init__(self, begin, name, fd, target, text):
         self.begin, self.end = begin, None
-        self.name, self.fd, self.target, self.text = name, fd, target or "", text
+        self.name, self.fd, self.text = name, fd, text
+        self.target = bytes.fromhex((target or "").replace("\\x", "")).decode()
 
     def __repr__(self):
         return f"{self.begin}..{self.end} {self.name}({self.fd}<{self.target}>)"
