@@ -1,0 +1,122 @@
+// What an operator can set. One table (settings_table.cc) says of each setting its key, what it may be,
+// its default and what it does; reading, refusing and describing all follow that table. Keys are Kafka's
+// where the meaning is Kafka's, else our own.
+//
+// Pure: whoever calls has read the file and the environment. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/log_sink.h"
+#include "io/seam.h"
+
+namespace fulmar::broker {
+
+// When a produce is answered that asks for an answer.
+enum class Durability : std::uint8_t {
+    disk,        // Once its bytes are synced.
+    page_cache,  // Once the kernel has them.
+};
+
+struct Settings {
+    Address listen;
+    Address advertised;  // Where clients are told to connect. As `listen` unless set, port 0 included.
+    bool allow_unauthenticated_listen;
+    std::string data_directory;
+    std::int64_t broker_id;
+    std::int64_t cores;  // 0: as many as there are CPUs.
+    std::int64_t disk_threads;
+    bool auto_create_topics;
+    std::int64_t num_partitions;
+    std::int64_t message_bytes_max;
+    std::int64_t fetch_bytes_max;
+    std::int64_t socket_request_bytes_max;
+    Millis connections_idle_max;
+    std::int64_t connections_max;
+    Millis log_retention;  // Negative: none.
+    Durability durability;
+    std::int64_t unsynced_bytes_max;
+    Millis producer_id_expiration;
+    LogLevel log_level;
+
+    // As text and where it came from (empty: the default), in the order of the table: for DescribeConfigs.
+    struct Shown {
+        std::string value, place;
+    };
+    std::vector<Shown> shown;
+};
+
+// A row of the table.
+struct Setting {
+    // What a value may be. Numbers may be written with a unit: "64MiB", "30d".
+    struct Flag {
+        bool Settings::* field;
+    };
+    struct Number {
+        std::int64_t Settings::* field;
+        std::int64_t least, most;
+        bool bytes = false;
+    };
+    struct Duration {
+        Millis Settings::* field;
+        std::int64_t least, most;  // Milliseconds.
+    };
+    struct Text {
+        std::string Settings::* field;
+    };
+    struct HostPort {
+        Address Settings::* field;
+    };
+    template <class E> struct ChoiceOf {
+        E Settings::* field;
+        std::vector<std::pair<std::string_view, E>> names;
+    };
+    using Kind =
+        std::variant<Flag, Number, Duration, Text, HostPort, ChoiceOf<Durability>, ChoiceOf<LogLevel>>;
+
+    std::string_view key;
+    Kind kind;
+    std::string_view fallback;   // The default, as one would write it.
+    std::string_view what;       // Sentences for people.
+    bool kafkas = false;         // Kafka has a broker setting of this name and meaning.
+    std::string_view also = {};  // Another name of Kafka's for it.
+};
+std::span<const Setting> settings_table();
+// "0 to 256", "disk or page-cache".
+std::string allowed(const Setting& setting);
+
+// Where settings come from, the weakest first: defaults, the file, the environment, the command line.
+struct SettingSources {
+    std::string file_name = {}, file_text = {};  // TOML. No name: no file.
+    // All variables. Of a key "log.level": FULMAR_LOG_LEVEL. Ours are those whose names begin with FULMAR_,
+    // but those that Kubernetes makes up for a service called fulmar.
+    std::vector<std::pair<std::string, std::string>> environment = {};
+    struct Argument {
+        std::string key, value;
+        std::string place;  // As it was typed: "--set log.level=loud".
+    };
+    std::vector<Argument> arguments = {};  // Later ones win.
+};
+
+// All settings, or everything that is wrong with what was given: a sentence each, with its place and
+// what would be right.
+std::expected<Settings, std::vector<std::string>> read_settings(const SettingSources& sources);
+
+// The table for people, as `fulmar serve --settings` shows it.
+std::string describe_settings();
+// The environment variable of a key.
+std::string variable_of(std::string_view key);
+// "HOST:PORT", "[V6]:PORT", ":PORT" (every address), any of them behind "PLAINTEXT://". Nothing if not.
+std::optional<Address> parse_address(std::string_view text);
+std::string to_text(const Address& address);
+
+}  // namespace fulmar::broker

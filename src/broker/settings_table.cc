@@ -1,0 +1,197 @@
+// The one table of settings. A new setting is a field in Settings and a row here.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "broker/settings.h"
+
+namespace fulmar::broker {
+
+namespace {
+constexpr auto int_max = std::int64_t(std::numeric_limits<std::int32_t>::max());
+constexpr auto long_max = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kib = 1024, mib = 1024 * kib, gib = 1024 * mib;
+}  // namespace
+
+std::span<const Setting> settings_table() {
+    using S = Settings;
+    static const std::vector<Setting> table = {
+        {.key = "listeners",
+         .kind = Setting::HostPort{&S::listen},
+         .fallback = "127.0.0.1:9092",
+         .what = "Where clients connect: HOST:PORT. Port 0 takes any free one. Connections are not "
+                 "authenticated, so "
+                 "any address but this machine's own needs allow.unauthenticated.listen=true.",
+         .kafkas = true},
+        {.key = "advertised.listeners",
+         .kind = Setting::HostPort{&S::advertised},
+         .fallback = "",
+         .what = "The address that clients are told to use, when it is not the one in listeners: behind NAT, "
+                 "in a "
+                 "container, or with listeners=0.0.0.0.",
+         .kafkas = true},
+        {.key = "allow.unauthenticated.listen",
+         .kind = Setting::Flag{&S::allow_unauthenticated_listen},
+         .fallback = "false",
+         .what =
+             "Listen on addresses that other machines reach. Whoever reaches them can read, write and delete "
+             "everything."},
+        {.key = "log.dirs",
+         .kind = Setting::Text{&S::data_directory},
+         .fallback = "./fulmar-data",
+         .what = "The directory that holds all data. It is made if missing, and belongs to one broker.",
+         .kafkas = true,
+         .also = "log.dir"},
+        {.key = "broker.id",
+         .kind = Setting::Number{&S::broker_id, 0, int_max},
+         .fallback = "1",
+         .what = "This broker's number, its own in the cluster.",
+         .kafkas = true,
+         .also = "node.id"},
+        {.key = "cores",
+         .kind = Setting::Number{&S::cores, 0, 256},
+         .fallback = "0",
+         .what = "Threads that serve clients, each with its own connections and partitions. 0: one for each "
+                 "CPU that "
+                 "this process may use."},
+        {.key = "disk.threads",
+         .kind = Setting::Number{&S::disk_threads, 1, 256},
+         .fallback = "4",
+         .what = "Threads that wait for the disk."},
+        {.key = "auto.create.topics.enable",
+         .kind = Setting::Flag{&S::auto_create_topics},
+         .fallback = "true",
+         .what = "Make a topic when a client that allows it first asks for it.",
+         .kafkas = true},
+        {.key = "num.partitions",
+         .kind = Setting::Number{&S::num_partitions, 1, 100'000},
+         .fallback = "1",
+         .what = "Partitions of a topic that is made without saying how many.",
+         .kafkas = true},
+        {.key = "message.max.bytes",
+         .kind = Setting::Number{&S::message_bytes_max, 1, int_max, true},
+         .fallback = "1048588",
+         .what = "The largest record batch that is taken, compressed as it is.",
+         .kafkas = true},
+        {.key = "fetch.max.bytes",
+         .kind = Setting::Number{&S::fetch_bytes_max, 1 * kib, int_max, true},
+         .fallback = "57671680",
+         .what = "The most that one fetch is answered with, whatever it asks for; one batch always.",
+         .kafkas = true},
+        {.key = "socket.request.max.bytes",
+         .kind = Setting::Number{&S::socket_request_bytes_max, 1 * kib, int_max, true},
+         .fallback = "104857600",
+         .what = "The largest request. A connection that sends a larger one is closed.",
+         .kafkas = true},
+        {.key = "connections.max.idle.ms",
+         .kind = Setting::Duration{&S::connections_idle_max, 1000, long_max},
+         .fallback = "600000",
+         .what = "A connection on which nothing came for so long is closed.",
+         .kafkas = true},
+        {.key = "max.connections",
+         .kind = Setting::Number{&S::connections_max, 1, 1'000'000},
+         .fallback = "10000",
+         .what = "Connections at one time. More wait until one ends.",
+         .kafkas = true},
+        {.key = "log.retention.ms",
+         .kind = Setting::Duration{&S::log_retention, -1, long_max},
+         .fallback = "2592000000",
+         .what = "How long records are kept, of topics that do not say otherwise: 30 days. -1: for ever.",
+         .kafkas = true},
+        {.key = "durability",
+         .kind =
+             Setting::ChoiceOf<Durability>{
+                 &S::durability, {{"disk", Durability::disk}, {"page-cache", Durability::page_cache}}},
+         .fallback = "disk",
+         .what =
+             "When a write is acknowledged. disk: once it is on disk, so that it survives a power cut. "
+             "page-cache: "
+             "once the kernel has it, as Kafka does; then a power cut or a crash of the kernel loses "
+             "acknowledged records of the last seconds. A crash of the broker alone loses none either way."},
+        {.key = "unsynced.bytes.max",
+         .kind = Setting::Number{&S::unsynced_bytes_max, 1 * mib, 64 * gib, true},
+         .fallback = "67108864",
+         .what = "Bytes written but not yet on disk. At this many, producers are not read until the disk has "
+                 "caught "
+                 "up."},
+        {.key = "producer.id.expiration.ms",
+         .kind = Setting::Duration{&S::producer_id_expiration, 1, long_max},
+         .fallback = "86400000",
+         .what = "How long an idle producer is remembered, to tell its retries from new records.",
+         .kafkas = true},
+        {.key = "log.level",
+         .kind = Setting::ChoiceOf<LogLevel>{&S::log_level,
+                                             {{"debug", LogLevel::debug},
+                                              {"info", LogLevel::info},
+                                              {"warning", LogLevel::warning},
+                                              {"error", LogLevel::error}}},
+         .fallback = "info",
+         .what = "The least important lines that are logged."},
+    };
+    return table;
+}
+
+namespace {
+std::string number(std::int64_t n, bool bytes = false) {
+    if (n == long_max) return "any";
+    if (bytes && n > 0 && n % gib == 0) return fmt::format("{}GiB", n / gib);
+    if (bytes && n > 0 && n % mib == 0) return fmt::format("{}MiB", n / mib);
+    return std::to_string(n);
+}
+std::string range(std::int64_t least, std::int64_t most, std::string_view unit) {
+    auto text = most == long_max ? fmt::format("{} or more", least)
+                                 : number(least, !unit.empty()) + " to " + number(most, !unit.empty());
+    return unit.empty() || text.ends_with('B') ? text : fmt::format("{} {}", text, unit);
+}
+template <class E> std::string names_of(const Setting::ChoiceOf<E>& choice) {
+    std::string text;
+    for (auto& [name, value] : choice.names) {
+        if (!text.empty()) text += &name == &choice.names.back().first ? " or " : ", ";
+        text += name;
+    }
+    return text;
+}
+struct Allowed {
+    std::string operator()(const Setting::Flag&) const { return "true or false"; }
+    std::string operator()(const Setting::Number& n) const {
+        return range(n.least, n.most, n.bytes ? "bytes" : "");
+    }
+    std::string operator()(const Setting::Duration& d) const { return range(d.least, d.most, "ms"); }
+    std::string operator()(const Setting::Text&) const { return "a path"; }
+    std::string operator()(const Setting::HostPort&) const { return "HOST:PORT"; }
+    template <class E> std::string operator()(const Setting::ChoiceOf<E>& choice) const {
+        return names_of(choice);
+    }
+};
+}  // namespace
+
+std::string allowed(const Setting& setting) { return std::visit(Allowed{}, setting.kind); }
+
+std::string variable_of(std::string_view key) {
+    std::string name = "FULMAR_";
+    for (char c : key) name += c == '.' || c == '-' ? '_' : c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
+    return name;
+}
+
+std::string describe_settings() {
+    constexpr std::size_t width = 100;
+    std::string text;
+    for (auto& setting : settings_table()) {
+        auto fallback = setting.fallback.empty() ? std::string("(none)") : std::string(setting.fallback);
+        text += fmt::format("{} = {}\n    {}{}. {}\n", setting.key, fallback, allowed(setting),
+                            setting.kafkas ? "; as in Kafka" : "", variable_of(setting.key));
+        std::string line = "   ";
+        for (auto rest = setting.what; !rest.empty();) {
+            auto word = rest.substr(0, rest.find(' '));
+            rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+            if (line.size() + 1 + word.size() > width) text += std::exchange(line, "   ") + '\n';
+            line += ' ';
+            line += word;
+        }
+        text += line + "\n\n";
+    }
+    text.pop_back();
+    return text;
+}
+
+}  // namespace fulmar::broker

@@ -1,0 +1,214 @@
+#include "broker/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace fulmar::broker {
+namespace {
+
+using Sources = SettingSources;
+
+Sources file(std::string text) { return {.file_name = "fulmar.toml", .file_text = std::move(text)}; }
+Sources environment(std::string name, std::string value) { return {.environment = {{name, value}}}; }
+Sources argument(std::string key, std::string value) {
+    return {.arguments = {{key, value, "--set " + key + "=" + value}}};
+}
+
+Settings read(const Sources& sources) {
+    auto settings = read_settings(sources);
+    if (settings) return *settings;
+    for (auto& wrong : settings.error()) ADD_FAILURE() << wrong;
+    return {};
+}
+std::string refusal(const Sources& sources) {
+    auto settings = read_settings(sources);
+    if (settings) return "(taken)";
+    std::string all;
+    for (auto& wrong : settings.error()) all += (all.empty() ? "" : "\n") + wrong;
+    return all;
+}
+
+TEST(Settings, without_any_source_the_defaults_hold) {
+    auto s = read({});
+    EXPECT_EQ(s.listen, (Address{"127.0.0.1", 9092}));
+    EXPECT_EQ(s.advertised, s.listen);
+    EXPECT_FALSE(s.allow_unauthenticated_listen);
+    EXPECT_EQ(s.data_directory, "./fulmar-data");
+    EXPECT_EQ(s.broker_id, 1);
+    EXPECT_EQ(s.cores, 0);
+    EXPECT_EQ(s.disk_threads, 4);
+    EXPECT_TRUE(s.auto_create_topics);
+    EXPECT_EQ(s.num_partitions, 1);
+    EXPECT_EQ(s.message_bytes_max, 1048588);
+    EXPECT_EQ(s.fetch_bytes_max, 55 << 20);
+    EXPECT_EQ(s.socket_request_bytes_max, 100 << 20);
+    EXPECT_EQ(s.connections_idle_max, std::chrono::minutes(10));
+    EXPECT_EQ(s.connections_max, 10'000);
+    EXPECT_EQ(s.log_retention, std::chrono::days(30));
+    EXPECT_EQ(s.durability, Durability::disk);
+    EXPECT_EQ(s.unsynced_bytes_max, 64 << 20);
+    EXPECT_EQ(s.producer_id_expiration, std::chrono::hours(24));
+    EXPECT_EQ(s.log_level, LogLevel::info);
+    for (auto& shown : s.shown) EXPECT_EQ(shown.place, "");
+}
+
+TEST(Settings, a_stronger_source_wins) {
+    auto sources = file("broker.id = 2\nnum.partitions = 2\ncores = 2\ndisk.threads = 2");
+    EXPECT_EQ(read(sources).broker_id, 2);
+    sources.environment = {
+        {"HOME", "x"}, {"FULMAR_NUM_PARTITIONS", "3"}, {"FULMAR_CORES", "3"}, {"FULMAR_DISK_THREADS", "3"}};
+    sources.arguments = {
+        {"cores", "4", "--set cores=4"}, {"disk.threads", "4", "--set"}, {"disk.threads", "5", "--set"}};
+    auto s = read(sources);
+    EXPECT_EQ(s.broker_id, 2);
+    EXPECT_EQ(s.num_partitions, 3);
+    EXPECT_EQ(s.cores, 4);
+    EXPECT_EQ(s.disk_threads, 5);
+    EXPECT_EQ(s.shown[5].value, "4");
+    EXPECT_EQ(s.shown[5].place, "--set cores=4");
+}
+
+TEST(Settings, the_file_may_dot_quote_or_nest_its_keys) {
+    for (auto text : {"log.retention.ms = 5000", "\"log.retention.ms\" = 5_000", "[log]\nretention.ms = '5s'",
+                      "[log.retention]\nms = \"5000\" # five seconds"})
+        EXPECT_EQ(read(file(text)).log_retention, Millis(5000)) << text;
+}
+
+TEST(Settings, numbers_may_have_units) {
+    EXPECT_EQ(read(argument("log.retention.ms", "7d")).log_retention, std::chrono::days(7));
+    EXPECT_EQ(read(argument("log.retention.ms", "-1")).log_retention, Millis(-1));
+    EXPECT_EQ(read(argument("connections.max.idle.ms", "10 m")).connections_idle_max,
+              std::chrono::minutes(10));
+    EXPECT_EQ(read(argument("unsynced.bytes.max", "2GiB")).unsynced_bytes_max, 2LL << 30);
+    EXPECT_EQ(refusal(argument("cores", "2KiB")),
+              "--set cores=2KiB: cores cannot be \"2KiB\": it takes 0 to 256");
+}
+
+TEST(Settings, a_bad_value_is_named_with_its_place_and_what_would_be_right) {
+    EXPECT_EQ(refusal(file("\ncores = 300")), "fulmar.toml:2: cores cannot be \"300\": it takes 0 to 256");
+    EXPECT_EQ(refusal(environment("FULMAR_CORES", "many")),
+              "environment variable FULMAR_CORES: cores cannot be \"many\": it takes 0 to 256");
+    EXPECT_EQ(refusal(argument("durability", "tape")),
+              "--set durability=tape: durability cannot be \"tape\": it takes disk or page-cache");
+    EXPECT_EQ(refusal(file("log.level = 3")),
+              "fulmar.toml:1: log.level cannot be \"3\": it takes debug, info, warning or error");
+    EXPECT_EQ(refusal(file("auto.create.topics.enable = 1")),
+              "fulmar.toml:1: auto.create.topics.enable cannot be \"1\": it takes true or false");
+    EXPECT_EQ(refusal(argument("unsynced.bytes.max", "1")),
+              "--set unsynced.bytes.max=1: unsynced.bytes.max cannot be \"1\": it takes 1MiB to 64GiB");
+    EXPECT_EQ(refusal(argument("log.retention.ms", "-2")),
+              "--set log.retention.ms=-2: log.retention.ms cannot be \"-2\": it takes -1 or more ms");
+    for (auto value : {"", "1 2", "0x10", "1.5", "99999999999999999999", "9999999999999999999d", "+1", "1s1"})
+        EXPECT_NE(refusal(argument("connections.max.idle.ms", value)), "(taken)") << value;
+    EXPECT_EQ(refusal(file("cores = 1.5")),
+              "fulmar.toml:1: cores is neither a number, a text, true nor false");
+    EXPECT_NE(refusal(argument("log.dirs", "/a,/b")), "(taken)");
+}
+
+TEST(Settings, an_unknown_key_is_refused_with_the_nearest_known) {
+    EXPECT_EQ(refusal(file("cores = 2\nnum.partitons = 3")),
+              "fulmar.toml:2: there is no setting \"num.partitons\"; did you mean num.partitions?");
+    EXPECT_EQ(refusal(environment("FULMAR_LOG_LEVL", "info")),
+              "environment variable FULMAR_LOG_LEVL: no such setting; did you mean FULMAR_LOG_LEVEL?");
+    EXPECT_EQ(refusal(argument("log.retention.hours", "1")),
+              "--set log.retention.hours=1: there is no setting \"log.retention.hours\"; did you mean "
+              "log.retention.ms?");
+    EXPECT_EQ(refusal(argument("zookeeper", "x")), "--set zookeeper=x: there is no setting \"zookeeper\"");
+}
+
+TEST(Settings, everything_that_is_wrong_is_said_at_once) {
+    auto sources = file("cores = -1\nx = 1");
+    sources.arguments = {{"broker.id", "one", "--set broker.id=one"}};
+    EXPECT_EQ(refusal(sources),
+              "fulmar.toml:1: cores cannot be \"-1\": it takes 0 to 256\n"
+              "fulmar.toml:2: there is no setting \"x\"\n"
+              "--set broker.id=one: broker.id cannot be \"one\": it takes 0 to 2147483647");
+}
+
+TEST(Settings, what_is_not_toml_is_refused_with_its_line) {
+    EXPECT_TRUE(refusal(file("cores = 2\n= 3")).starts_with("fulmar.toml:2: not TOML: "));
+    EXPECT_TRUE(refusal(file("cores = 2\ncores = 3")).starts_with("fulmar.toml:2: not TOML: "));
+    EXPECT_TRUE(refusal(file(std::string("\xff\xfe\0", 3))).starts_with("fulmar.toml:1: not TOML: "));
+    EXPECT_EQ(refusal(file("")), "(taken)");
+}
+
+TEST(Settings, what_kubernetes_puts_into_the_environment_is_not_ours) {
+    for (auto name : {"FULMAR_PORT", "FULMAR_SERVICE_HOST", "FULMAR_SERVICE_PORT",
+                      "FULMAR_SERVICE_PORT_KAFKA", "FULMAR_PORT_9092_TCP", "FULMAR_PORT_9092_TCP_ADDR",
+                      "FULMAR_INTERNAL_SERVICE_HOST", "FULMAR_SERVER", "OTHER"})
+        EXPECT_EQ(refusal(environment(name, "tcp://10.0.0.1:9092")), "(taken)") << name;
+    for (auto& setting : settings_table())
+        EXPECT_NE(refusal(environment(variable_of(setting.key), "")), "(taken)") << setting.key;
+}
+
+TEST(Settings, kafkas_other_names_are_understood) {
+    EXPECT_EQ(read(argument("node.id", "7")).broker_id, 7);
+    EXPECT_EQ(read(argument("log.dir", "/data")).data_directory, "/data");
+}
+
+TEST(Settings, addresses_are_written_as_kafka_writes_them_or_shorter) {
+    EXPECT_EQ(parse_address("127.0.0.1:9092"), (Address{"127.0.0.1", 9092}));
+    EXPECT_EQ(parse_address("PLAINTEXT://localhost:0"), (Address{"localhost", 0}));
+    EXPECT_EQ(parse_address(":9092"), (Address{"0.0.0.0", 9092}));
+    EXPECT_EQ(parse_address("[::1]:65535"), (Address{"::1", 65535}));
+    for (auto text : {"", "localhost", "localhost:", "localhost:x", "localhost:65536", "localhost:-1",
+                      "::1:9092", "[]:1", "a:1,b:2", "SSL://a:1", "http://a:1", "a b:1", "[a:1"})
+        EXPECT_EQ(parse_address(text), std::nullopt) << text;
+    EXPECT_EQ(to_text(Address{"::1", 9092}), "[::1]:9092");
+    EXPECT_EQ(to_text(Address{"a.example", 1}), "a.example:1");
+}
+
+TEST(Settings, an_address_that_others_reach_must_be_allowed) {
+    for (auto host : {"10.0.0.1:9092", "example.org:9092", "[fe80::1]:9092"}) {
+        auto sources = argument("listeners", host);
+        auto said = refusal(sources);
+        EXPECT_TRUE(said.starts_with(std::string("--set listeners=") + host)) << said;
+        EXPECT_NE(said.find("allow.unauthenticated.listen=true"), said.npos) << said;
+        sources.arguments.push_back({"allow.unauthenticated.listen", "true", "--set"});
+        EXPECT_EQ(read(sources).advertised, parse_address(host));
+    }
+    for (auto host : {"127.0.0.1:0", "localhost:9092", "127.8.8.8:1", "[::1]:9092"})
+        EXPECT_EQ(read(argument("listeners", host)).advertised, parse_address(host));
+}
+
+TEST(Settings, every_address_at_once_is_not_one_to_connect_to) {
+    auto sources = argument("listeners", ":9092");
+    sources.arguments.push_back({"allow.unauthenticated.listen", "true", "--set"});
+    auto said = refusal(sources);
+    EXPECT_NE(said.find("set advertised.listeners"), said.npos) << said;
+    sources.arguments.push_back({"advertised.listeners", "queue.example:9092", "--set"});
+    auto s = read(sources);
+    EXPECT_EQ(s.advertised, (Address{"queue.example", 9092}));
+    EXPECT_EQ(s.listen, (Address{"0.0.0.0", 9092}));
+    sources.arguments.push_back(
+        {"advertised.listeners", "0.0.0.0:9092", "--set advertised.listeners=0.0.0.0:9092"});
+    said = refusal(sources);
+    EXPECT_TRUE(said.starts_with("--set advertised.listeners=0.0.0.0:9092: clients cannot connect")) << said;
+}
+
+TEST(Settings, a_message_must_fit_into_a_request) {
+    auto said = refusal(argument("message.max.bytes", "101MiB"));
+    EXPECT_NE(said.find("socket.request.max.bytes"), said.npos) << said;
+}
+
+TEST(Settings, the_table_holds_what_it_says) {
+    std::set<std::string_view> keys;
+    auto described = describe_settings();
+    for (auto& setting : settings_table()) {
+        EXPECT_TRUE(keys.insert(setting.key).second) << setting.key;
+        EXPECT_NE(described.find("\n    " + allowed(setting)), described.npos) << setting.key;
+        EXPECT_NE(described.find(variable_of(setting.key)), described.npos) << setting.key;
+        EXPECT_TRUE(setting.what.ends_with('.')) << setting.key;
+        if (!setting.fallback.empty()) {
+            EXPECT_EQ(refusal(argument(std::string(setting.key), std::string(setting.fallback))), "(taken)");
+        }
+    }
+    std::size_t longest = 0;
+    for (std::size_t at = 0; at < described.size(); at = described.find('\n', at) + 1)
+        longest = std::max(longest, described.find('\n', at) - at);
+    EXPECT_LE(longest, 100U);
+}
+
+}  // namespace
+}  // namespace fulmar::broker

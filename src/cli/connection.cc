@@ -1,0 +1,110 @@
+#include "cli/connection.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "broker/settings.h"
+
+namespace fulmar::cli {
+
+namespace {
+
+constexpr timeval patience{10, 0};
+constexpr std::size_t answer_bytes_max = 256 << 20;
+
+int connect_to(const addrinfo& at) {
+    int fd = ::socket(at.ai_family, at.ai_socktype | SOCK_CLOEXEC, at.ai_protocol);
+    if (fd < 0) return -1;
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);  // Of connect, too.
+    int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (::connect(fd, at.ai_addr, at.ai_addrlen) == 0) return fd;
+    int why = errno;
+    ::close(fd);
+    errno = why;
+    return -1;
+}
+
+}  // namespace
+
+std::string nobody_listens(const Address& server) {
+    return fmt::format(
+        "nobody listens on {0}: start a broker there with `fulmar serve --listen {0}`, or name another with "
+        "--server HOST:PORT",
+        broker::to_text(server));
+}
+
+std::expected<Connection, std::string> Connection::open(const Address& server) {
+    addrinfo hints{}, *found = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    int code = ::getaddrinfo(server.host.c_str(), std::to_string(server.port).c_str(), &hints, &found);
+    if (code != 0)
+        return std::unexpected(fmt::format("there is no host {} ({}): name another with --server HOST:PORT",
+                                           server.host, ::gai_strerror(code)));
+    std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
+    int fd = -1;
+    for (auto* at = found; at && fd < 0; at = at->ai_next) fd = connect_to(*at);
+    if (fd >= 0) return Connection(server, fd);
+    if (errno == ECONNREFUSED) return std::unexpected(nobody_listens(server));
+    auto why = errno == EINPROGRESS || errno == EAGAIN ? "it does not answer" : std::strerror(errno);
+    return std::unexpected(fmt::format("cannot connect to {}: {}", broker::to_text(server), why));
+}
+
+Connection::~Connection() {
+    if (socket_ >= 0) ::close(socket_);
+}
+
+std::string Connection::not_an_answer() const {
+    return fmt::format("{} does not answer as a broker of Kafka's protocol does: is it one?",
+                       broker::to_text(server_));
+}
+std::string Connection::lost(const char* doing) const {
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return fmt::format("{} did not answer within {} s", broker::to_text(server_), patience.tv_sec);
+    return fmt::format("the connection to {} broke while {}: {}", broker::to_text(server_), doing,
+                       errno == 0 ? "the other side closed it" : std::strerror(errno));
+}
+
+bool Connection::receive(std::span<std::byte> into) {
+    while (!into.empty()) {
+        errno = 0;
+        auto got = ::recv(socket_, into.data(), into.size(), 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        into = into.subspan(std::size_t(got));
+    }
+    return true;
+}
+
+std::expected<std::vector<std::byte>, std::string> Connection::exchange(Pieces question) {
+    for (Bytes left = question.owned(); !left.empty();) {
+        errno = 0;
+        auto sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return std::unexpected(lost("asking"));
+        left = left.subspan(std::size_t(sent));
+    }
+    std::byte size_bytes[4];
+    if (!receive(size_bytes)) return std::unexpected(lost("waiting for its answer"));
+    auto size = load_big<std::uint32_t>(size_bytes);
+    if (size > answer_bytes_max) return std::unexpected(not_an_answer());
+    std::vector<std::byte> answer;
+    constexpr std::size_t at_once = 1 << 20;  // A size is a claim until its bytes have come.
+    while (answer.size() < size) {
+        auto had = answer.size();
+        answer.resize(had + std::min(at_once, size - had));
+        if (!receive(std::span(answer).subspan(had))) return std::unexpected(lost("reading its answer"));
+    }
+    return answer;
+}
+
+}  // namespace fulmar::cli

@@ -1,0 +1,317 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <span>
+
+#include "base/suggest.h"
+#include "base/version.h"
+#include "broker/settings.h"
+
+namespace fulmar::cli {
+
+namespace {
+
+constexpr const char* default_server = "127.0.0.1:9092";
+
+// Texts that are taken apart after parsing, where CLI11 can only check them.
+struct Raw {
+    std::string server = default_server, from = "beginning";
+    std::vector<std::string> pairs;
+};
+
+std::string check_pair(const std::string& text) {
+    auto equals = text.find('=');
+    return equals == text.npos || equals == 0 ? fmt::format("\"{}\" is not KEY=VALUE", text) : "";
+}
+std::string check_address(const std::string& text) {
+    auto address = broker::parse_address(text);
+    return address && address->port != 0 ? "" : fmt::format("\"{}\" is not HOST:PORT", text);
+}
+std::optional<ConsumeOptions::From> parse_from(const std::string& text) {
+    if (text == "beginning") return ConsumeOptions::Beginning{};
+    if (text == "end") return ConsumeOptions::End{};
+    std::int64_t offset = 0;
+    auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
+    if (error != std::errc() || stop != text.data() + text.size() || offset < 0) return {};
+    return offset;
+}
+std::string check_from(const std::string& text) {
+    return parse_from(text) ? "" : fmt::format("\"{}\" is neither beginning, end nor an offset", text);
+}
+
+Pairs split(const std::vector<std::string>& texts) {
+    Pairs pairs;
+    for (auto& text : texts) {
+        auto equals = text.find('=');
+        pairs.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return pairs;
+}
+
+class CommandLine {
+public:
+    CommandLine() {
+        app_.set_version_flag("--version", std::string(version), "Print the version");
+        app_.require_subcommand(0, 1);
+        app_.footer(
+            "Without a command fulmar serves. `fulmar COMMAND --help` shows a command's options and "
+            "examples.");
+        serve();
+        topic();
+        produce();
+        consume();
+        add(app_, "version", "Print the version")->add_flag("--json", version_.json, "Print it as JSON");
+    }
+
+    std::expected<Command, Ending> parse(int argc, const char* const* argv) {
+        if (auto wrong = unknown_command(argc, argv)) return std::unexpected(*wrong);
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            return std::unexpected(ending(error));
+        }
+        return finish();
+    }
+
+private:
+    CLI::App* add(CLI::App& to, const char* name, const char* what, const char* examples = nullptr) {
+        auto* command = to.add_subcommand(name, what);
+        if (examples) command->footer(std::string("Examples:\n") + examples);
+        return command;
+    }
+    void add_server(CLI::App* command) {
+        command->add_option("--server", raw_.server, "The broker to talk to, else what FULMAR_SERVER says")
+            ->check(CLI::Validator(check_address, "HOST:PORT"))
+            ->capture_default_str();
+    }
+    CLI::Option* add_pairs(CLI::App* command, const char* name, const char* what) {
+        return command->add_option(name, raw_.pairs, what)
+            ->check(CLI::Validator(check_pair, "KEY=VALUE"))
+            ->allow_extra_args(false);
+    }
+
+    void serve();
+    void topic();
+    void produce();
+    void consume();
+    std::optional<Ending> unknown_command(int argc, const char* const* argv) const;
+    Ending ending(const CLI::ParseError& error);
+    const CLI::App& chosen() const;
+    std::expected<Command, Ending> finish();
+
+    CLI::App app_{"Fulmar, a message broker for Kafka's clients", "fulmar"};
+    Raw raw_;
+    ServeOptions serve_;
+    TopicCreateOptions create_;
+    TopicListOptions list_;
+    TopicDescribeOptions describe_;
+    ProduceOptions produce_;
+    ConsumeOptions consume_;
+    VersionOptions version_;
+};
+
+void CommandLine::serve() {
+    auto* command =
+        add(app_, "serve", "Run a broker (the default)",
+            "  fulmar serve\n"
+            "  fulmar serve --listen 127.0.0.1:19092 --data /var/lib/fulmar\n"
+            "  fulmar serve --config fulmar.toml --set log.retention.ms=7d\n"
+            "  FULMAR_LOG_LEVEL=debug fulmar serve\n"
+            "  fulmar serve --settings         explains every setting\n"
+            "What is set weakest first: defaults, the file, the environment, --set, the other options.");
+    command
+        ->add_option("--listen", serve_.listen, "Where clients connect (listeners; default 127.0.0.1:9092)")
+        ->type_name("HOST:PORT");
+    command->add_option("--data", serve_.data, "The directory of all data (log.dirs; default ./fulmar-data)")
+        ->type_name("DIRECTORY");
+    command->add_option("--config", serve_.config, "A TOML file of settings")->type_name("FILE");
+    add_pairs(command, "--set", "One setting; may be repeated");
+    command->add_flag("--settings", serve_.show_settings, "Print all settings with their defaults, and end");
+}
+
+void CommandLine::topic() {
+    auto* command = add(app_, "topic", "Make topics, and look at them");
+    command->require_subcommand(1);
+    auto* create = add(*command, "create", "Make topics",
+                       "  fulmar topic create orders\n"
+                       "  fulmar topic create orders payments --partitions 12\n"
+                       "  fulmar topic create audit --config retention.ms=-1");
+    create->add_option("NAME", create_.names, "Their names")->required();
+    create
+        ->add_option("--partitions", create_.partitions,
+                     "How many each has (default: the broker's num.partitions)")
+        ->check(CLI::Range(1, std::numeric_limits<std::int32_t>::max()))
+        ->type_name("N");
+    create
+        ->add_option("--replication-factor", create_.replication_factor,
+                     "Copies of each (default: the broker's)")
+        ->check(CLI::Range(1, int(std::numeric_limits<std::int16_t>::max())))
+        ->type_name("N");
+    add_pairs(create, "--config", "A setting of the topic; may be repeated");
+    create->add_flag("--if-not-exists", create_.if_not_exists, "A topic that exists is no failure");
+    create->add_flag("--json", create_.json, "Print what was made as JSON");
+    add_server(create);
+
+    auto* list = add(*command, "list", "Name all topics",
+                     "  fulmar topic list\n"
+                     "  fulmar topic list --json --server broker.example:9092");
+    list->add_flag("--json", list_.json, "Print them as JSON");
+    add_server(list);
+
+    auto* describe = add(*command, "describe", "Show a topic's partitions",
+                         "  fulmar topic describe orders\n"
+                         "  fulmar topic describe orders --json");
+    describe->add_option("NAME", describe_.name, "Its name")->required();
+    describe->add_flag("--json", describe_.json, "Print it as JSON");
+    add_server(describe);
+}
+
+void CommandLine::produce() {
+    auto* command = add(app_, "produce", "Write messages to a topic",
+                        "  fulmar produce orders 'hello'\n"
+                        "  fulmar produce orders '{\"id\":7}' --key customer-7 --header source=shop\n"
+                        "  seq 1000 | fulmar produce numbers --codec zstd\n"
+                        "  fulmar produce orders -- '--begins with a dash'");
+    command->add_option("TOPIC", produce_.topic, "Where to")->required();
+    command->add_option("VALUE", produce_.values,
+                        "A message each; without any, a message a line of standard input");
+    command->add_option("--key", produce_.key, "The key of all of them; those of one key stay in order")
+        ->type_name("KEY");
+    add_pairs(command, "--header", "A header of all of them; may be repeated");
+    command
+        ->add_option("--partition", produce_.partition, "The partition (default: by key, as Java clients do)")
+        ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()))
+        ->type_name("N");
+    command->add_option("--codec", produce_.codec, "How to compress")
+        ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}))
+        ->type_name("CODEC")
+        ->capture_default_str();
+    command->add_flag("--json", produce_.json, "Print where each message went, a line of JSON each");
+    add_server(command);
+}
+
+void CommandLine::consume() {
+    auto* command = add(app_, "consume", "Print a topic's messages, from the beginning, and follow it",
+                        "  fulmar consume orders\n"
+                        "  fulmar consume orders --until-end --json\n"
+                        "  fulmar consume orders --from end\n"
+                        "  fulmar consume orders --partition 3 --from 1000 --count 10\n"
+                        "  fulmar consume orders --at 1234");
+    command->add_option("TOPIC", consume_.topic, "Where from")->required();
+    auto* from = command->add_option("--from", raw_.from, "Where to begin: beginning, end, or an offset")
+                     ->check(CLI::Validator(check_from, "WHERE"))
+                     ->capture_default_str();
+    command->add_option("--partition", consume_.partition, "Of one partition only")
+        ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()))
+        ->type_name("N");
+    auto* count = command->add_option("--count", consume_.count, "End after so many messages")
+                      ->check(CLI::Range(std::int64_t(1), std::numeric_limits<std::int64_t>::max()))
+                      ->type_name("N");
+    auto* until_end = command->add_flag("--until-end", consume_.until_end, "End where the topic ends");
+    command->add_option("--at", consume_.at, "Show the one message at this offset, and what surrounds it")
+        ->check(CLI::Range(std::int64_t(0), std::numeric_limits<std::int64_t>::max()))
+        ->type_name("OFFSET")
+        ->excludes(from)
+        ->excludes(count)
+        ->excludes(until_end);
+    command->add_flag("--json", consume_.json, "Print a line of JSON each, with key, headers and offset");
+    add_server(command);
+}
+
+// CLI11 would only say that the word was not expected.
+std::optional<Ending> CommandLine::unknown_command(int argc, const char* const* argv) const {
+    const auto* within = &app_;
+    std::string path = "fulmar";
+    for (int n = 1; n < argc && argv[n][0] != '-'; ++n) {
+        std::vector<std::string> names;
+        for (auto* command : within->get_subcommands({})) names.push_back(command->get_name());
+        if (names.empty()) return {};
+        auto found = std::ranges::find(names, argv[n]);
+        if (found == names.end()) {
+            std::vector<std::string_view> known(names.begin(), names.end());
+            return Ending{exit_usage, fmt::format("{} has no command \"{}\"{}\n`{} --help` shows them.\n",
+                                                  path, argv[n], did_you_mean(argv[n], known), path)};
+        }
+        within = within->get_subcommands({})[std::size_t(found - names.begin())];
+        path += ' ' + *found;
+    }
+    return {};
+}
+
+const CLI::App& CommandLine::chosen() const {
+    const auto* app = &app_;
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    return *app;
+}
+
+Ending CommandLine::ending(const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    if (app_.exit(error, out, err) == 0) return {exit_done, out.str()};
+    std::string what = error.what(), path;
+    for (const auto* app = &chosen(); app; app = app->get_parent())
+        path = app->get_name() + (path.empty() ? "" : " ") + path;
+    if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
+        std::vector<std::string> names;
+        for (auto* option : chosen().get_options())
+            for (auto& name : option->get_lnames()) names.push_back("--" + name);
+        std::vector<std::string_view> known(names.begin(), names.end());
+        auto extra = app_.remaining(true);
+        auto option = std::ranges::find_if(extra, [](auto& word) { return word.starts_with('-'); });
+        if (option == extra.end()) option = extra.begin();
+        auto first = option == extra.end() ? std::string() : option->substr(0, option->find('='));
+        what = fmt::format("{} does not take \"{}\"{}", path, first, did_you_mean(first, known));
+    }
+    return {exit_usage, fmt::format("{}\n`{} --help` shows how it is used.\n", what, path)};
+}
+
+std::expected<Command, Ending> CommandLine::finish() {
+    auto name = chosen().get_name();
+    auto* asked = chosen().get_option_no_throw("--server");
+    if (const char* variable = std::getenv("FULMAR_SERVER"); variable && asked && asked->count() == 0) {
+        if (auto wrong = check_address(variable); !wrong.empty())
+            return std::unexpected(
+                Ending{exit_usage, fmt::format("environment variable FULMAR_SERVER: {}\n", wrong)});
+        raw_.server = variable;
+    }
+    auto server = [&] { return broker::parse_address(raw_.server).value_or(Address{}); };
+    if (name == "create") {
+        create_.server = server();
+        create_.configs = split(raw_.pairs);
+        return create_;
+    }
+    if (name == "list") {
+        list_.server = server();
+        return list_;
+    }
+    if (name == "describe") {
+        describe_.server = server();
+        return describe_;
+    }
+    if (name == "produce") {
+        produce_.server = server();
+        produce_.headers = split(raw_.pairs);
+        return produce_;
+    }
+    if (name == "consume") {
+        consume_.server = server();
+        consume_.from = *parse_from(raw_.from);
+        return consume_;
+    }
+    if (name == "version") return version_;
+    serve_.sets = split(raw_.pairs);
+    return serve_;
+}
+
+}  // namespace
+
+std::expected<Command, Ending> parse_command(int argc, const char* const* argv) {
+    return CommandLine().parse(argc, argv);
+}
+
+}  // namespace fulmar::cli

@@ -1,0 +1,87 @@
+// The whole command line, parsed into one of these structs: what was asked for, checked for form, with
+// nothing done yet. Knows no broker and no network; reads FULMAR_SERVER.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "io/seam.h"
+
+namespace fulmar::cli {
+
+// What the process ends with.
+inline constexpr int exit_done = 0, exit_failed = 1, exit_usage = 2;
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;  // Of "key=value", in the order given.
+
+struct ServeOptions {
+    std::optional<std::string> listen, data, config;
+    Pairs sets;
+    bool show_settings = false;  // Print them and end.
+};
+
+struct TopicCreateOptions {
+    Address server;
+    std::vector<std::string> names;
+    std::int32_t partitions = -1;          // -1: the broker's default.
+    std::int16_t replication_factor = -1;  // The same.
+    Pairs configs;
+    bool if_not_exists = false;
+    bool json = false;
+};
+struct TopicListOptions {
+    Address server;
+    bool json = false;
+};
+struct TopicDescribeOptions {
+    Address server;
+    std::string name;
+    bool json = false;
+};
+
+struct ProduceOptions {
+    Address server;
+    std::string topic;
+    std::vector<std::string> values;  // None: a value a line from standard input.
+    std::optional<std::string> key;
+    Pairs headers;
+    std::optional<std::int32_t> partition;
+    std::string codec = "none";
+    bool json = false;
+};
+
+struct ConsumeOptions {
+    struct Beginning {};
+    struct End {};
+    using From = std::variant<Beginning, End, std::int64_t>;
+    Address server;
+    std::string topic;
+    From from;
+    std::optional<std::int32_t> partition;
+    std::optional<std::int64_t> count;
+    std::optional<std::int64_t> at;  // Show the one message there.
+    bool until_end = false;
+    bool json = false;
+};
+
+struct VersionOptions {
+    bool json = false;
+};
+
+using Command = std::variant<ServeOptions, TopicCreateOptions, TopicListOptions, TopicDescribeOptions,
+                             ProduceOptions, ConsumeOptions, VersionOptions>;
+
+// Nothing to be run: a text for people and how the process ends. With exit_done it was asked for, with
+// --help.
+struct Ending {
+    int code = exit_usage;
+    std::string text;
+};
+std::expected<Command, Ending> parse_command(int argc, const char* const* argv);
+
+}  // namespace fulmar::cli

@@ -1,0 +1,167 @@
+#include "cli/options.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+namespace fulmar::cli {
+namespace {
+
+std::expected<Command, Ending> parse(std::vector<const char*> words) {
+    words.insert(words.begin(), "fulmar");
+    return parse_command(int(words.size()), words.data());
+}
+template <class T> T parsed(std::vector<const char*> words) {
+    auto command = parse(std::move(words));
+    if (!command) ADD_FAILURE() << command.error().text;
+    if (command && std::holds_alternative<T>(*command)) return std::get<T>(*command);
+    ADD_FAILURE() << "not what was asked for";
+    return {};
+}
+std::string refusal(std::vector<const char*> words) {
+    auto command = parse(std::move(words));
+    if (command) return "(taken)";
+    EXPECT_EQ(command.error().code, exit_usage);
+    auto& text = command.error().text;
+    return text.substr(0, text.find('\n'));
+}
+std::string help(std::vector<const char*> words) {
+    auto command = parse(std::move(words));
+    EXPECT_FALSE(command);
+    if (command) return "";
+    EXPECT_EQ(command.error().code, exit_done);
+    return command.error().text;
+}
+
+const Address local{"127.0.0.1", 9092};
+
+TEST(Options, without_a_command_fulmar_serves) {
+    auto serve = parsed<ServeOptions>({});
+    EXPECT_FALSE(serve.listen || serve.data || serve.config || serve.show_settings);
+    EXPECT_TRUE(serve.sets.empty());
+}
+
+TEST(Options, serve_takes_settings) {
+    auto serve = parsed<ServeOptions>({"serve", "--listen", "127.0.0.1:1", "--data=/d", "--config", "f.toml",
+                                       "--set", "cores=2", "--set", "log.level=info=x"});
+    EXPECT_EQ(serve.listen, "127.0.0.1:1");
+    EXPECT_EQ(serve.data, "/d");
+    EXPECT_EQ(serve.config, "f.toml");
+    EXPECT_EQ(serve.sets, (Pairs{{"cores", "2"}, {"log.level", "info=x"}}));
+    EXPECT_TRUE(parsed<ServeOptions>({"serve", "--settings"}).show_settings);
+    EXPECT_EQ(refusal({"serve", "--set", "cores"}), "--set: \"cores\" is not KEY=VALUE");
+}
+
+TEST(Options, topics_are_made_listed_and_described) {
+    auto create =
+        parsed<TopicCreateOptions>({"topic", "create", "a", "b", "--partitions", "12", "--replication-factor",
+                                    "3", "--config", "retention.ms=-1", "--config", "x=", "--if-not-exists"});
+    EXPECT_EQ(create.names, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(create.partitions, 12);
+    EXPECT_EQ(create.replication_factor, 3);
+    EXPECT_EQ(create.configs, (Pairs{{"retention.ms", "-1"}, {"x", ""}}));
+    EXPECT_TRUE(create.if_not_exists);
+    EXPECT_EQ(create.server, local);
+    EXPECT_EQ(parsed<TopicCreateOptions>({"topic", "create", "a"}).partitions, -1);
+    EXPECT_TRUE(parsed<TopicListOptions>({"topic", "list", "--json"}).json);
+    EXPECT_EQ(parsed<TopicDescribeOptions>({"topic", "describe", "a"}).name, "a");
+    for (auto words :
+         std::vector<std::vector<const char*>>{{"topic"},
+                                               {"topic", "create"},
+                                               {"topic", "describe"},
+                                               {"topic", "create", "a", "--partitions", "0"},
+                                               {"topic", "create", "a", "--replication-factor", "40000"}})
+        EXPECT_NE(refusal(words), "(taken)");
+}
+
+TEST(Options, produce_takes_values_or_reads_lines) {
+    EXPECT_TRUE(parsed<ProduceOptions>({"produce", "orders"}).values.empty());
+    auto produce =
+        parsed<ProduceOptions>({"produce", "orders", "one", "two", "--key", "k", "--header", "a=1",
+                                "--header", "b=2=3", "--partition", "4", "--codec", "zstd", "--json"});
+    EXPECT_EQ(produce.topic, "orders");
+    EXPECT_EQ(produce.values, (std::vector<std::string>{"one", "two"}));
+    EXPECT_EQ(produce.key, "k");
+    EXPECT_EQ(produce.headers, (Pairs{{"a", "1"}, {"b", "2=3"}}));
+    EXPECT_EQ(produce.partition, 4);
+    EXPECT_EQ(produce.codec, "zstd");
+    EXPECT_TRUE(produce.json);
+    EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--header", "a=1", "value"}).values.size(), 1U);
+    EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--", "--dash"}).values[0], "--dash");
+    EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--key", ""}).key, "");
+    EXPECT_NE(refusal({"produce"}), "(taken)");
+    EXPECT_NE(refusal({"produce", "orders", "--codec", "rar"}), "(taken)");
+    EXPECT_NE(refusal({"produce", "orders", "--partition", "-1"}), "(taken)");
+}
+
+TEST(Options, consume_begins_where_it_is_told) {
+    auto consume = parsed<ConsumeOptions>({"consume", "orders"});
+    EXPECT_TRUE(std::holds_alternative<ConsumeOptions::Beginning>(consume.from));
+    EXPECT_FALSE(consume.until_end || consume.count || consume.at || consume.partition || consume.json);
+    EXPECT_TRUE(std::holds_alternative<ConsumeOptions::End>(
+        parsed<ConsumeOptions>({"consume", "o", "--from", "end"}).from));
+    consume = parsed<ConsumeOptions>(
+        {"consume", "o", "--from", "17", "--partition", "3", "--count", "2", "--until-end"});
+    EXPECT_EQ(std::get<std::int64_t>(consume.from), 17);
+    EXPECT_EQ(consume.partition, 3);
+    EXPECT_EQ(consume.count, 2);
+    EXPECT_TRUE(consume.until_end);
+    EXPECT_EQ(parsed<ConsumeOptions>({"consume", "o", "--at", "0"}).at, 0);
+    EXPECT_EQ(refusal({"consume", "o", "--from", "start"}),
+              "--from: \"start\" is neither beginning, end nor an offset");
+    for (auto words : std::vector<std::vector<const char*>>{{"consume"},
+                                                            {"consume", "o", "p"},
+                                                            {"consume", "o", "--from", "-1"},
+                                                            {"consume", "o", "--from", "1x"},
+                                                            {"consume", "o", "--at", "-1"},
+                                                            {"consume", "o", "--at", "1", "--from", "1"},
+                                                            {"consume", "o", "--at", "1", "--count", "1"},
+                                                            {"consume", "o", "--count", "-1"}})
+        EXPECT_NE(refusal(words), "(taken)");
+}
+
+TEST(Options, the_server_is_an_option_or_a_variable) {
+    EXPECT_EQ(parsed<TopicListOptions>({"topic", "list"}).server, local);
+    ::setenv("FULMAR_SERVER", "broker.example:19092", 1);
+    EXPECT_EQ(parsed<TopicListOptions>({"topic", "list"}).server, (Address{"broker.example", 19092}));
+    EXPECT_EQ(parsed<TopicListOptions>({"topic", "list", "--server", "[::1]:1"}).server, (Address{"::1", 1}));
+    ::setenv("FULMAR_SERVER", "nowhere", 1);
+    EXPECT_EQ(refusal({"topic", "list"}), "environment variable FULMAR_SERVER: \"nowhere\" is not HOST:PORT");
+    EXPECT_EQ(parsed<TopicListOptions>({"topic", "list", "--server", "a:1"}).server, (Address{"a", 1}));
+    parsed<ServeOptions>({});
+    ::unsetenv("FULMAR_SERVER");
+    EXPECT_EQ(refusal({"topic", "list", "--server", "x"}), "--server: \"x\" is not HOST:PORT");
+    EXPECT_NE(refusal({"topic", "list", "--server", "x:0"}), "(taken)");
+}
+
+TEST(Options, a_mistyped_word_gets_the_nearest_command) {
+    EXPECT_EQ(refusal({"prodcue", "orders"}), "fulmar has no command \"prodcue\"; did you mean produce?");
+    EXPECT_EQ(refusal({"topic", "lst"}), "fulmar topic has no command \"lst\"; did you mean list?");
+    EXPECT_EQ(refusal({"xyzzy"}), "fulmar has no command \"xyzzy\"");
+    EXPECT_EQ(refusal({"consume", "orders", "--form", "end"}),
+              "fulmar consume does not take \"--form\"; did you mean --from?");
+    EXPECT_EQ(refusal({"produce", "orders", "x", "--headr=a=b"}),
+              "fulmar produce does not take \"--headr\"; did you mean --header?");
+}
+
+TEST(Options, every_command_explains_itself_with_examples) {
+    EXPECT_NE(help({"--help"}).find("produce"), std::string::npos);
+    for (auto words : std::vector<std::vector<const char*>>{{"serve"},
+                                                            {"topic", "create"},
+                                                            {"topic", "list"},
+                                                            {"topic", "describe"},
+                                                            {"produce"},
+                                                            {"consume"}}) {
+        std::string name = "fulmar";
+        for (auto* word : words) name += std::string(" ") + word;
+        words.push_back("--help");
+        auto text = help(words);
+        auto examples = text.find("Examples:");
+        ASSERT_NE(examples, text.npos) << name;
+        EXPECT_NE(text.find(name, examples), text.npos) << name;
+    }
+    EXPECT_TRUE(help({"--version"}).starts_with("0."));
+    EXPECT_TRUE(parsed<VersionOptions>({"version", "--json"}).json);
+}
+
+}  // namespace
+}  // namespace fulmar::cli

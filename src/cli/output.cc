@@ -1,0 +1,103 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+
+#include <ctime>
+
+namespace fulmar::cli {
+
+namespace {
+
+// How many bytes the first character takes; 0 when it is none (RFC 3629: no surrogates, none too long,
+// none past U+10FFFF).
+std::size_t utf8_length(std::string_view text) {
+    auto byte = [&](std::size_t n) { return n < text.size() ? std::uint8_t(text[n]) : 0U; };
+    auto follows = [&](std::size_t n) { return (byte(n) & 0xc0) == 0x80; };
+    unsigned first = byte(0);
+    if (first < 0x80) return 1;
+    if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+    if (first >= 0xe0 && first <= 0xef) {
+        bool bad = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f);
+        return !bad && follows(1) && follows(2) ? 3 : 0;
+    }
+    if (first >= 0xf0 && first <= 0xf4) {
+        bool bad = (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f);
+        return !bad && follows(1) && follows(2) && follows(3) ? 4 : 0;
+    }
+    return 0;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        auto length = utf8_length(text);
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+std::string json_text(std::string_view text) {
+    std::string out = "\"";
+    for (char c : text) {
+        switch (c) {
+            case '"': out += "\\\""; break;
+            case '\\': out += "\\\\"; break;
+            case '\n': out += "\\n"; break;
+            case '\r': out += "\\r"; break;
+            case '\t': out += "\\t"; break;
+            default:
+                if (std::uint8_t(c) < 0x20 || c == 0x7f) out += fmt::format("\\u{:04x}", unsigned(c));
+                else out += c;
+        }
+    }
+    return out + '"';
+}
+
+std::string base64(Bytes bytes) {
+    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        unsigned three = 0;
+        auto have = std::min<std::size_t>(3, bytes.size() - at);
+        for (std::size_t n = 0; n < 3; ++n)
+            three = three << 8 | (n < have ? std::to_integer<unsigned>(bytes[at + n]) : 0);
+        for (std::size_t n = 0; n < 4; ++n) out += n <= have ? alphabet[three >> (18 - 6 * n) & 63] : '=';
+    }
+    return out;
+}
+
+std::string json_member(std::string_view name, std::string_view bytes) {
+    if (is_utf8(bytes)) return fmt::format("\"{}\":{}", name, json_text(bytes));
+    return fmt::format("\"{}_base64\":\"{}\"", name, base64(bytes_of(bytes)));
+}
+
+std::string counted(std::uint64_t n, std::string_view what) {
+    return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+std::string utc(std::int64_t milliseconds) {
+    auto seconds = std::time_t(milliseconds / 1000 - (milliseconds % 1000 < 0));
+    std::tm parts{};
+    if (!::gmtime_r(&seconds, &parts)) return std::to_string(milliseconds);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                       milliseconds - std::int64_t(seconds) * 1000);
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<std::size_t> widths;
+    for (auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t n = 0; n < row.size(); ++n) widths[n] = std::max(widths[n], row[n].size());
+    }
+    std::string out;
+    for (auto& row : rows) {
+        for (std::size_t n = 0; n < row.size(); ++n)
+            out += n + 1 < row.size() ? fmt::format("{:<{}}  ", row[n], widths[n]) : row[n] + '\n';
+    }
+    return out;
+}
+
+}  // namespace fulmar::cli
