@@ -89,7 +89,8 @@ private:
         bool more = !work_.calm || done_since_calm_ < plan_.batches_least;
         auto wanted = more ? std::size_t(chance.between(1, plan_.pipeline)) : 0;
         while (open_.size() < wanted) open_.push_back(make());
-        for (auto& batch : open_) co_await co_await send(batch);
+        auto requests = grouped();
+        for (auto& request : requests) co_await co_await send(request);
         if (plan_.acks == 0) {
             // Nobody says anything. What went into a connection that held counts as sent, and no more.
             done_since_calm_ += work_.calm ? int(open_.size()) : 0;
@@ -99,19 +100,28 @@ private:
         }
         // What is acknowledged goes; what is not is sent again, in order.
         bool held = true;
-        for (std::size_t i = 0; i < open_.size() && held; ++i) {
-            auto error = co_await acknowledged(open_[i]);
-            held = error.has_value();
-            if (!held) break;
-            open_[i].done = *error == ErrorCode::none;
-            if (open_[i].done) done_since_calm_ += work_.calm;
-            else judge(*error, i);
-        }
+        for (std::size_t i = 0; i < requests.size() && held; ++i)
+            held = (co_await acknowledged(requests[i])).has_value();
         std::erase_if(open_, [](const OpenBatch& batch) { return batch.done; });
         if (!held) co_return std::unexpected(Error::reset);
         if (!open_.empty()) co_await pause(seam_, work_, 20);
         else if (chance.one_in(3)) co_await pause(seam_, work_, 10);
         co_return {};
+    }
+    // Open batches as requests, in their order: some take several, of different partitions, and name these in
+    // any order, as clients do.
+    using Request = std::vector<std::size_t>;
+    std::vector<Request> grouped() {
+        auto& chance = work_.world.workload;
+        std::vector<Request> requests;
+        for (std::size_t i = 0; i < open_.size(); ++i) {
+            auto taken = [&](std::size_t j) { return open_[j].place == open_[i].place; };
+            bool joins = !requests.empty() && chance.one_in(2) && std::ranges::none_of(requests.back(), taken);
+            if (!joins) requests.emplace_back();
+            auto& last = requests.back();
+            last.insert(last.begin() + chance.below(last.size() + 1), i);
+        }
+        return requests;
     }
     // A refusal that a correct broker never gives.
     void judge(ErrorCode error, std::size_t at) {
@@ -166,26 +176,40 @@ private:
         batch.bytes = builder.finish(codecs[chance.below(4)], stamp);
         return batch;
     }
-    Task<Result<>> send(const OpenBatch& batch) {
-        auto& place = plan_.places[batch.place];
-        ProduceRequest::Partition partition{place.partition, wire::Records{batch.bytes, {}}};
-        ProduceRequest::Topic topic{place.topic, {}, std::span(&partition, 1)};
+    Task<Result<>> send(const Request& batches) {
+        std::vector<ProduceRequest::Partition> partitions;
+        for (auto i : batches)
+            partitions.push_back({plan_.places[open_[i].place].partition, wire::Records{open_[i].bytes, {}}});
+        std::vector<ProduceRequest::Topic> topics;
+        for (std::size_t n = 0; n < batches.size(); ++n)
+            topics.push_back({plan_.places[open_[batches[n]].place].topic, {}, std::span(partitions).subspan(n, 1)});
         ProduceRequest request;
         request.acks = plan_.acks;
         request.timeout_ms = 30'000;
-        request.topic_data = std::span(&topic, 1);
+        request.topic_data = topics;
         co_return co_await client_.send(request, plan_.version);
     }
-    Task<Result<ErrorCode>> acknowledged(const OpenBatch& batch) {
+    Task<Result<>> acknowledged(const Request& batches) {
         Bytes body;
         auto frame = co_await co_await client_.receive<ProduceResponse>(plan_.version, body);
         Arena arena(1 << 16);
         auto response = wire::decode<ProduceResponse>(body, plan_.version, arena);
-        if (!response || response->responses.size() != 1) co_return std::unexpected(Error::damaged);
-        auto& partition = response->responses[0].partition_responses[0];
-        if (partition.error_code == ErrorCode::none)
-            work_.ledger.acknowledged(plan_.places[batch.place], partition.base_offset, batch.values);
-        co_return partition.error_code;
+        if (!response || response->responses.size() != batches.size()) co_return std::unexpected(Error::damaged);
+        for (auto& topic : response->responses) {
+            auto& partition = topic.partition_responses[0];
+            for (auto i : batches) {
+                auto& place = plan_.places[open_[i].place];
+                if (place.topic != topic.name || place.partition != partition.index) continue;
+                if (partition.error_code == ErrorCode::none) {
+                    work_.ledger.acknowledged(place, partition.base_offset, open_[i].values);
+                    open_[i].done = true;
+                    done_since_calm_ += work_.calm;
+                } else {
+                    judge(partition.error_code, i);
+                }
+            }
+        }
+        co_return {};
     }
 
     Seam& seam_;
