@@ -157,7 +157,10 @@ public:
             fill(connection, start);
         }
         for (;;) {
-            io_uring_submit_and_wait(&ring_, 1);
+            __kernel_timespec patience{.tv_sec = 10, .tv_nsec = 0};
+            io_uring_cqe* first = nullptr;
+            if (io_uring_submit_and_wait_timeout(&ring_, &first, 1, &patience, nullptr) == -ETIME)
+                stop("no answer for ten seconds");
             auto now = SteadyClock::now();
             if (!measuring_ && Seconds(now - start).count() > options_.warm_up_seconds) {
                 measuring_ = true;
@@ -188,8 +191,11 @@ public:
     }
 
 private:
-    // What completes is told by the lowest bit of the connection's address.
+    // What completes is told by the connection's index, and in the lowest bit whether it was a send.
     static constexpr std::uint64_t was_send = 1;
+    std::uint64_t mark_of(const Connection& connection) const {
+        return std::uint64_t(&connection - connections_.data()) << 1;
+    }
 
     io_uring_sqe* free_entry() {
         auto* entry = io_uring_get_sqe(&ring_);
@@ -202,7 +208,7 @@ private:
         auto* entry = free_entry();
         io_uring_prep_recv(entry, connection.fd, connection.received.data() + connection.received_bytes,
                            connection.received.size() - connection.received_bytes, 0);
-        io_uring_sqe_set_data64(entry, reinterpret_cast<std::uint64_t>(&connection));
+        io_uring_sqe_set_data64(entry, mark_of(connection));
     }
 
     void send(Connection& connection) {
@@ -210,7 +216,7 @@ private:
         connection.message.msg_iovlen = connection.last_piece - connection.first_piece;
         auto* entry = free_entry();
         io_uring_prep_sendmsg(entry, connection.fd, &connection.message, MSG_WAITALL | MSG_NOSIGNAL);
-        io_uring_sqe_set_data64(entry, reinterpret_cast<std::uint64_t>(&connection) | was_send);
+        io_uring_sqe_set_data64(entry, mark_of(connection) | was_send);
         connection.sending = true;
     }
 
@@ -232,10 +238,10 @@ private:
         send(connection);
     }
 
-    void complete(std::uint64_t kind, int result) {
-        auto& connection = *reinterpret_cast<Connection*>(kind & ~was_send);
+    void complete(std::uint64_t mark, int result) {
+        auto& connection = connections_[mark >> 1];
         if (result <= 0) stop("the server hung up ({})", result);
-        if (kind & was_send) {
+        if (mark & was_send) {
             sent(connection, std::size_t(result));
         } else {
             connection.received_bytes += std::size_t(result);

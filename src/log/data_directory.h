@@ -43,10 +43,11 @@ public:
 
     // The partitions that have a directory, and its name.
     const std::map<PartitionId, std::string>& partitions() const { return partitions_; }
-    // Where recovery of `id` begins. A partition that has a point above 0 and no directory is damaged.
+    // What was durable of `id` for sure when the last life ended. A partition that has a point above 0 and no directory is damaged.
     RecoveryPoint recovery_point(const PartitionId& id) const;
 
     using Points = std::map<PartitionId, Offset>;
+    const Points& recovery_points() const { return points_; }
     // Says how far each partition is durable; it may lag, never lead.
     Result<> write_checkpoint(const Points& points);
     // The last thing a clean stop does: `points` are where each partition ends, and all of it is synced.

@@ -53,33 +53,24 @@ public:
     // was. REQUIRES: exists.
     Result<> append(wire::ProducedBatch& batch, std::int32_t leader_epoch);
 
-    // Whole batches, the first of which holds `from`, all below `limit` (a boundary); as many as fit into
-    // `bytes_max`, or with `at_least_one` one that does not fit. Empty when `from` is at `limit`.
+    // Batches from the one that holds `from` on, up to `limit` (a boundary), cut to `bytes_max`: the last may
+    // be cut short, as Kafka's clients expect. The first is whole: where it does not fit, it comes all the same
+    // with `at_least_one`, and else nothing does. Empty when `from` is at `limit`.
     // REQUIRES: start <= from <= limit <= end.
     struct Slice {
         FileRange range;
-        Offset base{};  // Of the first batch.
+        Offset base{};                  // Of the first batch.
+        std::uint64_t first_bytes = 0;  // What that takes.
     };
     Result<Slice> read(Offset from, LogPoint limit, std::size_t bytes_max, bool at_least_one) const;
 
-    struct TimedOffset {
-        Timestamp timestamp{-1};
-        Offset offset{-1};
-        std::int32_t leader_epoch = -1;
-    };
-    // The first record below `limit` with this time stamp or a later one; offset -1 when there is none.
-    // May read from the disk: for a job.
-    Result<TimedOffset> find_time(Timestamp at, LogPoint limit) const;
-    // The first of those below `limit` whose time stamp is largest. For a job.
-    Result<TimedOffset> find_largest_time(LogPoint limit) const;
-    // The leader epoch of the last batch below `limit`; -1 when there is none.
-    Result<std::int32_t> last_epoch(LogPoint limit) const;
+    // Where a search for a time stamp may begin: nothing in front has it or a later one.
+    LogPoint before_time(Timestamp at) const;
+    // A point from which the batches in front of `limit` can be walked, and the largest time stamp in front.
+    const IndexEntry& before(LogPoint limit) const;
 
 private:
-    friend class BatchWalk;
-    void note(LogPoint at, std::uint64_t size, Timestamp largest);
     const IndexEntry& entry_before(Offset offset) const;
-    Result<TimedOffset> first_record(const wire::BatchView& batch, Timestamp at) const;
 
     std::shared_ptr<File> file_;
     std::vector<IndexEntry> index_{IndexEntry{}};  // Never empty: its first entry is the start.

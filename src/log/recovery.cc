@@ -107,7 +107,7 @@ Result<> keep_in_quarantine(Directory& data, const std::string& name, File& from
 
 }  // namespace
 
-Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoint point, Timestamp now) {
+Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoint point, Instant now) {
     auto directory = data.open_directory(name);
     if (!directory) return std::unexpected(directory.error());
     auto file = (*directory)->open(log_file_name(Offset{0}));
@@ -137,7 +137,7 @@ Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoin
             auto last = Sequences::last_sequence(view.base_sequence(), view.count());
             found.sequences.appended({view.producer_id(), view.producer_epoch(), view.base_sequence(), last,
                                       view.last_offset(), view.max_timestamp()},
-                                     std::min(view.max_timestamp(), now));
+                                     now);
         }
         end = {view.next_offset(), end.position + view.size()};
     }

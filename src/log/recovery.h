@@ -28,6 +28,6 @@ struct Recovered {
 };
 
 // `name` is the partition's directory in `data`. `missing` when it is not there.
-Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoint point, Timestamp now);
+Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoint point, Instant now);
 
 }  // namespace fulmar

@@ -33,7 +33,7 @@ Sequences::Judgement Sequences::judge(const Batch& batch) const {
     return {batch.first_sequence == expected ? Verdict::next : Verdict::out_of_order, {}};
 }
 
-void Sequences::appended(const Batch& batch, Timestamp now) {
+void Sequences::appended(const Batch& batch, Instant now) {
     auto id = std::to_underlying(batch.producer);
     auto [known, fresh] = producers_.try_emplace(id);
     auto& producer = known->second;
@@ -53,7 +53,7 @@ void Sequences::appended(const Batch& batch, Timestamp now) {
     }
 }
 
-void Sequences::expire(Timestamp before) {
+void Sequences::expire(Instant before) {
     while (!by_silence_.empty()) {
         auto longest = producers_.find(std::to_underlying(by_silence_.front()));
         CHECK(longest != producers_.end());

@@ -45,10 +45,10 @@ public:
     Judgement judge(const Batch& batch) const;
 
     // `batch` is in the log. Followers and recovery say this without asking first. `offset` order.
-    void appended(const Batch& batch, Timestamp now);
+    void appended(const Batch& batch, Instant now);
 
     // Forgets who wrote nothing since `before` (producer.id.expiration.ms).
-    void expire(Timestamp before);
+    void expire(Instant before);
     std::size_t size() const { return producers_.size(); }
     void clear();
 
@@ -60,7 +60,7 @@ private:
         std::int16_t epoch = -1;
         std::size_t count = 0;
         std::array<Batch, batches_kept> batches;  // The last `count` of them, oldest first.
-        Timestamp touched{};
+        Instant touched{};
         std::list<ProducerId>::iterator place;
     };
     std::unordered_map<std::int64_t, Producer> producers_;

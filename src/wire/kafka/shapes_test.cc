@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "test/wire/apis.h"
+#include "test/wire/members.h"
 #include "test/wire/shape.h"
 
 using namespace fulmar;
@@ -12,10 +13,11 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-// A line a field: type, '?' where it may be null, its tag, its default. The fields of a struct follow,
-// set in.
-std::string line(int depth, const std::string& type, bool nullable, int tag, const std::string& usual) {
-    return std::string(2 * depth, ' ') + type + (nullable ? "?" : "") +
+// A line a field: name, type, '?' where it may be null, its tag, its default. The fields of a struct
+// follow, set in.
+std::string line(int depth, const std::string& name, const std::string& type, bool nullable, int tag,
+                 const std::string& usual) {
+    return std::string(2 * depth, ' ') + name + " " + type + (nullable ? "?" : "") +
            (tag >= 0 ? " tag " + std::to_string(tag) : "") + " = " + usual;
 }
 
@@ -46,15 +48,15 @@ std::string usual_of(const F& field) {
     else if constexpr (wire::detail::is_span<F>) return field.empty() ? "empty" : "an array";
     else return "";
 }
-template <class T>
-void describe(const T& m, int version, int depth, Lines& out);
+template <class T> void describe(const T& m, int version, int depth, Lines& out);
 template <class F>
-void describe_field(const F& field, int version, int depth, bool nullable, int tag, Lines& out) {
+void describe_field(const F& field, const std::string& name, int version, int depth, bool nullable, int tag,
+                    Lines& out) {
     bool may = wire::detail::is_optional<F> && nullable;
-    out.push_back(line(depth, type_name<F>(), may, tag, usual_of(field)));
+    out.push_back(line(depth, name, type_name<F>(), may, tag, usual_of(field)));
     if constexpr (wire::detail::is_optional<F>) {
         Lines inner;
-        describe_field(typename F::value_type{}, version, depth, nullable, tag, inner);
+        describe_field(typename F::value_type{}, name, version, depth, nullable, tag, inner);
         out.insert(out.end(), inner.begin() + 1, inner.end());
     } else if constexpr (wire::detail::is_span<F>) {
         if constexpr (wire::Message<typename F::element_type>)
@@ -63,21 +65,30 @@ void describe_field(const F& field, int version, int depth, bool nullable, int t
         describe(field, version, depth + 1, out);
     }
 }
-template <class T>
-void describe(const T& m, int version, int depth, Lines& out) {
-    auto plain = [&]<class F>(const F& field, Versions in = {}, Nullable null = {}) {
-        if (in.has(version)) describe_field(field, version, depth, null.has(version), -1, out);
+template <class T> void describe(const T& m, int version, int depth, Lines& out) {
+    auto plain = [&](const auto& field, Versions in = {}, Nullable null = {}) {
+        if (!in.has(version)) return;
+        describe_field(field, test::member_name(m, &field), version, depth, null.has(version), -1, out);
     };
     T::fields(m, plain);
     if constexpr (wire::Tagged<T>) {
-        auto tagged = [&]<class F>(int tag, const F& field, Versions in = {}, Nullable null = {}) {
-            if (in.has(version)) describe_field(field, version, depth, null.has(version), tag, out);
+        auto tagged = [&](int tag, const auto& field, Versions in = {}, Nullable null = {}) {
+            if (!in.has(version)) return;
+            describe_field(field, test::member_name(m, &field), version, depth, null.has(version), tag, out);
         };
         T::tags(m, tagged);
     }
 }
 
-// The protocol's side.
+// The protocol's side. Our names are its names in snake_case; only a message's own `key` is taken.
+std::string snake(const std::string& name) {
+    std::string text;
+    for (char c : name) {
+        if (std::isupper(c) && !text.empty() && !std::isupper(text.back())) text += '_';
+        text += char(std::tolower(c));
+    }
+    return text;
+}
 std::string type_name(const Json& field) {
     std::string type = field["type"], name = field["name"];
     std::string array = type.starts_with("[]") ? "[]" : "";
@@ -105,7 +116,9 @@ std::string usual_of(const Json& field) {
 void describe(const Json& fields, int version, int depth, Lines& out, Lines& names, std::string path) {
     for (auto field : test::fields_of(fields, version)) {
         bool tagged = in_versions(*field, "taggedVersions", version);
-        out.push_back(line(depth, type_name(*field), in_versions(*field, "nullableVersions", version),
+        auto name = snake((*field)["name"]);
+        if (depth == 0 && name == "key") name = "coordinator_key";
+        out.push_back(line(depth, name, type_name(*field), in_versions(*field, "nullableVersions", version),
                            tagged ? (*field)["tag"].get<int>() : -1, usual_of(*field)));
         names.push_back(path + "." + (*field)["name"].get<std::string>());
         if (field->contains("fields"))
@@ -170,66 +183,42 @@ TEST(Shapes, versions_are_those_that_the_broker_is_to_speak) {
     });
 }
 
-// Messages that are not quite what they should be, to see that it shows.
-struct Right {
-    static constexpr int flexible_since = 1;
-    struct Item {
-        std::int32_t a = 0;
-        std::optional<std::string_view> b;
-        static constexpr void fields(auto& m, auto& wire) {
-            wire(m.a);
-            wire(m.b, wire::since(1), wire::nullable(1));
-        }
-    };
-    std::span<Item> items;
-    std::int64_t stamp = -1;
-    static constexpr void fields(auto& m, auto& wire) { wire(m.items); }
-    static constexpr void tags(auto& m, auto& tag) { tag(3, m.stamp, wire::since(1)); }
+// A message that is right, or wrong in one way, to see that it shows.
+enum Mistake {
+    nothing,
+    no_tag,
+    other_tag,
+    other_default,
+    other_type,
+    other_name,
+    later,
+    flat,
+    moved,
+    never_null
 };
-struct Short : Right {
-    static constexpr void tags(auto&, auto&) {}
+template <Mistake wrong> struct Item {
+    std::int32_t a = 0;
+    std::optional<std::string_view> b;
+    static constexpr void fields(auto& m, auto& wire) {
+        if constexpr (wrong != moved) wire(m.a);
+        wire(m.b, wire::since(1), wire::nullable(wrong == never_null ? 2 : 1));
+        if constexpr (wrong == moved) wire(m.a);
+    }
 };
-struct OtherTag : Right {
-    static constexpr void tags(auto& m, auto& tag) { tag(2, m.stamp, wire::since(1)); }
-};
-struct OtherDefault : Right {
-    std::int64_t other = 0;
-    static constexpr void tags(auto& m, auto& tag) { tag(3, m.other, wire::since(1)); }
-};
-struct OtherType : Right {
-    std::int32_t other = -1;
-    static constexpr void tags(auto& m, auto& tag) { tag(3, m.other, wire::since(1)); }
-};
-struct Later : Right {
-    static constexpr int flexible_since = 2;
-};
-struct Flat : Right {
-    Item item;
-    static constexpr void fields(auto& m, auto& wire) { wire(m.item); }
-};
-struct Swapped : Right {
-    struct Item {
-        std::int32_t a = 0;
-        std::optional<std::string_view> b;
-        static constexpr void fields(auto& m, auto& wire) {
-            wire(m.b, wire::since(1), wire::nullable(1));
-            wire(m.a);
-        }
-    };
-    std::span<Item> swapped;
-    static constexpr void fields(auto& m, auto& wire) { wire(m.swapped); }
-};
-struct NeverNull : Right {
-    struct Item {
-        std::int32_t a = 0;
-        std::optional<std::string_view> b;
-        static constexpr void fields(auto& m, auto& wire) {
-            wire(m.a);
-            wire(m.b, wire::since(1), wire::nullable(2));
-        }
-    };
-    std::span<Item> other;
-    static constexpr void fields(auto& m, auto& wire) { wire(m.other); }
+template <Mistake wrong> struct Example {
+    static constexpr int flexible_since = wrong == later ? 2 : 1;
+    std::conditional_t<wrong == flat, Item<wrong>, std::span<Item<wrong>>> items;
+    std::int64_t first = 0, second = 0;
+    std::conditional_t<wrong == other_type, std::int32_t, std::int64_t> stamp =
+        wrong == other_default ? 0 : -1;
+    static constexpr void fields(auto& m, auto& wire) {
+        wire(m.items);
+        wire(wrong == other_name ? m.second : m.first);
+        wire(wrong == other_name ? m.first : m.second);
+    }
+    static constexpr void tags(auto& m, auto& tag) {
+        if constexpr (wrong != no_tag) tag(wrong == other_tag ? 2 : 3, m.stamp, wire::since(1));
+    }
 };
 
 TEST(Shapes, what_is_missing_moved_or_of_another_kind_is_found) {
@@ -237,19 +226,27 @@ TEST(Shapes, what_is_missing_moved_or_of_another_kind_is_found) {
         {"name": "Stamp", "type": "int64", "versions": "1+", "taggedVersions": "1+", "tag": 3, "default": "-1"},
         {"name": "Items", "type": "[]Item", "versions": "0+", "fields": [
             {"name": "A", "type": "int32", "versions": "0+"},
-            {"name": "B", "type": "string", "versions": "1+", "nullableVersions": "1+"}]}]})");
-    EXPECT_EQ(difference<Right>(shape, 0), "");
-    EXPECT_EQ(difference<Right>(shape, 1), "");
-    EXPECT_EQ(difference<Right>(shape, 2), "no such version");
-    EXPECT_EQ(difference<Short>(shape, 1), "M.Stamp: nothing, not int64 tag 3 = -1");
-    EXPECT_EQ(difference<OtherTag>(shape, 1), "M.Stamp: int64 tag 2 = -1, not int64 tag 3 = -1");
-    EXPECT_EQ(difference<OtherDefault>(shape, 1), "M.Stamp: int64 tag 3 = 0, not int64 tag 3 = -1");
-    EXPECT_EQ(difference<OtherType>(shape, 1), "M.Stamp: int32 tag 3 = -1, not int64 tag 3 = -1");
-    EXPECT_EQ(difference<Later>(shape, 1), "flexible or not");
-    EXPECT_EQ(difference<Flat>(shape, 1), "M.Items: struct = , not []struct = empty");
-    EXPECT_EQ(difference<Swapped>(shape, 0), "");
-    EXPECT_EQ(difference<Swapped>(shape, 1), "M.Items.A:   string? = null, not   int32 = 0");
-    EXPECT_EQ(difference<NeverNull>(shape, 1), "M.Items.B:   string = null, not   string? = null");
+            {"name": "B", "type": "string", "versions": "1+", "nullableVersions": "1+"}]},
+        {"name": "First", "type": "int64", "versions": "0+"},
+        {"name": "Second", "type": "int64", "versions": "0+"}]})");
+    auto wrong = [&]<Mistake mistake>(int version = 1) {
+        return difference<Example<mistake>>(shape, version);
+    };
+    EXPECT_EQ(wrong.operator()<nothing>(0), "");
+    EXPECT_EQ(wrong.operator()<nothing>(1), "");
+    EXPECT_EQ(wrong.operator()<nothing>(2), "no such version");
+    EXPECT_EQ(wrong.operator()<no_tag>(),
+              "M.Items: (members are missing on the wire) []struct = empty, not items []struct = empty");
+    EXPECT_EQ(wrong.operator()<other_tag>(), "M.Stamp: stamp int64 tag 2 = -1, not stamp int64 tag 3 = -1");
+    EXPECT_EQ(wrong.operator()<other_default>(),
+              "M.Stamp: stamp int64 tag 3 = 0, not stamp int64 tag 3 = -1");
+    EXPECT_EQ(wrong.operator()<other_type>(), "M.Stamp: stamp int32 tag 3 = -1, not stamp int64 tag 3 = -1");
+    EXPECT_EQ(wrong.operator()<other_name>(), "M.First: second int64 = 0, not first int64 = 0");
+    EXPECT_EQ(wrong.operator()<later>(), "flexible or not");
+    EXPECT_EQ(wrong.operator()<flat>(), "M.Items: items struct = , not items []struct = empty");
+    EXPECT_EQ(wrong.operator()<moved>(0), "");
+    EXPECT_EQ(wrong.operator()<moved>(), "M.Items.A:   b string? = null, not   a int32 = 0");
+    EXPECT_EQ(wrong.operator()<never_null>(), "M.Items.B:   b string = null, not   b string? = null");
 }
 
 }  // namespace

@@ -1,0 +1,259 @@
+#include "broker/broker.h"
+
+#include <fmt/format.h>
+
+#include "base/log_sink.h"
+
+namespace fulmar {
+
+// How far the durable end may be ahead of the recovery point: what a start after a crash reads again as
+// something that may be torn.
+static constexpr Millis checkpoint_every{5'000};
+static constexpr Millis expiry_every{60'000};
+// Recoveries at once on one core: they wait for the disk, whose pool is shared.
+static constexpr int recoveries_at_once = 4;
+
+// Only what somebody set: the rest are Kafka's defaults, and answers say so.
+static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
+    cluster::ConfigMap defaults;
+    auto table = broker::settings_table();
+    for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
+        if (settings.shown[i].place.empty()) continue;
+        if (table[i].key == "message.max.bytes")
+            defaults["message.max.bytes"] = std::to_string(settings.message_bytes_max);
+        if (table[i].key == "log.retention.ms")
+            defaults["log.retention.ms"] = std::to_string(settings.log_retention.count());
+    }
+    return defaults;
+}
+
+Broker::Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner)
+    : host_(host),
+      settings_(std::move(settings)),
+      topic_defaults_(topic_defaults_of(settings_)),
+      open_store_(std::move(open_store)),
+      owner_(std::move(owner)) {}
+Broker::~Broker() = default;
+
+void Broker::fail(std::string why) {
+    if (failure_) return;
+    log_error("stopping: {}", why);
+    failure_ = std::move(why);
+    host_.stop.requested = true;
+    host_.stop.changed.notify(controller_loop());
+}
+Task<> Broker::fail_from(int core, std::string why) {
+    ++shard(core).telling;
+    co_await Hop(controller_loop());
+    fail(std::move(why));
+    co_await Hop(host_.cores[std::size_t(core)]->loop);
+    --shard(core).telling;
+}
+
+Task<std::expected<void, std::string>> Broker::start() {
+    auto& loop = controller_loop();
+    auto& first = *host_.cores[0];
+    DirectoryMeta wanted{uuid_from(loop.random(), loop.random()), uuid_from(loop.random(), loop.random()),
+                         id()};
+    auto opened = co_await first.disk.run([&] { return DataDirectory::open(host_.data, wanted, owner_); });
+    if (!opened) co_return std::unexpected(opened.error());
+    data_ = std::move(*opened);
+    auto store = open_store_(loop);
+    if (!store) co_return std::unexpected(store.error());
+    store_ = std::move(*store);
+
+    auto cores = int(host_.cores.size());
+    for (int core = 0; core < cores; ++core) {
+        shards_.push_back(
+            std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, host_.data, settings_));
+        shards_.back()->budget.on_failure = [this, core] {
+            auto& here = shard(core);
+            for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
+            // The directory holds coord/ too, so this process ends with it (storage-faults.md, fsync error).
+            here.seam.loop.spawn(fail_from(core, "the data directory failed"));
+        };
+    }
+    ControllerHost::Options options{id(), cluster_id(), settings_.advertised,
+                                    std::int32_t(settings_.num_partitions), topic_defaults_};
+    controller_ = std::make_unique<ControllerHost>(
+        loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
+    if (auto started = co_await controller_->start(); !started) co_return started;
+    if (auto recovered = co_await recover(); !recovered) co_return recovered;
+    keeper_.emplace(loop);
+    loop.spawn(run_controller());
+    loop.spawn(keep());
+    co_return std::expected<void, std::string>();
+}
+
+// Facts reach every core before anyone is told of them.
+Task<> Broker::publish(const cluster::Delta& delta) {
+    auto& home = controller_loop();
+    for (auto& shard : shards_) {
+        auto apply = [&] {
+            for (auto& fact : delta) {
+                shard->apply(fact);
+                auto* is = std::get_if<cluster::TopicIs>(&fact);
+                if (!is) continue;
+                auto& topic = *is->topic;
+                for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
+                    bool ours = core_of({topic.id, i}, cores()) == shard->core;
+                    if (ours && topic.partitions[std::size_t(i)].leader == id())
+                        shard->lead(topic, i, topic_defaults_);
+                }
+            }
+        };
+        if (&shard->seam.loop == &home) apply();
+        else co_await call_on(shard->seam.loop, home, std::move(apply));
+    }
+}
+
+Task<std::expected<void, std::string>> Broker::recover() {
+    auto& home = controller_loop();
+    std::optional<std::string> bad;
+    for (int core = 0; core < cores(); ++core) {
+        std::vector<PartitionId> ids;
+        for (auto& [id, name] : data_->partitions())
+            if (core_of(id, cores()) == core) ids.push_back(id);
+        std::size_t next = 0;
+        int before = running_;
+        for (int i = 0; i < recoveries_at_once; ++i) home.spawn(recover_on(core, ids, next, bad));
+        while (running_ > before) co_await ended_.wait();
+        // What a checkpoint knows and the disk does not is damage, not an empty partition.
+        auto missing = [&] {
+            for (auto& [id, partition] : shard(core).partitions()) {
+                if (data_->partitions().contains(id) || data_->recovery_point(id).offset == Offset{0})
+                    continue;
+                log_error("partition {} of topic {} is gone from the disk", id.index, to_text(id.topic));
+                partition->mark_damaged();
+            }
+        };
+        co_await call_on(shard(core).seam.loop, home, missing);
+    }
+    if (bad) co_return std::unexpected(*bad);
+    checkpointed_ = co_await durable_points();
+    auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(checkpointed_); });
+    if (!written)
+        co_return std::unexpected(
+            fmt::format("the data directory cannot be used: checkpoint: {}", to_text(written.error())));
+    co_return std::expected<void, std::string>();
+}
+Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
+                          std::optional<std::string>& bad) {
+    ++running_;
+    auto& home = controller_loop();
+    while (next < ids.size() && !bad) {
+        auto id = ids[next++];
+        auto& name = data_->partitions().at(id);
+        auto point = data_->recovery_point(id);
+        auto now = home.now();
+        auto found =
+            co_await host_.cores[0]->disk.run([&] { return fulmar::recover(*host_.data, name, point, now); });
+        if (!found) {
+            bad = fmt::format("{} cannot be recovered: {}", name, to_text(found.error()));
+            break;
+        }
+        auto restore = [&] {
+            auto* partition = shard(core).find(id);
+            if (partition) partition->restore(std::move(*found));
+            return partition != nullptr;
+        };
+        bool known = co_await call_on(shard(core).seam.loop, home, restore);
+        // Never deleted on doubt (rule R26 of known-failures.md): the metadata may be the one that is wrong.
+        if (!known) log_warning("{} belongs to no topic; it is left as it is", name);
+    }
+    --running_;
+    ended_.notify(home);
+}
+
+Task<> Broker::run_controller() {
+    ++running_;
+    co_await controller_->run();
+    if (controller_->failure()) fail(*controller_->failure());
+    --running_;
+    ended_.notify(controller_loop());
+}
+
+Task<DataDirectory::Points> Broker::durable_points() {
+    // Of damaged partitions, and of those that belong to no topic, the old points stay: a point that moved
+    // back would make torn what is damaged.
+    auto points = data_->recovery_points();
+    for (auto& shard : shards_) {
+        auto collect = [&] {
+            DataDirectory::Points here;
+            for (auto& [id, partition] : shard->partitions())
+                if (partition->durable_end().offset > Offset{0}) here[id] = partition->durable_end().offset;
+            return here;
+        };
+        for (auto& [id, offset] : co_await call_on(shard->seam.loop, controller_loop(), collect))
+            points[id] = std::max(points[id], offset);
+    }
+    co_return points;
+}
+Task<bool> Broker::checkpoint() {
+    auto points = co_await durable_points();
+    if (points == checkpointed_) co_return true;
+    auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(points); });
+    if (written) checkpointed_ = std::move(points);
+    // A full disk only makes the next recovery longer.
+    else if (written.error() == Error::full) log_warning("no room for a checkpoint");
+    else fail(fmt::format("the checkpoint cannot be written: {}", to_text(written.error())));
+    co_return written.has_value();
+}
+
+// What is done now and then: checkpoints, and producers that have gone silent for good.
+Task<> Broker::keep() {
+    ++running_;
+    auto& home = controller_loop();
+    auto expiry_due = home.now() + expiry_every;
+    while (!stopping_) {
+        keeper_->set(home.now() + checkpoint_every);
+        co_await *keeper_;
+        if (stopping_) break;
+        co_await checkpoint();
+        if (home.now() < expiry_due) continue;
+        expiry_due = home.now() + expiry_every;
+        for (auto& shard : shards_) {
+            auto expire = [&] {
+                auto before = shard->seam.loop.now() + -settings_.producer_id_expiration;
+                for (auto& [id, partition] : shard->partitions()) partition->sequences().expire(before);
+            };
+            co_await call_on(shard->seam.loop, home, expire);
+        }
+    }
+    --running_;
+    ended_.notify(home);
+}
+
+Task<> Broker::come_to_rest() {
+    auto& home = controller_loop();
+    for (auto& shard : shards_) {
+        auto rests = [&] {
+            for (auto& [id, partition] : shard->partitions())
+                if (!partition->at_rest()) return false;
+            return shard->telling == 0;
+        };
+        while (!co_await call_on(shard->seam.loop, home, rests)) co_await Timer(home, Millis(1));
+    }
+}
+
+Task<> Broker::stop() {
+    stopping_ = true;
+    auto& home = controller_loop();
+    if (controller_) controller_->stop();
+    if (keeper_) keeper_->wake();
+    while (running_ > 0) co_await ended_.wait();
+    if (!shards_.empty()) co_await come_to_rest();
+    if (data_ && controller_ && !failure_) {
+        auto points = co_await durable_points();
+        auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points); });
+        if (!closed) fail(fmt::format("the data directory could not be closed: {}", to_text(closed.error())));
+    }
+    // Each core destroys what lives on it.
+    for (auto& shard : shards_)
+        co_await call_on(shard->seam.loop, home, [&] { shard->partitions().clear(); });
+    controller_.reset();
+    store_.reset();
+    data_.reset();
+}
+
+}  // namespace fulmar

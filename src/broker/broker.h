@@ -1,0 +1,75 @@
+// Broker: a node's data directory, its shards (one a core), its controller, and what keeps them going. It
+// knows no protocol: doors come to it (door/serve.h starts both). It lives on core 0; `shard` is for all.
+#pragma once
+
+#include <functional>
+
+#include "broker/controller.h"
+#include "broker/settings.h"
+#include "broker/shard.h"
+#include "log/data_directory.h"
+
+namespace fulmar {
+
+class Broker {
+public:
+    // Opens the store once the data directory is ours; the text says why it cannot.
+    using OpenStore = std::function<std::expected<std::unique_ptr<coord::Store>, std::string>(Loop&)>;
+    // `owner` names this process for whoever finds the directory locked.
+    Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner);
+    ~Broker();
+
+    // Takes the data directory, recovers every partition and takes office. The text says why not.
+    Task<std::expected<void, std::string>> start();
+    // After the doors have closed: brings all to rest, and leaves the directory as a clean stop does.
+    // Not clean when something had failed: then `failure` says what.
+    Task<> stop();
+    // Something failed that this process does not outlive; the host was asked to stop.
+    const std::optional<std::string>& failure() const { return failure_; }
+
+    int cores() const { return int(shards_.size()); }
+    Shard& shard(int core) { return *shards_[std::size_t(core)]; }
+    Shard& owner(const PartitionId& id) { return shard(core_of(id, cores())); }
+    const broker::Settings& settings() const { return settings_; }
+    BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
+    // What the broker's settings say of topics that say nothing themselves, by Kafka's names.
+    const cluster::ConfigMap& topic_defaults() const { return topic_defaults_; }
+    // All cores may read these: they are set before the doors open, and never changed.
+    const Uuid& cluster_id() const { return data_->meta().cluster_id; }
+
+    // On core 0.
+    ControllerHost& controller() { return *controller_; }
+    Loop& controller_loop() { return host_.cores[0]->loop; }
+
+private:
+    Task<std::expected<void, std::string>> recover();
+    Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
+                      std::optional<std::string>& bad);
+    Task<> publish(const cluster::Delta& delta);
+    Task<> keep();
+    Task<> run_controller();
+    Task<bool> checkpoint();
+    Task<DataDirectory::Points> durable_points();
+    Task<> come_to_rest();
+    void fail(std::string why);
+    Task<> fail_from(int core, std::string why);
+
+    Host& host_;
+    const broker::Settings settings_;
+    const cluster::ConfigMap topic_defaults_;
+    OpenStore open_store_;
+    const std::string owner_;
+
+    std::optional<DataDirectory> data_;
+    std::unique_ptr<coord::Store> store_;
+    std::vector<std::unique_ptr<Shard>> shards_;
+    std::unique_ptr<ControllerHost> controller_;
+    std::optional<std::string> failure_;
+    DataDirectory::Points checkpointed_;
+    bool stopping_ = false;
+    int running_ = 0;  // Coroutines of our own that must end before we may.
+    Signal ended_;
+    std::optional<Timer> keeper_;
+};
+
+}  // namespace fulmar

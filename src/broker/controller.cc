@@ -1,0 +1,249 @@
+#include "broker/controller.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <set>
+
+#include "base/log_sink.h"
+#include "coord/paths.h"
+#include "core/cluster/shard_codec.h"
+
+namespace fulmar {
+
+using coord::Change, coord::StoreError;
+using Kind = coord::Change::Kind;
+namespace path = coord::path;
+
+// So many ids a commit: a restart wastes what is left of them (FACTS.md d.1 has 1,000).
+static constexpr std::int64_t ids_a_block = 10'000;
+// A round ends before its commit could pass the store's bound: room for the last topic and the overhead.
+static constexpr std::size_t round_bytes_max = coord::commit_bytes_max / 2;
+
+static std::optional<std::int64_t> number(std::string_view text) {
+    std::int64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+static std::unexpected<std::string> store_failed(std::string_view what, StoreError error) {
+    return std::unexpected(fmt::format("the metadata store cannot be used: {}: {}", what, coord::to_text(error)));
+}
+
+ControllerHost::ControllerHost(Loop& loop, coord::Store& store, Options options, Publish publish)
+    : loop_(loop),
+      store_(store),
+      options_(std::move(options)),
+      publish_(std::move(publish)),
+      machine_(options_.default_partitions, options_.topic_defaults),
+      shard_topics_(cluster::shards),
+      shard_versions_(cluster::shards, -1),
+      shard_bytes_(cluster::shards, 0) {}
+
+void ControllerHost::apply(const cluster::Fact& fact) {
+    machine_.apply(fact);
+    auto* is = std::get_if<cluster::TopicIs>(&fact);
+    if (!is) return;
+    for (auto shard : cluster::shards_of(*is->topic)) {
+        auto& topics = shard_topics_[std::size_t(shard)];
+        if (std::ranges::find(topics, is->topic->id) == topics.end()) topics.push_back(is->topic->id);
+    }
+}
+
+Task<std::expected<void, std::string>> ControllerHost::start() {
+    if (auto founded = co_await found(); !founded) co_return founded;
+    if (auto loaded = co_await load(); !loaded) co_return loaded;
+
+    // In office: who was controller before fails from here on, since the fence has moved.
+    auto epoch = co_await store_.get(path::controller_epoch);
+    if (!epoch) co_return store_failed(path::controller_epoch, epoch.error());
+    auto last = number(epoch->data);
+    if (!last) co_return std::unexpected("the metadata store is damaged: /controller_epoch is no number");
+    auto& at = options_.advertised;
+    auto me = fmt::format("broker={} host={} port={}", std::to_underlying(options_.broker_id), at.host, at.port);
+    std::vector<Change> office{{Kind::create_ephemeral, path::controller, me, {}},
+                               {Kind::put, path::controller_epoch, fmt::format("{}", *last + 1), epoch->version},
+                               {Kind::create_ephemeral, path::broker(options_.broker_id), me, {}}};
+    auto elected = co_await store_.commit(std::move(office));
+    if (!elected) co_return store_failed("election", elected.error().error);
+    fence_ = (*elected)[1];
+    auto node = co_await store_.get(path::broker(options_.broker_id));
+    if (!node) co_return store_failed(path::broker(options_.broker_id), node.error());
+    apply(cluster::BrokerIs{{options_.broker_id, node->create_id, at.host, at.port, {}}});
+
+    cluster::Delta all;
+    for (auto& [id, broker] : image().brokers()) all.push_back(cluster::BrokerIs{broker});
+    for (auto& [name, topic] : image().topics()) all.push_back(cluster::TopicIs{topic});
+    co_await publish_(all);
+    co_return std::expected<void, std::string>();
+}
+
+Task<std::expected<void, std::string>> ControllerHost::found() {
+    auto format = co_await store_.get(path::format);
+    auto wanted = fmt::format("1 {}", to_text(options_.cluster_id));
+    if (!format && format.error() == StoreError::missing) {
+        std::vector<Change> nodes{{Kind::create, path::format, wanted, {}},
+                                  {Kind::create, path::controller_epoch, "0", {}},
+                                  {Kind::create, path::brokers, "", {}},
+                                  {Kind::create, path::state, "", {}},
+                                  {Kind::create, path::ids, "", {}},
+                                  {Kind::create, path::producer_ids, "0", {}}};
+        auto made = co_await store_.commit(std::move(nodes));
+        if (!made) co_return store_failed("founding it", made.error().error);
+        co_return std::expected<void, std::string>();
+    }
+    if (!format) co_return store_failed(path::format, format.error());
+    if (!format->data.starts_with("1 "))
+        co_return std::unexpected(fmt::format("the metadata store has format {}, this Fulmar knows format 1",
+                                              format->data.substr(0, format->data.find(' '))));
+    if (format->data != wanted)
+        co_return std::unexpected(fmt::format("the metadata store belongs to cluster {}, the data directory to {}",
+                                              format->data.substr(2), to_text(options_.cluster_id)));
+    co_return std::expected<void, std::string>();
+}
+
+Task<std::expected<void, std::string>> ControllerHost::load() {
+    auto nodes = co_await store_.list(path::state);
+    if (!nodes) co_return store_failed(path::state, nodes.error());
+    std::vector<cluster::Part> parts;
+    for (auto& node : *nodes) {
+        int shard = -1;
+        auto* end = node.name.data() + node.name.size();
+        auto [stop, error] = std::from_chars(node.name.data(), end, shard, 16);
+        if (error != std::errc() || stop != end || shard < 0 || shard >= cluster::shards) continue;
+        auto decoded = cluster::decode_shard(shard, node.data);
+        if (!decoded) co_return std::unexpected(decoded.error());
+        shard_versions_[std::size_t(shard)] = node.version;
+        shard_bytes_[std::size_t(shard)] = node.data.size();
+        std::ranges::move(*decoded, std::back_inserter(parts));
+    }
+    auto topics = cluster::assemble(std::move(parts));
+    if (!topics) co_return std::unexpected("the metadata store is damaged: " + topics.error());
+    for (auto& topic : *topics) apply(cluster::TopicIs{topic});
+    co_return std::expected<void, std::string>();
+}
+
+void ControllerHost::stop() {
+    stopping_ = true;
+    wanted_.notify(loop_);
+}
+Task<> ControllerHost::run() {
+    running_ = true;
+    while (!failure_) {
+        if (queue_.empty()) {
+            if (stopping_) break;
+            co_await wanted_.wait();
+        } else if (!co_await round()) {
+            break;
+        }
+    }
+    running_ = false;
+    for (auto* request : std::exchange(queue_, {})) {
+        request->answers.clear();
+        request->done = true;
+    }
+    answered_.notify(loop_);
+}
+
+// Decides what waits, as much as one commit holds; commits; publishes; answers.
+Task<bool> ControllerHost::round() {
+    cluster::Delta delta;
+    std::set<int> dirty;
+    std::size_t bytes = 0;
+    std::vector<Request*> taken;
+    while (!queue_.empty() && bytes < round_bytes_max) {
+        auto* request = queue_.front();
+        while (request->answers.size() < request->wanted.size() && bytes < round_bytes_max) {
+            auto& command = request->wanted[request->answers.size()];
+            auto decision = machine_.decide(command, Ticket{}, loop_.clocks());
+            for (auto& fact : decision.events) {
+                apply(fact);
+                delta.push_back(fact);
+                auto& topic = *std::get<cluster::TopicIs>(fact).topic;
+                bytes += 64 + topic.name.size() + 20 * topic.partitions.size();
+                for (auto& [name, value] : topic.configs) bytes += name.size() + value.size() + 4;
+                for (auto shard : cluster::shards_of(topic))
+                    if (dirty.insert(shard).second) bytes += shard_bytes_[std::size_t(shard)] + 64;
+            }
+            request->answers.push_back(std::move(decision.answers.front().second));
+        }
+        if (request->answers.size() < request->wanted.size()) break;
+        queue_.erase(queue_.begin());
+        taken.push_back(request);
+    }
+    if (!delta.empty()) {
+        if (!co_await commit({}, {dirty.begin(), dirty.end()})) {
+            for (auto* request : taken) request->answers.clear(), request->done = true;
+            answered_.notify(loop_);
+            co_return false;
+        }
+        co_await publish_(delta);
+    }
+    for (auto* request : taken) request->done = true;
+    answered_.notify(loop_);
+    co_return true;
+}
+
+Task<bool> ControllerHost::commit(std::vector<Change> changes, const std::vector<int>& shards) {
+    changes.insert(changes.begin(), {Kind::check, path::controller_epoch, "", fence_});
+    auto first = changes.size();
+    for (auto shard : shards) {
+        auto s = std::size_t(shard);
+        std::vector<const cluster::Topic*> topics;
+        for (auto& id : shard_topics_[s]) topics.push_back(image().find(id));
+        auto data = cluster::encode_shard(shard, topics);
+        shard_bytes_[s] = data.size();
+        auto kind = shard_versions_[s] < 0 ? Kind::create : Kind::put;
+        changes.push_back({kind, path::shard(shard), std::move(data), shard_versions_[s]});
+    }
+    auto committed = co_await store_.commit(std::move(changes));
+    if (!committed) {
+        // What was decided is in memory and not in the store: the role is over.
+        failure_ = fmt::format("the metadata store refused a commit: {}", coord::to_text(committed.error().error));
+        log_error("{}", *failure_);
+        co_return false;
+    }
+    for (std::size_t i = 0; i < shards.size(); ++i) shard_versions_[std::size_t(shards[i])] = (*committed)[first + i];
+    co_return true;
+}
+
+Task<std::vector<ControllerHost::Answer>> ControllerHost::create_topics(
+    std::vector<cluster::Controller::CreateTopic> wanted) {
+    Request request{std::move(wanted), {}, false};
+    if (stopping_ || failure_ || !running_) co_return std::vector<Answer>();
+    queue_.push_back(&request);
+    wanted_.notify(loop_);
+    while (!request.done) co_await answered_.wait();
+    co_return std::move(request.answers);
+}
+
+Task<std::optional<ProducerId>> ControllerHost::next_producer_id() {
+    while (next_id_ == ids_end_) {
+        if (stopping_ || failure_) co_return std::nullopt;
+        if (taking_ids_) {
+            co_await ids_taken_.wait();
+            continue;
+        }
+        taking_ids_ = true;
+        auto node = co_await store_.get(path::producer_ids);
+        auto first = node ? number(node->data) : std::nullopt;
+        bool taken = first.has_value();
+        if (taken) {
+            std::vector<Change> take{{Kind::put, path::producer_ids, fmt::format("{}", *first + ids_a_block), node->version}};
+            taken = (co_await store_.commit(std::move(take))).has_value();
+        }
+        taking_ids_ = false;
+        ids_taken_.notify(loop_);
+        if (!taken) {
+            failure_ = "the metadata store gives no producer ids";
+            log_error("{}", *failure_);
+            wanted_.notify(loop_);
+            co_return std::nullopt;
+        }
+        next_id_ = *first;
+        ids_end_ = *first + ids_a_block;
+    }
+    co_return ProducerId{next_id_++};
+}
+
+}  // namespace fulmar

@@ -1,0 +1,174 @@
+#include "broker/partition.h"
+
+#include "base/log_sink.h"
+#include "base/planted.h"
+
+namespace fulmar {
+
+using kafka::ErrorCode;
+using wire::BatchFault;
+
+static ErrorCode error_of(BatchFault fault) {
+    switch (fault) {
+        case BatchFault::corrupt: return ErrorCode::corrupt_message;
+        case BatchFault::too_large: return ErrorCode::message_too_large;
+        case BatchFault::zstd_too_early: return ErrorCode::unsupported_compression_type;
+        case BatchFault::codec: return ErrorCode::unknown_server_error;  // As Kafka has it (FACTS.md b.3).
+        case BatchFault::timestamp: return ErrorCode::invalid_timestamp;
+        default: return ErrorCode::invalid_record;
+    }
+}
+
+Partition::Partition(PartitionContext& context, PartitionId id, std::string name, std::int32_t leader_epoch,
+                     wire::ProduceRules rules)
+    : context_(context), id_(id), name_(std::move(name)), leader_epoch_(leader_epoch), rules_(rules) {}
+
+void Partition::restore(Recovered found) {
+    CHECK(log_.end() == LogPoint{});
+    log_ = std::move(found.log);
+    sequences_ = std::move(found.sequences);
+    durable_ = log_.end();  // Recovery has synced what it kept.
+    damaged_ = found.damaged_at.has_value();
+}
+void Partition::mark_damaged() { damaged_ = true; }
+void Partition::lead(std::int32_t leader_epoch, wire::ProduceRules rules) {
+    leader_epoch_ = leader_epoch;
+    rules_ = rules;
+}
+
+LogPoint Partition::visible_end() const {
+    return planted(Bug::read_past_durable_end) ? log_.end() : high_watermark();
+}
+
+ErrorCode Partition::check_epoch(std::int32_t named) const {
+    if (named < 0 || named == leader_epoch_) return ErrorCode::none;
+    return named < leader_epoch_ ? ErrorCode::fenced_leader_epoch : ErrorCode::unknown_leader_epoch;
+}
+
+Sequences::Batch Partition::sequence_of(const wire::BatchView& batch) const {
+    return {batch.producer_id(),   batch.producer_epoch(),
+            batch.base_sequence(), Sequences::last_sequence(batch.base_sequence(), batch.count()),
+            batch.last_offset(),   batch.max_timestamp()};
+}
+
+Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
+    auto rules = rules_;
+    rules.zstd_allowed = zstd_allowed;
+    auto checked = wire::check_produced(records, rules, context_.seam.loop.wall_clock());
+    if (!checked) {
+        auto& refusal = checked.error();
+        co_return Appended{.error = error_of(refusal.fault),
+                           .fault = refusal.fault,
+                           .records = std::move(refusal.records),
+                           .log_start = refusal.before_log() ? Offset{-1} : log_start()};
+    }
+    co_await turns_.enter();
+    auto appended = co_await append_in_turn(std::move(*checked));
+    turns_.leave(context_.seam.loop);
+    co_return appended;
+}
+
+Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
+    auto& budget = context_.budget;
+    if (damaged_ || budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
+    if (!log_.exists()) {
+        auto made = co_await make_log();
+        if (!made) co_return Appended{.error = ErrorCode::kafka_storage_error};
+    }
+    while (!budget.has_room(batch.size()) && !budget.failed()) co_await budget.changed().wait();
+    if (budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
+
+    Appended appended{.log_start = log_start()};
+    auto view = batch.view();
+    bool sequenced = view.producer_id() != no_producer;
+    if (sequenced) {
+        auto judgement = sequences_.judge(sequence_of(view));
+        switch (judgement.verdict) {
+            case Sequences::Verdict::next: break;
+            case Sequences::Verdict::duplicate:
+                appended.base_offset = judgement.known.base_offset();
+                if (view.has(wire::attribute::log_append_time)) appended.append_time = judgement.known.timestamp;
+                appended.until = planted(Bug::duplicate_acked_early) ? Offset{0} : judgement.known.last_offset + 1;
+                co_return appended;
+            case Sequences::Verdict::out_of_order:
+                appended.error = ErrorCode::out_of_order_sequence_number;
+                co_return appended;
+            case Sequences::Verdict::stale_epoch:
+                appended.error = ErrorCode::invalid_producer_epoch;
+                appended.log_start = Offset{-1};
+                co_return appended;
+        }
+    }
+    if (auto written = log_.append(batch, leader_epoch_); !written) {
+        log_error("{}: append failed: {}", name_, to_text(written.error()));
+        if (written.error() != Error::full) failed();
+        co_return Appended{.error = ErrorCode::kafka_storage_error};
+    }
+    budget.written(batch.size());
+    view = batch.view();
+    if (sequenced) sequences_.appended(sequence_of(view), context_.seam.loop.now());
+    appended.base_offset = view.base_offset();
+    appended.until = view.next_offset();
+    if (view.has(wire::attribute::log_append_time)) appended.append_time = view.max_timestamp();
+    if (context_.page_cache_acks) waiters_.reached(high_watermark().offset);
+    if (!std::exchange(syncing_, true)) context_.seam.loop.spawn(sync());
+    co_return appended;
+}
+
+Task<Result<>> Partition::make_log() {
+    auto data = context_.data;
+    auto name = name_;
+    auto made = co_await context_.seam.disk.run([&] { return fulmar::make_log(*data, name); });
+    if (!made) {
+        log_error("{}: cannot be made: {}", name_, to_text(made.error()));
+        if (made.error() != Error::full && made.error() != Error::exhausted) failed();
+        co_return std::unexpected(made.error());
+    }
+    log_.attach(*made);
+    co_return {};
+}
+
+// One sync is in flight; the next covers all that came meanwhile.
+Task<> Partition::sync() {
+    auto& budget = context_.budget;
+    while (durable_ < log_.end() && !budget.failed()) {
+        auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
+        auto file = log_.file();
+        auto synced = co_await context_.seam.disk.run([&] {
+            auto first = file->sync();
+            if (!first && planted(Bug::sync_error_retried)) return file->sync();
+            return first;
+        });
+        if (!synced) {
+            log_error("{}: sync failed: {}", name_, to_text(synced.error()));
+            failed();
+            break;
+        }
+        if (planted(Bug::sync_vouches_for_later)) covers = log_.end();
+        budget.synced(covers.position - durable_.position);
+        durable_ = covers;
+        waiters_.reached(high_watermark().offset);
+    }
+    syncing_ = false;
+}
+void Partition::failed() {
+    context_.budget.fail();
+    waiters_.wake_all();
+}
+
+Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {
+    if (planted(Bug::ack_before_sync)) co_return ErrorCode::none;
+    auto& loop = context_.seam.loop;
+    auto deadline = loop.now() + patience;
+    while (high_watermark().offset < until) {
+        if (context_.budget.failed()) co_return ErrorCode::kafka_storage_error;
+        if (loop.now() >= deadline) co_return ErrorCode::request_timed_out;
+        Timer timer(loop);
+        timer.set(deadline);
+        Waiters::Place place(waiters_, until, timer);
+        co_await timer;
+    }
+    co_return ErrorCode::none;
+}
+
+}  // namespace fulmar

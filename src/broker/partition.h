@@ -1,0 +1,88 @@
+// Partition: one partition that this broker leads: its log, what it knows of its producers, how far it is
+// durable, and who waits for that. It lives on one core; other cores send messages to it.
+//
+// It checks and appends what producers send, and tells consumers what is there up to the high watermark. On
+// one node that is the durable end, or the log's end where acknowledgements may rest on the page cache.
+#pragma once
+
+#include <functional>
+
+#include "broker/disk_budget.h"
+#include "broker/waiters.h"
+#include "core/cluster/image.h"
+#include "io/turns.h"
+#include "log/recovery.h"
+#include "wire/kafka/errors.h"
+
+namespace fulmar {
+
+// What the partitions of a core share.
+struct PartitionContext {
+    Seam& seam;
+    DiskBudget& budget;
+    std::shared_ptr<Directory> data;
+    bool page_cache_acks = false;
+};
+
+class Partition {
+public:
+    Partition(PartitionContext& context, PartitionId id, std::string name, std::int32_t leader_epoch,
+              wire::ProduceRules rules);
+    // What recovery found of it. REQUIRES: nothing was appended.
+    void restore(Recovered found);
+    void mark_damaged();  // It should have been there, and is not.
+    void lead(std::int32_t leader_epoch, wire::ProduceRules rules);
+
+    const PartitionId& id() const { return id_; }
+    std::int32_t leader_epoch() const { return leader_epoch_; }
+    Offset log_start() const { return log_.start().offset; }
+    LogPoint high_watermark() const { return context_.page_cache_acks ? log_.end() : durable_; }
+    LogPoint visible_end() const;  // Where consumers' reads end.
+    LogPoint durable_end() const { return durable_; }
+    LogPoint log_end() const { return log_.end(); }
+    PartitionLog& log() { return log_; }
+    Waiters& waiters() { return waiters_; }
+    Sequences& sequences() { return sequences_; }
+
+    // What the epoch that a client names makes of its request; `none` when it names none (-1).
+    kafka::ErrorCode check_epoch(std::int32_t named) const;
+
+    struct Appended {
+        kafka::ErrorCode error{};
+        wire::BatchFault fault{};  // What was wrong with the batch, with `records` of it.
+        std::vector<std::int32_t> records{};
+        Offset base_offset{-1}, log_start{-1};
+        Timestamp append_time{-1};
+        Offset until{};  // Acknowledged once the high watermark is there.
+    };
+    // In the order of the calls. The bytes are needed until it ends.
+    Task<Appended> append(Bytes records, bool zstd_allowed);
+
+    // Until the high watermark is there: `none`; `request_timed_out` after `patience`; or what ended the role.
+    Task<kafka::ErrorCode> acknowledged(Offset until, Millis patience);
+
+    // No sync is under way and none is due.
+    bool at_rest() const { return !syncing_ && (durable_ == log_.end() || context_.budget.failed()); }
+
+private:
+    Task<Appended> append_in_turn(wire::ProducedBatch batch);
+    Task<Result<>> make_log();
+    Task<> sync();
+    void failed();
+    Sequences::Batch sequence_of(const wire::BatchView& batch) const;
+
+    PartitionContext& context_;
+    const PartitionId id_;
+    const std::string name_;  // Of its directory.
+    std::int32_t leader_epoch_;
+    wire::ProduceRules rules_;
+
+    PartitionLog log_;
+    Sequences sequences_;
+    LogPoint durable_;
+    bool damaged_ = false, syncing_ = false;
+    Turns turns_;  // Of appends.
+    Waiters waiters_;
+};
+
+}  // namespace fulmar

@@ -1,0 +1,36 @@
+#include "broker/shard.h"
+
+#include <cstring>
+
+namespace fulmar {
+
+Shard::Shard(int core_, Seam& seam_, int cores, std::shared_ptr<Directory> data,
+             const broker::Settings& settings)
+    : core(core_),
+      seam(seam_),
+      budget(seam.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
+      context_{seam, budget, std::move(data), settings.durability == broker::Durability::page_cache} {}
+
+Partition* Shard::find(const PartitionId& id) {
+    auto at = partitions_.find(id);
+    return at == partitions_.end() ? nullptr : at->second.get();
+}
+Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults) {
+    PartitionId id{topic.id, index};
+    auto& state = topic.partitions[std::size_t(index)];
+    auto rules = cluster::produce_rules(topic.configs, defaults);
+    auto& place = partitions_[id];
+    if (place) place->lead(state.leader_epoch, rules);
+    else
+        place = std::make_unique<Partition>(context_, id, partition_directory_name(topic.name, id),
+                                            state.leader_epoch, rules);
+    return *place;
+}
+
+int core_of(const PartitionId& id, int cores) {
+    std::uint64_t half = 0;  // Ids are random already.
+    std::memcpy(&half, id.topic.data(), sizeof half);
+    return int((half + std::uint64_t(id.index)) % std::uint64_t(cores));
+}
+
+}  // namespace fulmar

@@ -1,0 +1,40 @@
+// Shard: what one core has of the broker: its copy of the cluster's image, and the partitions that live
+// here. A map and nothing more: a partition looks after itself.
+#pragma once
+
+#include <map>
+
+#include "broker/partition.h"
+#include "broker/settings.h"
+#include "core/cluster/image.h"
+#include "core/cluster/topic_config.h"
+
+namespace fulmar {
+
+class Shard {
+public:
+    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const broker::Settings& settings);
+
+    const int core;
+    Seam& seam;
+    DiskBudget budget;
+    int telling = 0;  // Word of a failure that is on its way to core 0.
+
+    const cluster::Image& image() const { return image_; }
+    void apply(const cluster::Fact& fact) { image_.apply(fact); }
+
+    Partition* find(const PartitionId& id);
+    // Made if it is not here yet.
+    Partition& lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults);
+    std::map<PartitionId, std::unique_ptr<Partition>>& partitions() { return partitions_; }
+
+private:
+    PartitionContext context_;
+    cluster::Image image_;
+    std::map<PartitionId, std::unique_ptr<Partition>> partitions_;
+};
+
+// The core on which a partition lives.
+int core_of(const PartitionId& id, int cores);
+
+}  // namespace fulmar

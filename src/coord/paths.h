@@ -1,0 +1,25 @@
+// Every node of the store, and what is in it (coordination.md §3.1). What may change under which condition
+// is the controller's to know.
+//
+//   /format            text: "1 <cluster id>"; by the first broker
+//   /controller        ephemeral: who is controller
+//   /controller_epoch  decimal; its version is the fence of every commit
+//   /brokers/<id>      ephemeral: endpoint; its create_id is the broker's epoch
+//   /state/0000…00ff   a shard of the topics (core/cluster/shard_codec.h)
+//   /ids/producer      decimal: the first producer id that no block holds yet
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "base/ids.h"
+
+namespace fulmar::coord::path {
+
+inline const std::string format = "/format", controller = "/controller", controller_epoch = "/controller_epoch",
+                         brokers = "/brokers", state = "/state", ids = "/ids", producer_ids = "/ids/producer";
+inline std::string broker(BrokerId id) { return fmt::format("{}/{}", brokers, std::to_underlying(id)); }
+inline std::string shard(int number) { return fmt::format("{}/{:04x}", state, number); }
+
+}  // namespace fulmar::coord::path

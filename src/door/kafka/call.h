@@ -1,0 +1,56 @@
+// Call and Answer: what a handler is given, and what it gives back. A handler sees one request, decodes it in
+// place, asks the broker, and says what is to be sent. It never sees the socket.
+#pragma once
+
+#include "broker/broker.h"
+#include "wire/kafka/header.h"
+
+namespace fulmar::kafka {
+
+// Word from a connection that nobody waits for an answer any more. On the connection's core.
+struct Hangup {
+    bool happened = false;
+    Timer* waiting = nullptr;  // Woken when it happens.
+    void tell() {
+        happened = true;
+        if (waiting) waiting->wake();
+    }
+};
+
+struct Call {
+    Broker& broker;
+    Shard& here;  // Of the connection's core, on which a handler begins and ends.
+    const RequestHeader& header;
+    Bytes body;   // Without the header's tags. A view of `frame`.
+    Frame frame;  // A handler that waits for long lets go of it first.
+    Hangup& hangup;
+
+    int version() const { return header.request_api_version; }
+    Loop& loop() const { return here.seam.loop; }
+    Seam& seam() const { return here.seam; }
+};
+
+struct Answer {
+    enum class Then : std::uint8_t { send, nothing, close } then = Then::send;
+    Pieces bytes;
+    static Answer none() { return {Then::nothing, Pieces()}; }
+    // Not understood, or not to be answered: the connection goes, after the answers before it.
+    static Answer close() { return {Then::close, Pieces()}; }
+};
+
+using Handler = Task<Answer> (*)(Call& call);
+
+// The whole of the request's message, or nothing when it is none.
+template <class T>
+std::optional<T> read(const Call& call, Arena& arena) {
+    Bytes rest;  // Bytes behind the body are ignored (FACTS.md a.1, recorded).
+    auto message = wire::decode<T>(call.body, call.version(), arena, &rest);
+    if (!message) return std::nullopt;
+    return std::move(*message);
+}
+template <class T>
+Answer answer(const Call& call, const T& message) {
+    return {Answer::Then::send, response_frame(message, call.version(), call.header.correlation_id)};
+}
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,155 @@
+#include "door/kafka/connection.h"
+
+#include "base/log_sink.h"
+#include "base/planted.h"
+#include "door/kafka/handlers/handlers.h"
+#include "wire/kafka/api_versions.h"
+
+namespace fulmar::kafka {
+
+Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::shared_ptr<Socket> socket)
+    : broker_(broker),
+      here_(here),
+      loop_(here.seam.loop),
+      socket_(std::move(socket)),
+      receiver_(budget, std::size_t(broker.settings().socket_request_bytes_max)),
+      heard_(loop_.now()) {}
+
+void Connection::drain() {
+    draining_ = true;
+    hangup_.tell();
+    if (slots_.empty()) close();
+    progress_.notify(loop_);
+}
+void Connection::close() {
+    draining_ = broken_ = true;
+    hangup_.tell();
+    socket_->close();
+    progress_.notify(loop_);
+}
+
+Task<> Connection::run() {
+    for (;;) {
+        auto step = dispatch();
+        if (step == Step::over || draining_) break;
+        if (step == Step::dispatched) continue;
+        if (step == Step::muted) co_await progress_.wait();
+        else if (!co_await receive()) break;
+    }
+    draining_ = true;
+    hangup_.tell();
+    while (handlers_ > 0 || sending_) co_await progress_.wait();
+    socket_->close();
+}
+
+// Whether there is more to look at.
+Task<bool> Connection::receive() {
+    auto deadline = loop_.now() + buffer_patience;
+    auto space = receiver_.space();
+    for (; space.empty(); space = receiver_.space()) {
+        if (loop_.now() >= deadline || draining_) {
+            log_warning("{}: no memory for its request, closed", socket_->peer());
+            co_return false;
+        }
+        co_await Timer(loop_, Millis(50));
+    }
+    auto got = co_await socket_->receive(space);
+    if (!got) {
+        // A client that has only ended its own side still reads the answers that are due.
+        broken_ = got.error() != Error::closed;
+        co_return false;
+    }
+    receiver_.received(*got);
+    heard_ = loop_.now();
+    co_return true;
+}
+
+Connection::Step Connection::dispatch() {
+    switch (receiver_.front()) {
+        case Receiver::Front::part: return Step::more;
+        case Receiver::Front::bad: return Step::over;
+        case Receiver::Front::whole: break;
+    }
+    auto request = open_request(receiver_.peek());
+    if (!request) return Step::over;
+    auto& header = request->header;
+    auto* route = find_route(header.request_api_key);
+    if (!route) return Step::over;
+    bool known =
+        header.request_api_version >= route->served_since && header.request_api_version <= route->newest;
+    bool apologise = !known && route->key == ApiVersionsRequest::key && header.request_api_version >= 0;
+    if (!known && !apologise) return Step::over;
+
+    bool overlaps = route->overlaps && alone_ == 0;
+    if (slots_.size() >= in_flight_max || (!slots_.empty() && !overlaps)) return Step::muted;
+    if (known && header.request_api_version >= route->flexible_since) {
+        auto body = skip_tags(request->body);
+        if (!body) return Step::over;
+        request->body = *body;
+    }
+    auto frame = receiver_.take();
+    auto& slot = slots_.emplace_back();
+    if (apologise) {
+        answered(slot, unknown_api_versions(header.correlation_id));
+    } else {
+        alone_ += !route->overlaps;
+        loop_.spawn(handle(std::move(frame), header, request->body, *route, slot));
+    }
+    return Step::dispatched;
+}
+
+Task<> Connection::handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot) {
+    ++handlers_;
+    Call call{broker_, here_, header, body, std::move(frame), hangup_};
+    auto answer = co_await route.handler(call);
+    --handlers_;
+    alone_ -= !route.overlaps;
+    answered(slot, std::move(answer));
+    progress_.notify(loop_);
+}
+
+void Connection::answered(Slot& slot, Answer answer) {
+    slot.answer = std::move(answer);
+    if (planted(Bug::answers_swapped) && slots_.size() > 1 && slots_[0].answer && slots_[1].answer)
+        std::swap(slots_[0], slots_[1]);
+    if (sending_ || !slots_.front().answer) return;
+    sending_ = true;
+    loop_.spawn(send());
+}
+
+namespace {
+struct Yield : Op {
+    explicit Yield(Loop& l) : loop(l) {}
+    Loop& loop;
+    void await_suspend(std::coroutine_handle<> here) {
+        waiter = here;
+        loop.post(*this);
+    }
+};
+}  // namespace
+
+Task<> Connection::send() {
+    // One sync lets many produces go: a turn later their answers are here too, and leave in one send.
+    co_await Yield(loop_);
+    while (!slots_.empty() && slots_.front().answer) {
+        Pieces out;
+        bool last = false;
+        while (!last && !slots_.empty() && slots_.front().answer) {
+            auto answer = std::move(*slots_.front().answer);
+            slots_.pop_front();
+            last = answer.then == Answer::Then::close;
+            if (answer.then == Answer::Then::send) out.append(std::move(answer.bytes));
+        }
+        progress_.notify(loop_);
+        if (!out.empty() && !broken_) {
+            auto sent = co_await socket_->send(std::move(out));
+            if (!sent) broken_ = last = true;
+        }
+        if (last) close();
+    }
+    sending_ = false;
+    if (draining_ && slots_.empty()) close();
+    progress_.notify(loop_);
+}
+
+}  // namespace fulmar::kafka

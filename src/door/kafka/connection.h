@@ -1,0 +1,60 @@
+// Connection: one client. It cuts requests out of the stream, runs their handlers and sends the answers in
+// the order of the requests. Produces of one connection overlap; every other request runs alone. Lives on
+// one core, and ends only when nothing of it runs any more.
+#pragma once
+
+#include <deque>
+
+#include "door/kafka/receiver.h"
+#include "door/kafka/routes.h"
+
+namespace fulmar::kafka {
+
+class Connection {
+public:
+    // Requests under way at once; then the socket is not read (security.md, Limits).
+    static constexpr std::size_t in_flight_max = 5;
+    // So long a connection that got no buffer waits for one before it is closed.
+    static constexpr Millis buffer_patience{10'000};
+
+    Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::shared_ptr<Socket> socket);
+    // Until the peer or we close it, and all that it asked for has ended.
+    Task<> run();
+
+    // No more requests; answers that are due still leave.
+    void drain();
+    // At once.
+    void close();
+
+    // Nothing under way, and nothing heard since then.
+    bool idle_since(Instant before) const { return slots_.empty() && heard_ < before; }
+    void shrink_if_idle() {
+        if (slots_.empty()) receiver_.shrink_if_idle();
+    }
+
+private:
+    struct Slot {
+        std::optional<Answer> answer;
+    };
+    enum class Step : std::uint8_t { dispatched, muted, more, over };
+    Step dispatch();
+    Task<> handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot);
+    void answered(Slot& slot, Answer answer);
+    Task<> send();
+    Task<bool> receive();
+
+    Broker& broker_;
+    Shard& here_;
+    Loop& loop_;
+    std::shared_ptr<Socket> socket_;
+    Receiver receiver_;
+    Hangup hangup_;
+    std::deque<Slot> slots_;  // Of requests under way, in their order. A deque: they do not move.
+    std::size_t alone_ = 0;   // Of those under way, how many run alone: 0 or 1.
+    bool draining_ = false, broken_ = false, sending_ = false;
+    int handlers_ = 0;
+    Instant heard_;
+    Signal progress_;
+};
+
+}  // namespace fulmar::kafka

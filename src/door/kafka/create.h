@@ -1,0 +1,12 @@
+// Asks the controller for topics, from whatever core a connection lives on.
+#pragma once
+
+#include "door/kafka/call.h"
+
+namespace fulmar::kafka {
+
+// One answer each; none at all when the controller is going. Every core knows of what was created.
+Task<std::vector<ControllerHost::Answer>> create_topics(Call& call,
+                                                        std::vector<cluster::Controller::CreateTopic> wanted);
+
+}  // namespace fulmar::kafka

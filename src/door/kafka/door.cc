@@ -1,0 +1,138 @@
+#include "door/kafka/door.h"
+
+#include <fmt/format.h>
+
+#include "base/log_sink.h"
+
+namespace fulmar::kafka {
+
+static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{10'000};
+
+struct KafkaDoor::Part {
+    Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
+        budget.bytes_max = std::uint64_t(b.settings().request_memory_max / b.cores());
+        connections_max = std::max<std::size_t>(1, std::size_t(b.settings().connections_max / b.cores()));
+    }
+    Broker& broker;
+    Shard& shard;
+    Loop& loop;
+    ReceiveBudget budget;
+    std::size_t connections_max;
+    std::shared_ptr<Listener> listener;
+    std::list<Connection> connections;
+    bool closing = false;
+    int running = 0;  // accept and sweep.
+    Timer sweeper;
+    Signal ended;
+};
+
+KafkaDoor::KafkaDoor(Host& host, Broker& broker) : host_(host), broker_(broker) {}
+KafkaDoor::~KafkaDoor() = default;
+
+Task<std::expected<std::uint16_t, std::string>> KafkaDoor::open() {
+    auto at = broker_.settings().listen;
+    auto& home = host_.cores[0]->loop;
+    for (int core = 0; core < broker_.cores(); ++core) {
+        parts_.push_back(std::make_unique<Part>(broker_, broker_.shard(core)));
+        auto& part = *parts_.back();
+        auto& network = host_.cores[std::size_t(core)]->network;
+        auto listen = [&]() -> Result<std::uint16_t> {
+            auto listener = network.listen(at);
+            if (!listener) return std::unexpected(listener.error());
+            part.listener = *listener;
+            part.loop.spawn(accept(part));
+            part.loop.spawn(sweep(part));
+            return part.listener->port();
+        };
+        auto port = co_await call_on(part.loop, home, listen);
+        if (!port && port.error() == Error::exists)
+            co_return std::unexpected(fmt::format("{}:{} is taken by another process", at.host, at.port));
+        if (!port)
+            co_return std::unexpected(
+                fmt::format("cannot listen on {}:{}: {}", at.host, at.port, to_text(port.error())));
+        at.port = *port;
+    }
+    co_return at.port;
+}
+
+Task<> KafkaDoor::accept(Part& part) {
+    ++part.running;
+    while (!part.closing) {
+        auto socket = co_await part.listener->accept();
+        if (socket) {
+            part.loop.spawn(serve(part, std::move(*socket)));
+            // As Kafka does, the rest wait in the kernel's queue until one goes.
+            while (part.connections.size() >= part.connections_max && !part.closing)
+                co_await part.ended.wait();
+        } else if (socket.error() == Error::closed) {
+            break;
+        } else {  // No handles are left, or the peer has gone again.
+            if (socket.error() == Error::exhausted) log_warning("no file handles left for a connection");
+            co_await Timer(part.loop, accept_pause);
+        }
+    }
+    --part.running;
+    part.ended.notify(part.loop);
+}
+Task<> KafkaDoor::serve(Part& part, std::shared_ptr<Socket> socket) {
+    auto place = part.connections.emplace(part.connections.end(), part.broker, part.shard, part.budget,
+                                          std::move(socket));
+    if (part.closing) place->close();
+    co_await place->run();
+    part.connections.erase(place);
+    part.ended.notify(part.loop);
+}
+// Closes what has been silent for too long: one coarse look, since a timer a connection costs far more.
+Task<> KafkaDoor::sweep(Part& part) {
+    ++part.running;
+    auto& settings = part.broker.settings();
+    while (!part.closing) {
+        part.sweeper.set(part.loop.now() + sweep_every);
+        co_await part.sweeper;
+        auto now = part.loop.now();
+        for (auto& connection : part.connections) {
+            if (connection.idle_since(now + -settings.connections_idle_max)) connection.close();
+            else if (connection.idle_since(now + -buffer_kept)) connection.shrink_if_idle();
+        }
+    }
+    --part.running;
+    part.ended.notify(part.loop);
+}
+
+template <class F>
+Task<> KafkaDoor::on_each(F action) {
+    for (auto& part : parts_) {
+        auto here = [&] { action(*part); };
+        co_await call_on(part->loop, host_.cores[0]->loop, here);
+    }
+}
+
+Task<> KafkaDoor::close() {
+    auto& home = host_.cores[0]->loop;
+    auto begin = [](Part& part) {
+        part.closing = true;
+        if (part.listener) part.listener->close();
+        part.sweeper.wake();
+        part.ended.notify(part.loop);
+        for (auto& connection : part.connections) connection.drain();
+    };
+    co_await on_each(begin);
+    for (auto deadline = home.now() + drain_patience;;) {
+        std::size_t left = 0;
+        auto count = [&](Part& part) { left += part.connections.size() + std::size_t(part.running); };
+        co_await on_each(count);
+        if (left == 0) break;
+        if (home.now() >= deadline) {
+            auto end = [](Part& part) {
+                for (auto& connection : part.connections) connection.close();
+            };
+            co_await on_each(end);
+        }
+        co_await Timer(home, Millis(1));
+    }
+    auto destroy = [](Part& part) { part.listener.reset(); };
+    co_await on_each(destroy);
+    parts_.clear();
+}
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,43 @@
+#include "wire/kafka/api_versions.h"
+
+#include <algorithm>
+
+#include "door/kafka/handlers/handlers.h"
+#include "door/kafka/routes.h"
+
+namespace fulmar::kafka {
+
+// [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? (KIP-511).
+static bool valid_software_text(std::string_view text) {
+    auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    return !text.empty() && plain(text.front()) && plain(text.back()) &&
+           std::ranges::all_of(text, [&](char c) { return plain(c) || c == '-' || c == '.'; });
+}
+
+Task<Answer> handle_api_versions(Call& call) {
+    Arena arena(Arena::budget_for(call.body.size()));
+    auto request = read<ApiVersionsRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    ApiVersionsResponse response;
+    if (call.version() >= 3 && (!valid_software_text(request->client_software_name) ||
+                                !valid_software_text(request->client_software_version))) {
+        response.error_code = ErrorCode::invalid_request;
+        co_return answer(call, response);
+    }
+    std::vector<ApiVersionsResponse::ApiVersion> keys;
+    for (auto& route : routes()) keys.push_back({route.key, route.oldest, route.newest});
+    response.api_keys = keys;
+    // No feature is finalised; the epoch says how far that is known, and must never go back.
+    response.finalized_features_epoch = 0;
+    co_return answer(call, response);
+}
+
+Answer unknown_api_versions(std::int32_t correlation_id) {
+    ApiVersionsResponse::ApiVersion own{ApiVersionsRequest::key, ApiVersionsRequest::oldest, ApiVersionsRequest::newest};
+    ApiVersionsResponse response;
+    response.error_code = ErrorCode::unsupported_version;
+    response.api_keys = std::span(&own, 1);
+    return {Answer::Then::send, response_frame(response, 0, correlation_id)};
+}
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,106 @@
+#include "wire/kafka/create_topics.h"
+
+#include <map>
+
+#include "door/kafka/create.h"
+#include "door/kafka/handlers/handlers.h"
+
+namespace fulmar::kafka {
+
+using cluster::TopicRefusal;
+
+static ErrorCode error_of(TopicRefusal why) {
+    switch (why) {
+        case TopicRefusal::invalid_name: return ErrorCode::invalid_topic_exception;
+        case TopicRefusal::exists: return ErrorCode::topic_already_exists;
+        case TopicRefusal::invalid_partitions: return ErrorCode::invalid_partitions;
+        case TopicRefusal::invalid_replication: return ErrorCode::invalid_replication_factor;
+        case TopicRefusal::invalid_assignment: return ErrorCode::invalid_replica_assignment;
+        case TopicRefusal::invalid_config: return ErrorCode::invalid_config;
+        case TopicRefusal::contradiction: return ErrorCode::invalid_request;
+    }
+    return ErrorCode::unknown_server_error;
+}
+
+static cluster::NewTopic wanted(const CreateTopicsRequest::Topic& asked) {
+    cluster::NewTopic topic;
+    topic.name = asked.name;
+    topic.partitions = asked.num_partitions;
+    topic.replication = asked.replication_factor;
+    topic.assigned = !asked.assignments.empty();
+    for (auto& [index, brokers] : asked.assignments)
+        if (!topic.assignment.emplace(index, std::vector(brokers.begin(), brokers.end())).second)
+            topic.assigned_twice = true;
+    for (auto& [name, value] : asked.configs)
+        topic.configs.emplace_back(name, value ? std::optional(std::string(*value)) : std::nullopt);
+    return topic;
+}
+
+// What the topic will go by, with where each value comes from (FACTS.md, DescribeConfigs).
+static std::span<CreateTopicsResponse::Config> configs_of(const cluster::Topic& topic,
+                                                          const cluster::ConfigMap& defaults,
+                                                          std::vector<CreateTopicsResponse::Config>& into) {
+    constexpr std::int8_t from_topic = 1, from_broker = 4, by_default = 5;
+    for (auto& config : cluster::topic_configs()) {
+        auto source = topic.configs.contains(config.name)     ? from_topic
+                      : defaults.contains(config.broker_name) ? from_broker
+                                                              : by_default;
+        into.push_back({config.name, cluster::topic_config_value(topic.configs, defaults, config.name), false,
+                        source, false});
+    }
+    return into;
+}
+
+Task<Answer> handle_create_topics(Call& call) {
+    Arena arena(Arena::budget_for(call.body.size()));
+    auto request = read<CreateTopicsRequest>(call, arena);
+    if (!request) co_return Answer::close();
+
+    std::map<std::string_view, int> times;
+    for (auto& topic : request->topics) ++times[topic.name];
+    std::vector<cluster::Controller::CreateTopic> commands;
+    for (auto& topic : request->topics)
+        if (times[topic.name] == 1) commands.push_back({wanted(topic), request->validate_only});
+    auto asked = commands.size();
+    auto answers = co_await create_topics(call, std::move(commands));
+
+    std::vector<CreateTopicsResponse::Topic> topics;
+    std::vector<std::vector<CreateTopicsResponse::Config>> configs(request->topics.size());
+    std::size_t next = 0;
+    for (auto& topic : request->topics) {
+        auto& told = topics.emplace_back();
+        told.name = topic.name;
+        told.configs.emplace();
+        if (times[topic.name] > 1) {  // One answer for all of them.
+            times[topic.name] = -1;
+            told.error_code = ErrorCode::invalid_request;
+            told.error_message = "Duplicate topic name.";
+            continue;
+        }
+        if (times[topic.name] < 0) {
+            topics.pop_back();
+            continue;
+        }
+        if (answers.size() != asked) {
+            told.error_code = ErrorCode::not_controller;
+            told.error_message = "The controller is stopping.";
+            continue;
+        }
+        auto& answer = answers[next++];
+        if (!answer) {
+            told.error_code = error_of(answer.error().why);
+            told.error_message = answer.error().text;
+            continue;
+        }
+        auto& made = **answer;
+        told.topic_id = made.id;
+        told.num_partitions = std::int32_t(made.partitions.size());
+        told.replication_factor = std::int16_t(made.partitions.front().replicas.size());
+        told.configs = configs_of(made, call.broker.topic_defaults(), configs[topics.size() - 1]);
+    }
+    CreateTopicsResponse response;
+    response.topics = topics;
+    co_return answer(call, response);
+}
+
+}  // namespace fulmar::kafka

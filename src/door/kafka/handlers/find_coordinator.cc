@@ -1,0 +1,38 @@
+#include "wire/kafka/find_coordinator.h"
+
+#include "door/kafka/handlers/handlers.h"
+
+namespace fulmar::kafka {
+
+// There are no coordinators: groups, transactions and share groups are not served. A client is told so at
+// once, by an error it does not retry, rather than left to wait for something that will not come.
+Task<Answer> handle_find_coordinator(Call& call) {
+    Arena arena(Arena::budget_for(call.body.size()));
+    auto request = read<FindCoordinatorRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    auto why = [](std::int8_t type) -> std::string_view {
+        switch (type) {
+            case FindCoordinatorRequest::group:
+                return "This broker serves no consumer groups: assign partitions, do not subscribe.";
+            case FindCoordinatorRequest::transaction: return "This broker serves no transactions.";
+            case FindCoordinatorRequest::share: return "This broker serves no share groups.";
+            default: return "There is no such type of coordinator.";
+        }
+    };
+    auto text = why(request->key_type);
+    FindCoordinatorResponse response;
+    std::vector<FindCoordinatorResponse::Coordinator> coordinators;
+    if (call.version() >= 4) {
+        for (auto key : request->coordinator_keys)
+            coordinators.push_back({key, BrokerId{-1}, "", -1, ErrorCode::invalid_request, text});
+        response.coordinators = coordinators;
+    } else {
+        response.error_code = ErrorCode::invalid_request;
+        response.error_message = text;
+        response.node_id = BrokerId{-1};
+        response.port = -1;
+    }
+    co_return answer(call, response);
+}
+
+}  // namespace fulmar::kafka

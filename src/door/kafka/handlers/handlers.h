@@ -1,0 +1,23 @@
+// The handlers of the Kafka door, one file each. What each must answer: FACTS.md a.7 of the protocol
+// reference, and the recorded answers of a real Kafka.
+#pragma once
+
+#include "door/kafka/call.h"
+
+namespace fulmar::kafka {
+
+Task<Answer> handle_produce(Call& call);
+Task<Answer> handle_fetch(Call& call);
+Task<Answer> handle_list_offsets(Call& call);
+Task<Answer> handle_metadata(Call& call);
+Task<Answer> handle_find_coordinator(Call& call);
+Task<Answer> handle_api_versions(Call& call);
+Task<Answer> handle_create_topics(Call& call);
+Task<Answer> handle_init_producer_id(Call& call);
+Task<Answer> handle_describe_cluster(Call& call);
+
+// The answer to an ApiVersions request of a version that we do not know: in version 0, so that the client can
+// read it, with the error and the versions of ApiVersions itself (KIP-511).
+Answer unknown_api_versions(std::int32_t correlation_id);
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,113 @@
+#include "wire/kafka/list_offsets.h"
+
+#include <map>
+
+#include "door/kafka/handlers/handlers.h"
+#include "log/time_search.h"
+
+namespace fulmar::kafka {
+
+namespace {
+
+using Asked = ListOffsetsRequest::Partition;
+using Told = ListOffsetsResponse::Partition;
+
+// The version that first may ask for a special time stamp; nothing when there is no such one.
+std::optional<int> known_since(Timestamp special) {
+    if (special >= ListOffsetsRequest::earliest) return 1;
+    if (special == ListOffsetsRequest::max_timestamp) return 7;
+    if (special == ListOffsetsRequest::earliest_local) return 8;
+    if (special == ListOffsetsRequest::latest_tiered) return 9;
+    if (special == ListOffsetsRequest::earliest_pending_upload) return 11;
+    return std::nullopt;
+}
+
+Task<Result<TimedOffset>> search(Seam& seam, Partition& partition, Timestamp at) {
+    auto& log = partition.log();
+    auto limit = partition.visible_end();
+    auto file = log.file();
+    if (!file || limit.position == 0) co_return TimedOffset{};
+    if (at == ListOffsetsRequest::max_timestamp) {
+        auto near = log.before(limit);
+        auto largest =
+            co_await seam.disk.run([&] { return largest_time(*file, near.at, limit, near.largest_before); });
+        if (!largest) co_return std::unexpected(largest.error());
+        at = *largest;
+    }
+    auto from = log.before_time(at);
+    co_return co_await seam.disk.run([&] { return find_time(*file, from, limit, at); });
+}
+
+// On the partition's core.
+Task<> look_up(Seam& seam, Partition& partition, const Asked& asked, Told& told) {
+    told.error_code = partition.check_epoch(asked.current_leader_epoch);
+    if (told.error_code != ErrorCode::none) co_return;
+    auto at = asked.timestamp;
+    auto plain = [&](Offset offset) {
+        told.offset = offset;
+        told.leader_epoch = partition.leader_epoch();
+    };
+    if (at == ListOffsetsRequest::latest) plain(partition.visible_end().offset);
+    else if (at == ListOffsetsRequest::earliest || at == ListOffsetsRequest::earliest_local) plain(partition.log_start());
+    else if (at >= Timestamp{0} || at == ListOffsetsRequest::max_timestamp) {
+        auto found = co_await search(seam, partition, at);
+        if (found) {
+            told.timestamp = found->timestamp;
+            told.offset = found->offset;
+            told.leader_epoch = found->leader_epoch;
+        } else {
+            told.error_code = ErrorCode::kafka_storage_error;
+        }
+    }  // Without tiered storage nothing was tiered, and nothing is to be uploaded: offset -1.
+}
+
+}  // namespace
+
+Task<Answer> handle_list_offsets(Call& call) {
+    Arena arena(Arena::budget_for(call.body.size()));
+    auto request = read<ListOffsetsRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    std::map<std::pair<std::string_view, std::int32_t>, int> times;
+    for (auto& topic : request->topics)
+        for (auto& partition : topic.partitions) ++times[{topic.name, partition.partition_index}];
+
+    std::vector<ListOffsetsResponse::Topic> topics;
+    std::vector<std::vector<Told>> partitions(request->topics.size());
+    for (auto& asked_topic : request->topics) {
+        auto& told_topic = topics.emplace_back();
+        told_topic.name = asked_topic.name;
+        auto& told_all = partitions[topics.size() - 1];
+        auto* topic = call.here.image().find(asked_topic.name);
+        for (auto& asked : asked_topic.partitions) {
+            auto& seen = times[{asked_topic.name, asked.partition_index}];
+            if (seen < 0) continue;  // Told already that it stands there more than once.
+            auto& told = told_all.emplace_back();
+            told.partition_index = asked.partition_index;
+            auto since = known_since(asked.timestamp);
+            if (seen > 1) {
+                seen = -1;
+                told.error_code = ErrorCode::invalid_request;
+            } else if (!topic || asked.partition_index < 0 ||
+                       std::size_t(asked.partition_index) >= topic->partitions.size()) {
+                told.error_code = ErrorCode::unknown_topic_or_partition;
+            } else if (!since || call.version() < *since) {
+                told.error_code = ErrorCode::unsupported_version;
+            } else {
+                PartitionId id{topic->id, asked.partition_index};
+                auto& owner = call.broker.owner(id);
+                bool elsewhere = &owner != &call.here;
+                if (elsewhere) co_await Hop(owner.seam.loop);
+                auto* partition = owner.find(id);
+                if (partition) co_await look_up(owner.seam, *partition, asked, told);
+                else told.error_code = ErrorCode::not_leader_or_follower;
+                if (elsewhere) co_await Hop(call.loop());
+            }
+        }
+        told_topic.partitions = told_all;
+    }
+    ListOffsetsResponse response;
+    response.topics = topics;
+    co_return answer(call, response);
+}
+
+}  // namespace fulmar::kafka

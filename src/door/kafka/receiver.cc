@@ -1,0 +1,55 @@
+#include "door/kafka/receiver.h"
+
+namespace fulmar::kafka {
+
+static constexpr std::size_t length_bytes = 4;
+
+Receiver::Front Receiver::front() const {
+    if (filled_ - start_ < length_bytes) return Front::part;
+    auto length = load_big<std::int32_t>(&buffer_[start_]);
+    if (length < 0 || std::size_t(length) > frame_bytes_max_) return Front::bad;
+    return std::size_t(length) <= filled_ - start_ - length_bytes ? Front::whole : Front::part;
+}
+Bytes Receiver::peek() const {
+    return {&buffer_[start_ + length_bytes], std::size_t(load_big<std::int32_t>(&buffer_[start_]))};
+}
+Frame Receiver::take() {
+    auto bytes = peek();
+    start_ += length_bytes + bytes.size();
+    return {buffer_, bytes};
+}
+
+std::span<std::byte> Receiver::space() {
+    if (start_ == filled_ && start_ > 0 && buffer_.use_count() == 1) start_ = filled_ = 0;
+    if (room_ - filled_ == 0 || (start_ > 0 && room_ - filled_ < small_bytes / 4)) {
+        auto part = filled_ - start_;
+        // A whole frame of this size has come through before: its like gets as much at once. A length field
+        // alone gets nothing.
+        if (!grow(std::max({small_bytes, 2 * part, part < room_ / 2 ? room_ : 0}))) return {};
+    }
+    return {&buffer_[filled_], room_ - filled_};
+}
+bool Receiver::grow(std::size_t room) {
+    auto part = filled_ - start_;
+    if (room > small_bytes && room > room_ && budget_.bytes - room_ + room > budget_.bytes_max) return false;
+    if (room == room_ && buffer_.use_count() == 1) {  // Nobody looks at it: its tail moves to its front.
+        std::memmove(buffer_.get(), &buffer_[start_], part);
+    } else {
+        auto larger = std::make_shared_for_overwrite<std::byte[]>(room);
+        if (part > 0) std::memcpy(larger.get(), &buffer_[start_], part);
+        buffer_ = std::move(larger);
+        budget_.bytes += room - room_;
+        room_ = room;
+    }
+    start_ = 0;
+    filled_ = part;
+    return true;
+}
+void Receiver::shrink_if_idle() {
+    if (start_ != filled_ || room_ <= small_bytes) return;
+    budget_.bytes -= room_;
+    buffer_.reset();
+    room_ = start_ = filled_ = 0;
+}
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,48 @@
+// Receiver: cuts frames out of what a socket gives. Its buffer doubles as bytes come, whatever a length
+// field claims; frames are views of it, and what a Frame shows is never written again. One connection's.
+#pragma once
+
+#include "base/pieces.h"
+#include "io/seam.h"
+
+namespace fulmar::kafka {
+
+// What a core's connections may hold in receive buffers, all together.
+struct ReceiveBudget {
+    std::uint64_t bytes_max = 0, bytes = 0;
+};
+
+class Receiver {
+public:
+    // A connection keeps this much when it is idle; its first buffer has this size.
+    static constexpr std::size_t small_bytes = 4096;
+
+    Receiver(ReceiveBudget& budget, std::size_t frame_bytes_max) : budget_(budget), frame_bytes_max_(frame_bytes_max) {}
+    ~Receiver() { budget_.bytes -= room_; }
+    Receiver(const Receiver&) = delete;
+
+    enum class Front : std::uint8_t {
+        part,   // No whole frame yet.
+        whole,
+        bad,    // A length that is negative, or over the bound: whoever sends that is no client.
+    };
+    Front front() const;
+    // The frame in front, without its length. REQUIRES: whole.
+    Bytes peek() const;
+    Frame take();
+
+    // Where the next bytes go; empty when the budget has no room for a larger buffer now.
+    std::span<std::byte> space();
+    void received(std::size_t bytes) { filled_ += bytes; }
+    // Nothing is buffered, and the buffer is larger than an idle connection should have.
+    void shrink_if_idle();
+
+private:
+    bool grow(std::size_t room);
+    ReceiveBudget& budget_;
+    const std::size_t frame_bytes_max_;
+    std::shared_ptr<std::byte[]> buffer_;
+    std::size_t room_ = 0, start_ = 0, filled_ = 0;
+};
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,45 @@
+#include "door/kafka/routes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "door/kafka/handlers/handlers.h"
+#include "wire/kafka/api_versions.h"
+#include "wire/kafka/create_topics.h"
+#include "wire/kafka/describe_cluster.h"
+#include "wire/kafka/fetch.h"
+#include "wire/kafka/find_coordinator.h"
+#include "wire/kafka/init_producer_id.h"
+#include "wire/kafka/list_offsets.h"
+#include "wire/kafka/metadata.h"
+#include "wire/kafka/produce.h"
+
+namespace fulmar::kafka {
+
+template <class T>
+static constexpr Route row(Handler handler, bool overlaps = false) {
+    auto served = std::int16_t(T::oldest);
+    if constexpr (requires { T::served_since; }) served = std::int16_t(T::served_since);
+    return {T::key, T::oldest, T::newest, served, T::flexible_since, overlaps, handler};
+}
+
+static constexpr std::array table = {
+    row<ProduceRequest>(handle_produce, true),
+    row<FetchRequest>(handle_fetch),
+    row<ListOffsetsRequest>(handle_list_offsets),
+    row<MetadataRequest>(handle_metadata),
+    row<FindCoordinatorRequest>(handle_find_coordinator),
+    row<ApiVersionsRequest>(handle_api_versions),
+    row<CreateTopicsRequest>(handle_create_topics),
+    row<InitProducerIdRequest>(handle_init_producer_id),
+    row<DescribeClusterRequest>(handle_describe_cluster),
+};
+static_assert(std::ranges::is_sorted(table, {}, &Route::key));
+
+std::span<const Route> routes() { return table; }
+const Route* find_route(std::int16_t key) {
+    auto at = std::ranges::lower_bound(table, key, {}, &Route::key);
+    return at != table.end() && at->key == key ? &*at : nullptr;
+}
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,20 @@
+// A whole node, from its start to its stop: the broker and its doors. The same in the real world and in the
+// simulator; only the host and the store differ.
+#pragma once
+
+#include "broker/broker.h"
+
+namespace fulmar {
+
+struct Serving {
+    broker::Settings settings;
+    Broker::OpenStore open_store;
+    std::string owner;  // Names this process for whoever finds the data directory locked.
+    std::function<void(const Broker&, std::uint16_t port)> on_ready;  // It answers from now on.
+    std::optional<std::string> failure;  // Afterwards: why it could not start, or had to stop.
+};
+
+// Until the host is asked to stop, or something fails that a node does not outlive.
+Task<> serve(Host& host, Serving& serving);
+
+}  // namespace fulmar
