@@ -41,7 +41,7 @@ int run_command(int argc, char** argv, const Serve& serve) {
     auto command = parse_command(argc, argv);
     if (command) return std::visit(Run{serve}, *command);
     auto& [code, text] = command.error();
-    fmt::print(code == exit_done ? stdout : stderr, "{}{}", code == exit_done ? "" : "fulmar: ", text);
+    fmt::print(code == exit_done ? stdout : stderr, "{}", text);
     return code;
 }
 

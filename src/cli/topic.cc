@@ -137,10 +137,13 @@ Outcome run(const TopicCreateOptions& options) {
         bool exists = topic.error_code == ErrorCode::topic_already_exists;
         if (topic.error_code != ErrorCode::none && !(exists && options.if_not_exists)) {
             wrong += (wrong.empty() ? "" : "\n") + refusal(topic);
+        } else if (options.json && exists) {
+            fmt::print("{{\"name\":{},\"created\":false}}\n", json_text(topic.name));
         } else if (options.json) {
             fmt::print(
-                "{{\"name\":{},\"id\":\"{}\",\"created\":{},\"partitions\":{},\"replication_factor\":{}}}\n",
-                json_text(topic.name), id_text(topic.topic_id), !exists, topic.num_partitions,
+                "{{\"name\":{},\"id\":\"{}\",\"created\":true,\"partitions\":{},\"replication_factor\":{}}}"
+                "\n",
+                json_text(topic.name), id_text(topic.topic_id), topic.num_partitions,
                 topic.replication_factor);
         } else if (exists) {
             fmt::print("topic {} exists already\n", topic.name);
