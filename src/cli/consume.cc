@@ -127,16 +127,24 @@ Outcome Consumer::open() {
     for (std::int32_t n = 0; n < count; ++n)
         if (options_.partition.value_or(n) == n) partitions_.push_back(n);
 
+    // librdkafka sees an end, and ends itself, only when a fetch has waited in vain.
+    bool ends = options_.at || options_.count || options_.until_end;
     const std::pair<const char*, std::string> properties[] = {{"enable.partition.eof", "true"},
                                                               {"auto.offset.reset", "error"},
-                                                              {"fetch.wait.max.ms", "500"},
+                                                              {"fetch.wait.max.ms", ends ? "10" : "500"},
                                                               {"fetch.error.backoff.ms", "100"}};
     auto client = open_client(RD_KAFKA_CONSUMER, options_.server, properties, *this);
     if (!client) return std::unexpected(client.error());
     client_ = std::move(*client);
     topic_.reset(rd_kafka_topic_new(client_.get(), options_.topic.c_str(), nullptr));
     queue_.reset(rd_kafka_queue_new(client_.get()));
-    return {};
+    // Once it knows who leads, librdkafka asks at once for offsets; else half a second later.
+    const rd_kafka_metadata_t* leaders = nullptr;
+    auto code = rd_kafka_metadata(client_.get(), 0, topic_.get(), &leaders, 10'000);
+    if (leaders) rd_kafka_metadata_destroy(leaders);
+    if (!code) return {};
+    rd_kafka_poll(client_.get(), 0);
+    return std::unexpected(all_down ? nobody_answers(options_.server) : text_of(code));
 }
 
 Outcome Consumer::start(std::int32_t partition, std::int64_t from) {
