@@ -79,6 +79,7 @@ Task<std::expected<void, std::string>> Broker::start() {
         loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
     if (auto started = co_await controller_->start(); !started) co_return started;
     if (auto recovered = co_await recover(); !recovered) co_return recovered;
+    recovered_ = true;
     keeper_.emplace(loop);
     loop.spawn(run_controller());
     loop.spawn(keep());
@@ -243,7 +244,7 @@ Task<> Broker::stop() {
     if (keeper_) keeper_->wake();
     while (running_ > 0) co_await ended_.wait();
     if (!shards_.empty()) co_await come_to_rest();
-    if (data_ && controller_ && !failure_) {
+    if (recovered_ && !failure_) {
         auto points = co_await durable_points();
         auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points); });
         if (!closed) fail(fmt::format("the data directory could not be closed: {}", to_text(closed.error())));

@@ -66,6 +66,7 @@ private:
     std::unique_ptr<ControllerHost> controller_;
     std::optional<std::string> failure_;
     DataDirectory::Points checkpointed_;
+    bool recovered_ = false;  // Every partition; before that, no stop is a clean one.
     bool stopping_ = false;
     int running_ = 0;  // Coroutines of our own that must end before we may.
     Signal ended_;

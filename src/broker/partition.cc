@@ -70,38 +70,43 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
 
 Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     auto& budget = context_.budget;
+    auto view = batch.view();
+    bool sequenced = view.producer_id() != no_producer;
     if (damaged_ || budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
     if (!log_.exists()) {
         auto made = co_await make_log();
-        if (!made) co_return Appended{.error = ErrorCode::kafka_storage_error};
+        if (!made) {
+            if (sequenced) sequences_.refused(sequence_of(view), context_.seam.loop.now());
+            co_return Appended{.error = ErrorCode::kafka_storage_error};
+        }
     }
     while (!budget.has_room(batch.size()) && !budget.failed()) co_await budget.changed().wait();
     if (budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
 
     Appended appended{.log_start = log_start()};
-    auto view = batch.view();
-    bool sequenced = view.producer_id() != no_producer;
     if (sequenced) {
         auto judgement = sequences_.judge(sequence_of(view));
         switch (judgement.verdict) {
             case Sequences::Verdict::next: break;
             case Sequences::Verdict::duplicate:
                 appended.base_offset = judgement.known.base_offset();
-                if (view.has(wire::attribute::log_append_time)) appended.append_time = judgement.known.timestamp;
-                appended.until = planted(Bug::duplicate_acked_early) ? Offset{0} : judgement.known.last_offset + 1;
+                appended.append_time =
+                    judgement.known.timestamp;  // Whatever the topic's stamps are (recorded).
+                appended.until =
+                    planted(Bug::duplicate_acked_early) ? Offset{0} : judgement.known.last_offset + 1;
                 co_return appended;
             case Sequences::Verdict::out_of_order:
                 appended.error = ErrorCode::out_of_order_sequence_number;
                 co_return appended;
             case Sequences::Verdict::stale_epoch:
                 appended.error = ErrorCode::invalid_producer_epoch;
-                appended.log_start = Offset{-1};
                 co_return appended;
         }
     }
     if (auto written = log_.append(batch, leader_epoch_); !written) {
         log_error("{}: append failed: {}", name_, to_text(written.error()));
         if (written.error() != Error::full) failed();
+        if (sequenced) sequences_.refused(sequence_of(view), context_.seam.loop.now());
         co_return Appended{.error = ErrorCode::kafka_storage_error};
     }
     budget.written(batch.size());
@@ -165,6 +170,7 @@ Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {
         if (loop.now() >= deadline) co_return ErrorCode::request_timed_out;
         Timer timer(loop);
         timer.set(deadline);
+        if (planted(Bug::timer_outlives_owner)) (new Timer(loop))->set(deadline);
         Waiters::Place place(waiters_, until, timer);
         co_await timer;
     }

@@ -24,6 +24,9 @@ public:
     // pread: less than asked for only at the end of the file.
     virtual Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) = 0;
     virtual Result<> sync() = 0;  // fdatasync: covers what was written before the call, no more.
+    // What is cached and clean is read from the disk again: after a sync that failed, the kernel shows bytes
+    // as clean that it never wrote (ATC'20, "Can applications recover from fsync failures?").
+    virtual Result<> drop_cache() = 0;
     virtual Result<> truncate(std::uint64_t size) = 0;
     virtual Result<std::uint64_t> size() = 0;
     virtual bool cached(std::uint64_t position) = 0;  // RWF_NOWAIT: a read here would not wait for the disk.

@@ -22,7 +22,8 @@ public:
         wanted = std::min<std::uint64_t>(wanted, size_ - position);
         bool held = position >= start_ && position + wanted <= start_ + bytes_.size();
         if (!held) {
-            bytes_.resize(std::min<std::uint64_t>(std::max<std::size_t>(wanted, piece_bytes), size_ - position));
+            bytes_.resize(
+                std::min<std::uint64_t>(std::max<std::size_t>(wanted, piece_bytes), size_ - position));
             start_ = position;
             auto got = file_.read(position, bytes_);
             if (!got) return std::unexpected(got.error());
@@ -46,7 +47,8 @@ Result<std::optional<BatchView>> valid_batch(Window& window, std::uint64_t posit
     if (!head) return std::unexpected(head.error());
     if (head->size() < batch_header_bytes) return none;
     BatchView header(*head);
-    if (header.magic() != wire::magic_2 || load_big<std::int32_t>(head->data() + 8) < std::int32_t(wire::batch_length_min))
+    if (header.magic() != wire::magic_2 ||
+        load_big<std::int32_t>(head->data() + 8) < std::int32_t(wire::batch_length_min))
         return none;
     if (header.size() > size - position) return none;
     if (header.last_offset_delta() < 0 || (offset && header.base_offset() != *offset)) return none;
@@ -118,6 +120,12 @@ Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoin
         return found;
     }
     if (!file) return std::unexpected(file.error());
+    if (!point.clean) {
+        // The last life may have ended on a sync that failed; what was read ahead of that is not to be
+        // believed.
+        if (auto synced = (*file)->sync(); !synced) return std::unexpected(synced.error());
+        if (auto dropped = (*file)->drop_cache(); !dropped) return std::unexpected(dropped.error());
+    }
     auto size = (*file)->size();
     if (!size) return std::unexpected(size.error());
 
@@ -155,8 +163,8 @@ Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoin
         if (*follows) {
             if (auto kept = keep_in_quarantine(data, name, **file, end.position, *size); !kept)
                 return std::unexpected(kept.error());
-            log_warning("{}: {} bytes cut at offset {} although a valid batch follows; kept in quarantine/", name,
-                        found.bytes_cut, std::to_underlying(end.offset));
+            log_warning("{}: {} bytes cut at offset {} although a valid batch follows; kept in quarantine/",
+                        name, found.bytes_cut, std::to_underlying(end.offset));
         } else {
             log_info("{}: torn tail of {} bytes cut at offset {}", name, found.bytes_cut,
                      std::to_underlying(end.offset));

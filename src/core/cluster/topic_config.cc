@@ -17,29 +17,70 @@ static constexpr std::array table = {
     TopicConfig{"compression.lz4.level", ConfigKind::integer, "9", 1, 17, {}, "compression.lz4.level"},
     TopicConfig{"compression.type", ConfigKind::choice, "producer", 0, 0,
                 "uncompressed zstd lz4 snappy gzip producer", "compression.type"},
-    TopicConfig{"compression.zstd.level", ConfigKind::integer, "3", -131072, 22, {}, "compression.zstd.level"},
-    TopicConfig{"delete.retention.ms", ConfigKind::integer, "86400000", 0, unbounded, {},
+    TopicConfig{
+        "compression.zstd.level", ConfigKind::integer, "3", -131072, 22, {}, "compression.zstd.level"},
+    TopicConfig{"delete.retention.ms",
+                ConfigKind::integer,
+                "86400000",
+                0,
+                unbounded,
+                {},
                 "log.cleaner.delete.retention.ms"},
-    TopicConfig{"file.delete.delay.ms", ConfigKind::integer, "60000", 0, unbounded, {}, "log.segment.delete.delay.ms"},
-    TopicConfig{"flush.messages", ConfigKind::integer, "9223372036854775807", 1, unbounded, {},
+    TopicConfig{"file.delete.delay.ms",
+                ConfigKind::integer,
+                "60000",
+                0,
+                unbounded,
+                {},
+                "log.segment.delete.delay.ms"},
+    TopicConfig{"flush.messages",
+                ConfigKind::integer,
+                "9223372036854775807",
+                1,
+                unbounded,
+                {},
                 "log.flush.interval.messages"},
-    TopicConfig{"flush.ms", ConfigKind::integer, "9223372036854775807", 0, unbounded, {}, "log.flush.interval.ms"},
+    TopicConfig{
+        "flush.ms", ConfigKind::integer, "9223372036854775807", 0, unbounded, {}, "log.flush.interval.ms"},
     TopicConfig{"follower.replication.throttled.replicas", ConfigKind::text, ""},
-    TopicConfig{"index.interval.bytes", ConfigKind::integer, "4096", 0, 2147483647, {}, "log.index.interval.bytes"},
+    TopicConfig{
+        "index.interval.bytes", ConfigKind::integer, "4096", 0, 2147483647, {}, "log.index.interval.bytes"},
     TopicConfig{"leader.replication.throttled.replicas", ConfigKind::text, ""},
-    TopicConfig{"local.retention.bytes", ConfigKind::integer, "-2", -2, unbounded, {}, "log.local.retention.bytes"},
+    TopicConfig{
+        "local.retention.bytes", ConfigKind::integer, "-2", -2, unbounded, {}, "log.local.retention.bytes"},
     TopicConfig{"local.retention.ms", ConfigKind::integer, "-2", -2, unbounded, {}, "log.local.retention.ms"},
-    TopicConfig{"max.compaction.lag.ms", ConfigKind::integer, "9223372036854775807", 1, unbounded, {},
+    TopicConfig{"max.compaction.lag.ms",
+                ConfigKind::integer,
+                "9223372036854775807",
+                1,
+                unbounded,
+                {},
                 "log.cleaner.max.compaction.lag.ms"},
     TopicConfig{"max.message.bytes", ConfigKind::integer, "1048588", 0, 2147483647, {}, "message.max.bytes"},
-    TopicConfig{"message.timestamp.after.max.ms", ConfigKind::integer, "3600000", 0, unbounded, {},
+    TopicConfig{"message.timestamp.after.max.ms",
+                ConfigKind::integer,
+                "3600000",
+                0,
+                unbounded,
+                {},
                 "log.message.timestamp.after.max.ms"},
-    TopicConfig{"message.timestamp.before.max.ms", ConfigKind::integer, "9223372036854775807", 0, unbounded, {},
+    TopicConfig{"message.timestamp.before.max.ms",
+                ConfigKind::integer,
+                "9223372036854775807",
+                0,
+                unbounded,
+                {},
                 "log.message.timestamp.before.max.ms"},
     TopicConfig{"message.timestamp.type", ConfigKind::choice, "CreateTime", 0, 0, "CreateTime LogAppendTime",
                 "log.message.timestamp.type"},
-    TopicConfig{"min.cleanable.dirty.ratio", ConfigKind::number, "0.5", 0, 1, {}, "log.cleaner.min.cleanable.ratio"},
-    TopicConfig{"min.compaction.lag.ms", ConfigKind::integer, "0", 0, unbounded, {},
+    TopicConfig{
+        "min.cleanable.dirty.ratio", ConfigKind::number, "0.5", 0, 1, {}, "log.cleaner.min.cleanable.ratio"},
+    TopicConfig{"min.compaction.lag.ms",
+                ConfigKind::integer,
+                "0",
+                0,
+                unbounded,
+                {},
                 "log.cleaner.min.compaction.lag.ms"},
     TopicConfig{"min.insync.replicas", ConfigKind::integer, "1", 1, 2147483647, {}, "min.insync.replicas"},
     TopicConfig{"preallocate", ConfigKind::boolean, "false", 0, 0, {}, "log.preallocate"},
@@ -48,11 +89,23 @@ static constexpr std::array table = {
     TopicConfig{"remote.storage.enable", ConfigKind::boolean, "false"},
     TopicConfig{"retention.bytes", ConfigKind::integer, "-1", -1, unbounded, {}, "log.retention.bytes"},
     TopicConfig{"retention.ms", ConfigKind::integer, "2592000000", -1, unbounded, {}, "log.retention.ms"},
-    TopicConfig{"segment.bytes", ConfigKind::integer, "1073741824", 1048576, 2147483647, {}, "log.segment.bytes"},
-    TopicConfig{"segment.index.bytes", ConfigKind::integer, "10485760", 4, 2147483647, {}, "log.index.size.max.bytes"},
+    TopicConfig{
+        "segment.bytes", ConfigKind::integer, "1073741824", 1048576, 2147483647, {}, "log.segment.bytes"},
+    TopicConfig{"segment.index.bytes",
+                ConfigKind::integer,
+                "10485760",
+                4,
+                2147483647,
+                {},
+                "log.index.size.max.bytes"},
     TopicConfig{"segment.jitter.ms", ConfigKind::integer, "0", 0, unbounded, {}, "log.roll.jitter.ms"},
     TopicConfig{"segment.ms", ConfigKind::integer, "604800000", 1, unbounded, {}, "log.roll.ms"},
-    TopicConfig{"unclean.leader.election.enable", ConfigKind::boolean, "false", 0, 0, {},
+    TopicConfig{"unclean.leader.election.enable",
+                ConfigKind::boolean,
+                "false",
+                0,
+                0,
+                {},
                 "unclean.leader.election.enable"},
 };
 static_assert(std::ranges::is_sorted(table, {}, &TopicConfig::name));
@@ -85,11 +138,21 @@ static bool each_part(std::string_view text, char separator, F accept) {
     }
     return true;
 }
+// In any case, as Java reads them.
+static bool is_flag(std::string_view text) {
+    auto same = [&](std::string_view word) {
+        return std::ranges::equal(text, word, {},
+                                  [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    };
+    return same("true") || same("false");
+}
 static bool among(std::string_view choices, std::string_view value) {
-    return !value.empty() && !each_part(choices, ' ', [&](std::string_view choice) { return choice != value; });
+    return !value.empty() &&
+           !each_part(choices, ' ', [&](std::string_view choice) { return choice != value; });
 }
 
-std::optional<std::string> invalid_topic_config(std::string_view name, std::optional<std::string_view> value) {
+std::optional<std::string> invalid_topic_config(std::string_view name,
+                                                std::optional<std::string_view> value) {
     auto* config = find_topic_config(name);
     if (!config) return fmt::format("Unknown topic config name: {}", name);
     if (!value) return fmt::format("Null value not supported for topic configs: {}", name);
@@ -104,8 +167,8 @@ std::optional<std::string> invalid_topic_config(std::string_view name, std::opti
     };
     switch (config->kind) {
         case ConfigKind::boolean:
-            if (plain != "true" && plain != "false") return invalid("Expected value to be either true or false");
-            if (name == "remote.storage.enable" && plain == "true")
+            if (!is_flag(plain)) return invalid("Expected value to be either true or false");
+            if (name == "remote.storage.enable" && plain.size() == 4)  // "true", in whatever case.
                 return "There is no tiered storage: a topic cannot be configured with remote log storage.";
             return std::nullopt;
         case ConfigKind::integer:

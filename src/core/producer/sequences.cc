@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace fulmar {
 
@@ -23,34 +24,45 @@ Sequences::Judgement Sequences::judge(const Batch& batch) const {
     if (known == producers_.end()) return {};
     auto& producer = known->second;
     if (batch.epoch < producer.epoch) return {Verdict::stale_epoch, {}};
-    if (batch.epoch > producer.epoch) return {batch.first_sequence == 0 ? Verdict::next : Verdict::out_of_order, {}};
-    for (std::size_t i = 0; i < producer.count; ++i) {
+    if (batch.epoch > producer.epoch)
+        return {batch.first_sequence == 0 ? Verdict::next : Verdict::out_of_order, {}};
+    std::size_t first = planted(Bug::dedupe_window_of_four) && producer.count == batches_kept ? 1 : 0;
+    for (std::size_t i = first; i < producer.count; ++i) {
         auto& kept = producer.batches[i];
         if (kept.first_sequence == batch.first_sequence && kept.last_sequence == batch.last_sequence)
             return {Verdict::duplicate, kept};
     }
-    auto expected = producer.count == 0 ? 0 : following(producer.batches[producer.count - 1].last_sequence);
-    return {batch.first_sequence == expected ? Verdict::next : Verdict::out_of_order, {}};
+    return {batch.first_sequence == producer.expected ? Verdict::next : Verdict::out_of_order, {}};
 }
 
-void Sequences::appended(const Batch& batch, Instant now) {
-    auto id = std::to_underlying(batch.producer);
-    auto [known, fresh] = producers_.try_emplace(id);
+Sequences::Producer& Sequences::touch(ProducerId id, Instant now) {
+    auto [known, fresh] = producers_.try_emplace(std::to_underlying(id));
     auto& producer = known->second;
-    if (fresh) producer.place = by_silence_.insert(by_silence_.end(), batch.producer);
+    if (fresh) producer.place = by_silence_.insert(by_silence_.end(), id);
     else by_silence_.splice(by_silence_.end(), by_silence_, producer.place);
+    producer.touched = now;
+    if (producers_.size() > producers_max) {
+        producers_.erase(std::to_underlying(by_silence_.front()));
+        by_silence_.pop_front();
+    }
+    return producer;
+}
+void Sequences::refused(const Batch& batch, Instant now) {
+    if (producers_.contains(std::to_underlying(batch.producer))) return;
+    auto& producer = touch(batch.producer, now);
+    producer.epoch = batch.epoch;
+    producer.expected = batch.first_sequence;
+}
+void Sequences::appended(const Batch& batch, Instant now) {
+    auto& producer = touch(batch.producer, now);
     if (producer.epoch != batch.epoch) producer.count = 0;
     producer.epoch = batch.epoch;
-    producer.touched = now;
+    producer.expected = following(batch.last_sequence);
     if (producer.count == batches_kept) {
         std::shift_left(producer.batches.begin(), producer.batches.end(), 1);
         --producer.count;
     }
     producer.batches[producer.count++] = batch;
-    if (producers_.size() > producers_max) {
-        producers_.erase(std::to_underlying(by_silence_.front()));
-        by_silence_.pop_front();
-    }
 }
 
 void Sequences::expire(Instant before) {

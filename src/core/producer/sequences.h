@@ -44,6 +44,10 @@ public:
     // Of a producer that is not known any sequence is next: its state may have expired.
     Judgement judge(const Batch& batch) const;
 
+    // `batch` was judged `next`, and could not be appended. What its producer has sent behind it must not be
+    // taken in its place, which could happen while the producer is not known.
+    void refused(const Batch& batch, Instant now);
+
     // `batch` is in the log. Followers and recovery say this without asking first. `offset` order.
     void appended(const Batch& batch, Instant now);
 
@@ -56,8 +60,11 @@ public:
     static std::int32_t last_sequence(std::int32_t first, std::int32_t records);
 
 private:
+    struct Producer;
+    Producer& touch(ProducerId id, Instant now);
     struct Producer {
         std::int16_t epoch = -1;
+        std::int32_t expected = 0;  // Its next sequence.
         std::size_t count = 0;
         std::array<Batch, batches_kept> batches;  // The last `count` of them, oldest first.
         Instant touched{};

@@ -85,9 +85,13 @@ Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> 
     return got;
 }
 Result<> RealFile::sync() { return outcome(::fdatasync(descriptor)); }
+Result<> RealFile::drop_cache() {
+    if (int code = ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); code != 0) return failure(code);
+    return {};
+}
 Result<> RealFile::truncate(std::uint64_t size) { return outcome(::ftruncate(descriptor, off_t(size))); }
 Result<std::uint64_t> RealFile::size() {
-    struct stat about {};
+    struct stat about{};
     if (::fstat(descriptor, &about) < 0) return failure();
     return std::uint64_t(about.st_size);
 }
@@ -131,7 +135,8 @@ public:
     }
     Result<> move(const std::string& name, Directory& to, const std::string& as) override {
         auto& there = static_cast<RealDirectory&>(to);
-        return outcome(::renameat2(descriptor_, name.c_str(), there.descriptor_, as.c_str(), RENAME_NOREPLACE));
+        return outcome(
+            ::renameat2(descriptor_, name.c_str(), there.descriptor_, as.c_str(), RENAME_NOREPLACE));
     }
     Result<> remove(const std::string& name) override {
         if (::unlinkat(descriptor_, name.c_str(), 0) == 0) return {};
@@ -150,7 +155,7 @@ public:
             if (name == "." || name == "..") continue;
             bool directory = entry->d_type == DT_DIR;
             if (entry->d_type == DT_UNKNOWN) {
-                struct stat about {};
+                struct stat about{};
                 directory = ::fstatat(descriptor_, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0 &&
                             S_ISDIR(about.st_mode);
             }
@@ -169,7 +174,7 @@ public:
         if (opened < 0) return failure();
         // Of the open file description, so that no other open and close of that file in this process
         // releases it, as it would an ordinary fcntl lock.
-        struct flock whole {};
+        struct flock whole{};
         whole.l_type = F_WRLCK;
         whole.l_whence = SEEK_SET;
         if (::fcntl(opened, F_OFD_SETLK, &whole) < 0) {

@@ -13,6 +13,7 @@ public:
     Result<> write(std::uint64_t position, std::span<const Bytes> parts) override;
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override;
     Result<> sync() override;
+    Result<> drop_cache() override;
     Result<> truncate(std::uint64_t size) override;
     Result<std::uint64_t> size() override;
     bool cached(std::uint64_t position) override;

@@ -273,8 +273,7 @@ Task<Answer> handle_fetch(Call& call) {
     // There are no sessions: what opens one is answered as a full fetch that opened none, and what goes on
     // with one names a session that is not there (KIP-227).
     constexpr std::int32_t final_epoch = -1, initial_epoch = 0;
-    bool full = request->session_epoch == final_epoch ||
-                (request->session_id == 0 && request->session_epoch == initial_epoch);
+    bool full = request->session_epoch == final_epoch || request->session_epoch == initial_epoch;
     if (call.version() >= 7 && !full) {
         FetchResponse response;
         response.error_code = ErrorCode::fetch_session_id_not_found;

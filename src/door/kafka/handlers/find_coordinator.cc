@@ -4,8 +4,9 @@
 
 namespace fulmar::kafka {
 
-// There are no coordinators: groups, transactions and share groups are not served. A client is told so at
-// once, by an error it does not retry, rather than left to wait for something that will not come.
+// There are no coordinators: groups, transactions and share groups are not served. For a group the answer is
+// one that clients retry in the background: many that only assign partitions name a group all the same, and
+// go on reading. For the rest it is final.
 Task<Answer> handle_find_coordinator(Call& call) {
     Arena arena(Arena::budget_for(call.body.size()));
     auto request = read<FindCoordinatorRequest>(call, arena);
@@ -20,14 +21,16 @@ Task<Answer> handle_find_coordinator(Call& call) {
         }
     };
     auto text = why(request->key_type);
+    auto error = request->key_type == FindCoordinatorRequest::group ? ErrorCode::coordinator_not_available
+                                                                    : ErrorCode::invalid_request;
     FindCoordinatorResponse response;
     std::vector<FindCoordinatorResponse::Coordinator> coordinators;
     if (call.version() >= 4) {
         for (auto key : request->coordinator_keys)
-            coordinators.push_back({key, BrokerId{-1}, "", -1, ErrorCode::invalid_request, text});
+            coordinators.push_back({key, BrokerId{-1}, "", -1, error, text});
         response.coordinators = coordinators;
     } else {
-        response.error_code = ErrorCode::invalid_request;
+        response.error_code = error;
         response.error_message = text;
         response.node_id = BrokerId{-1};
         response.port = -1;

@@ -11,7 +11,8 @@ namespace {
 // No wait for an acknowledgement is longer, whatever a client asks for.
 constexpr Millis patience_max{300'000};
 // Kafka's own topics, which no client writes to.
-constexpr std::string_view internal_topics[] = {"__consumer_offsets", "__transaction_state", "__share_group_state"};
+constexpr std::string_view internal_topics[] = {"__consumer_offsets", "__transaction_state",
+                                                "__share_group_state"};
 constexpr std::string_view admin_client = "__admin_client";
 
 // One partition of the request, and what becomes of it.
@@ -48,7 +49,8 @@ Task<> produce_on(Produce& produce, int core) {
     }
     for (auto& part : produce.parts) {
         if (part.core != core || part.appended.error != ErrorCode::none || produce.acks == 0) continue;
-        part.appended.error = co_await there.find(part.id)->acknowledged(part.appended.until, produce.patience);
+        part.appended.error =
+            co_await there.find(part.id)->acknowledged(part.appended.until, produce.patience);
     }
     if (elsewhere) co_await Hop(call.loop());
     --produce.cores_left;
@@ -60,9 +62,12 @@ bool resolve(Produce& produce, const ProduceRequest& request) {
     auto& call = produce.call;
     for (std::size_t t = 0; t < request.topic_data.size(); ++t) {
         auto& asked = request.topic_data[t];
-        auto* topic = call.version() >= 13 ? call.here.image().find(asked.topic_id) : call.here.image().find(asked.name);
+        auto* topic = call.version() >= 13 ? call.here.image().find(asked.topic_id)
+                                           : call.here.image().find(asked.name);
         auto refusal = ErrorCode::none;
-        if (!topic) refusal = call.version() >= 13 ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+        if (!topic)
+            refusal =
+                call.version() >= 13 ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
         auto name = topic ? std::string_view(topic->name) : asked.name;
         if (std::ranges::find(internal_topics, name) != std::end(internal_topics) &&
             call.header.client_id != admin_client)
@@ -92,7 +97,8 @@ void drop_repeated(std::vector<Part>& parts) {
     std::vector<std::size_t> order(parts.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     auto key = [&](std::size_t i) { return std::tuple(parts[i].id, parts[i].topic, parts[i].index); };
-    std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return std::pair(key(a), a) < std::pair(key(b), b); });
+    std::ranges::sort(
+        order, [&](std::size_t a, std::size_t b) { return std::pair(key(a), a) < std::pair(key(b), b); });
     std::vector<bool> repeated(parts.size());
     for (std::size_t i = 0; i + 1 < order.size(); ++i)
         repeated[order[i]] = parts[order[i]].core >= 0 && parts[order[i]].id == parts[order[i + 1]].id;
@@ -102,21 +108,25 @@ void drop_repeated(std::vector<Part>& parts) {
 
 std::optional<std::string_view> message_of(const Partition::Appended& appended) {
     switch (appended.fault) {
-        case wire::BatchFault::no_key: return "One or more records have no key, which a compacted topic requires.";
-        case wire::BatchFault::timestamp: return "One or more records have a time stamp outside of the topic's limits.";
+        case wire::BatchFault::no_key:
+            return "One or more records have no key, which a compacted topic requires.";
+        case wire::BatchFault::timestamp:
+            return "One or more records have a time stamp outside of the topic's limits.";
         default: return std::nullopt;
     }
 }
 
 Answer answer_of(Produce& produce, const ProduceRequest& request) {
     using Told = ProduceResponse::Partition;
-    std::vector<ProduceResponse::Topic> topics(request.topic_data.size());
+    std::vector<ProduceResponse::Topic> topics;
     std::vector<Told> partitions(produce.parts.size());
     std::vector<std::vector<ProduceResponse::RecordError>> records(produce.parts.size());
     std::size_t next = 0;
-    for (std::size_t t = 0; t < topics.size(); ++t) {
-        topics[t].name = request.topic_data[t].name;
-        topics[t].topic_id = request.topic_data[t].topic_id;
+    while (next < produce.parts.size()) {  // Topics of which nothing is left are not told of.
+        auto t = produce.parts[next].topic;
+        auto& topic = topics.emplace_back();
+        topic.name = request.topic_data[t].name;
+        topic.topic_id = request.topic_data[t].topic_id;
         auto first = next;
         for (; next < produce.parts.size() && produce.parts[next].topic == t; ++next) {
             auto& appended = produce.parts[next].appended;
@@ -130,7 +140,7 @@ Answer answer_of(Produce& produce, const ProduceRequest& request) {
             for (auto index : appended.records) records[next].push_back({index, told.error_message});
             told.record_errors = records[next];
         }
-        topics[t].partition_responses = std::span(partitions).subspan(first, next - first);
+        topic.partition_responses = std::span(partitions).subspan(first, next - first);
     }
     ProduceResponse response;
     response.responses = topics;
@@ -144,7 +154,8 @@ Task<Answer> handle_produce(Call& call) {
     Arena arena(Arena::budget_for(call.body.size()), few);
     auto request = read<ProduceRequest>(call, arena);
     if (!request) co_return Answer::close();
-    Produce produce{call, request->acks, std::clamp(Millis(request->timeout_ms), Millis(0), patience_max), {}, 0, {}};
+    Produce produce{
+        call, request->acks, std::clamp(Millis(request->timeout_ms), Millis(0), patience_max), {}, 0, {}};
     if (!resolve(produce, *request)) co_return Answer::close();
     drop_repeated(produce.parts);
 

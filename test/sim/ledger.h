@@ -1,0 +1,50 @@
+// What clients sent, were told and saw, kept outside of the world they live in; and what must hold of it.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "wire/records.h"
+
+namespace fulmar::sim {
+
+struct Place {
+    std::string topic;
+    std::int32_t partition = 0;
+    auto operator<=>(const Place&) const = default;
+};
+
+class Ledger {
+public:
+    // Every complaint is a broken promise; the first says what the run is judged by.
+    void complain(std::string what) { complaints_.push_back(std::move(what)); }
+    const std::vector<std::string>& complaints() const { return complaints_; }
+
+    // `value` will be sent; no two are alike. `once`: by an idempotent producer, so it may be there once
+    // only.
+    void sent(const Place& place, const std::string& value, bool once);
+    // A batch with these values was acknowledged at `base`.
+    void acknowledged(const Place& place, Offset base, const std::vector<std::string>& values);
+    // A consumer saw this; then it is durable, whatever happens.
+    void seen(const Place& place, Offset offset, const std::string& value);
+    // At the end, after a last power cut: all there is of a partition, in order.
+    void final_record(const Place& place, Offset offset, const std::string& value);
+    // After all of those: what is missing, invented, there twice.
+    void judge();
+
+    std::uint64_t acknowledged_count = 0, seen_count = 0;
+    const std::set<Place>& places() const { return places_; }
+    std::map<Place, Offset> acknowledged_end;  // One past the largest offset told of.
+
+private:
+    void promise(const Place& place, Offset offset, const std::string& value, const char* by);
+    std::set<Place> places_;
+    std::map<Place, std::map<std::string, bool>> sent_;  // Value → once.
+    std::map<Place, std::map<Offset, std::string>> promised_, final_;
+    std::vector<std::string> complaints_;
+};
+
+}  // namespace fulmar::sim
