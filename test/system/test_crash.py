@@ -8,7 +8,7 @@ import time
 import confluent_kafka
 import pytest
 import records
-from broker import SANITIZER_FACTOR, STOP_SECONDS_MAX, Broker
+from broker import ENVIRONMENT, SANITIZER_FACTOR, STOP_SECONDS_MAX, Broker
 from clients import JAVA, SECONDS_MAX
 
 PARTITIONS = 4
@@ -186,7 +186,7 @@ def test_sigterm_stops_a_busy_broker():
 def test_a_data_directory_has_one_broker():
     with Broker() as broker:
         second = Broker(data=broker.data)
-        done = subprocess.run(second.command(), capture_output=True, text=True, timeout=10)
+        done = subprocess.run(second.command(), capture_output=True, text=True, timeout=10, env=ENVIRONMENT)
         second.cleanup()
         assert done.returncode not in (0, -6, -11), f"exit code {done.returncode}"
         said = done.stdout + done.stderr
