@@ -13,8 +13,26 @@ static constexpr Millis expiry_every{60'000};
 // Recoveries at once on one core: they wait for the disk, whose pool is shared.
 static constexpr int recoveries_at_once = 4;
 
-Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
-    : host_(host), settings_(std::move(settings)), open_store_(std::move(open_store)), owner_(std::move(owner)) {}
+// Only what somebody set: the rest are Kafka's defaults, and answers say so.
+static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
+    cluster::ConfigMap defaults;
+    auto table = broker::settings_table();
+    for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
+        if (settings.shown[i].place.empty()) continue;
+        if (table[i].key == "message.max.bytes")
+            defaults["message.max.bytes"] = std::to_string(settings.message_bytes_max);
+        if (table[i].key == "log.retention.ms")
+            defaults["log.retention.ms"] = std::to_string(settings.log_retention.count());
+    }
+    return defaults;
+}
+
+Broker::Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner)
+    : host_(host),
+      settings_(std::move(settings)),
+      topic_defaults_(topic_defaults_of(settings_)),
+      open_store_(std::move(open_store)),
+      owner_(std::move(owner)) {}
 Broker::~Broker() = default;
 
 void Broker::fail(std::string why) {
@@ -36,7 +54,7 @@ Task<std::expected<void, std::string>> Broker::start() {
     auto& loop = controller_loop();
     auto& first = *host_.cores[0];
     DirectoryMeta wanted{uuid_from(loop.random(), loop.random()), uuid_from(loop.random(), loop.random()),
-                         settings_.broker_id};
+                         id()};
     auto opened = co_await first.disk.run([&] { return DataDirectory::open(host_.data, wanted, owner_); });
     if (!opened) co_return std::unexpected(opened.error());
     data_ = std::move(*opened);
@@ -46,7 +64,8 @@ Task<std::expected<void, std::string>> Broker::start() {
 
     auto cores = int(host_.cores.size());
     for (int core = 0; core < cores; ++core) {
-        shards_.push_back(std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, host_.data, settings_));
+        shards_.push_back(
+            std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, host_.data, settings_));
         shards_.back()->budget.on_failure = [this, core] {
             auto& here = shard(core);
             for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
@@ -54,10 +73,10 @@ Task<std::expected<void, std::string>> Broker::start() {
             here.seam.loop.spawn(fail_from(core, "the data directory failed"));
         };
     }
-    ControllerHost::Options options{settings_.broker_id, cluster_id(), settings_.advertised,
-                                    settings_.default_partitions, settings_.topic_defaults};
-    controller_ = std::make_unique<ControllerHost>(loop, *store_, std::move(options),
-                                                   [this](const cluster::Delta& delta) { return publish(delta); });
+    ControllerHost::Options options{id(), cluster_id(), settings_.advertised,
+                                    std::int32_t(settings_.num_partitions), topic_defaults_};
+    controller_ = std::make_unique<ControllerHost>(
+        loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
     if (auto started = co_await controller_->start(); !started) co_return started;
     if (auto recovered = co_await recover(); !recovered) co_return recovered;
     keeper_.emplace(loop);
@@ -78,8 +97,8 @@ Task<> Broker::publish(const cluster::Delta& delta) {
                 auto& topic = *is->topic;
                 for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
                     bool ours = core_of({topic.id, i}, cores()) == shard->core;
-                    if (ours && topic.partitions[std::size_t(i)].leader == settings_.broker_id)
-                        shard->lead(topic, i, settings_.topic_defaults);
+                    if (ours && topic.partitions[std::size_t(i)].leader == id())
+                        shard->lead(topic, i, topic_defaults_);
                 }
             }
         };
@@ -102,7 +121,8 @@ Task<std::expected<void, std::string>> Broker::recover() {
         // What a checkpoint knows and the disk does not is damage, not an empty partition.
         auto missing = [&] {
             for (auto& [id, partition] : shard(core).partitions()) {
-                if (data_->partitions().contains(id) || data_->recovery_point(id).offset == Offset{0}) continue;
+                if (data_->partitions().contains(id) || data_->recovery_point(id).offset == Offset{0})
+                    continue;
                 log_error("partition {} of topic {} is gone from the disk", id.index, to_text(id.topic));
                 partition->mark_damaged();
             }
@@ -113,7 +133,8 @@ Task<std::expected<void, std::string>> Broker::recover() {
     checkpointed_ = co_await durable_points();
     auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(checkpointed_); });
     if (!written)
-        co_return std::unexpected(fmt::format("the data directory cannot be used: checkpoint: {}", to_text(written.error())));
+        co_return std::unexpected(
+            fmt::format("the data directory cannot be used: checkpoint: {}", to_text(written.error())));
     co_return std::expected<void, std::string>();
 }
 Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
@@ -125,7 +146,8 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
         auto& name = data_->partitions().at(id);
         auto point = data_->recovery_point(id);
         auto now = home.now();
-        auto found = co_await host_.cores[0]->disk.run([&] { return fulmar::recover(*host_.data, name, point, now); });
+        auto found =
+            co_await host_.cores[0]->disk.run([&] { return fulmar::recover(*host_.data, name, point, now); });
         if (!found) {
             bad = fmt::format("{} cannot be recovered: {}", name, to_text(found.error()));
             break;
@@ -192,7 +214,7 @@ Task<> Broker::keep() {
         expiry_due = home.now() + expiry_every;
         for (auto& shard : shards_) {
             auto expire = [&] {
-                auto before = shard->seam.loop.now() + -settings_.producer_expiration;
+                auto before = shard->seam.loop.now() + -settings_.producer_id_expiration;
                 for (auto& [id, partition] : shard->partitions()) partition->sequences().expire(before);
             };
             co_await call_on(shard->seam.loop, home, expire);

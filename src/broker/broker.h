@@ -16,7 +16,7 @@ public:
     // Opens the store once the data directory is ours; the text says why it cannot.
     using OpenStore = std::function<std::expected<std::unique_ptr<coord::Store>, std::string>(Loop&)>;
     // `owner` names this process for whoever finds the directory locked.
-    Broker(Host& host, Settings settings, OpenStore open_store, std::string owner);
+    Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner);
     ~Broker();
 
     // Takes the data directory, recovers every partition and takes office. The text says why not.
@@ -30,7 +30,10 @@ public:
     int cores() const { return int(shards_.size()); }
     Shard& shard(int core) { return *shards_[std::size_t(core)]; }
     Shard& owner(const PartitionId& id) { return shard(core_of(id, cores())); }
-    const Settings& settings() const { return settings_; }
+    const broker::Settings& settings() const { return settings_; }
+    BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
+    // What the broker's settings say of topics that say nothing themselves, by Kafka's names.
+    const cluster::ConfigMap& topic_defaults() const { return topic_defaults_; }
     // All cores may read these: they are set before the doors open, and never changed.
     const Uuid& cluster_id() const { return data_->meta().cluster_id; }
 
@@ -40,7 +43,8 @@ public:
 
 private:
     Task<std::expected<void, std::string>> recover();
-    Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next, std::optional<std::string>& bad);
+    Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
+                      std::optional<std::string>& bad);
     Task<> publish(const cluster::Delta& delta);
     Task<> keep();
     Task<> run_controller();
@@ -51,7 +55,8 @@ private:
     Task<> fail_from(int core, std::string why);
 
     Host& host_;
-    const Settings settings_;
+    const broker::Settings settings_;
+    const cluster::ConfigMap topic_defaults_;
     OpenStore open_store_;
     const std::string owner_;
 
@@ -62,7 +67,7 @@ private:
     std::optional<std::string> failure_;
     DataDirectory::Points checkpointed_;
     bool stopping_ = false;
-    int running_ = 0;      // Coroutines of our own that must end before we may.
+    int running_ = 0;  // Coroutines of our own that must end before we may.
     Signal ended_;
     std::optional<Timer> keeper_;
 };

@@ -42,6 +42,7 @@ struct Settings {
     std::int64_t socket_request_bytes_max;
     Millis connections_idle_max;
     std::int64_t connections_max;
+    std::int64_t request_memory_max;
     Millis log_retention;  // Negative: none.
     Durability durability;
     std::int64_t unsynced_bytes_max;

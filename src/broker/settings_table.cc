@@ -93,6 +93,13 @@ std::span<const Setting> settings_table() {
          .fallback = "10000",
          .what = "Connections at one time. More wait until one ends.",
          .kafkas = true},
+        {.key = "queued.max.request.bytes",
+         .kind = Setting::Number{&S::request_memory_max, 64 * mib, 1024 * gib, true},
+         .fallback = "1073741824",
+         .what = "What all connections together may hold in requests that have begun to arrive. A connection "
+                 "that "
+                 "gets no room for ten seconds is closed.",
+         .kafkas = true},
         {.key = "log.retention.ms",
          .kind = Setting::Duration{&S::log_retention, -1, long_max},
          .fallback = "2592000000",

@@ -4,11 +4,12 @@
 
 namespace fulmar {
 
-Shard::Shard(int core_, Seam& seam_, int cores, std::shared_ptr<Directory> data, const Settings& settings)
+Shard::Shard(int core_, Seam& seam_, int cores, std::shared_ptr<Directory> data,
+             const broker::Settings& settings)
     : core(core_),
       seam(seam_),
-      budget(seam.loop, settings.unsynced_bytes_max / std::uint64_t(cores)),
-      context_{seam, budget, std::move(data), settings.page_cache_acks} {}
+      budget(seam.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
+      context_{seam, budget, std::move(data), settings.durability == broker::Durability::page_cache} {}
 
 Partition* Shard::find(const PartitionId& id) {
     auto at = partitions_.find(id);
@@ -21,8 +22,8 @@ Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cl
     auto& place = partitions_[id];
     if (place) place->lead(state.leader_epoch, rules);
     else
-        place = std::make_unique<Partition>(context_, id, partition_directory_name(topic.name, id), state.leader_epoch,
-                                            rules);
+        place = std::make_unique<Partition>(context_, id, partition_directory_name(topic.name, id),
+                                            state.leader_epoch, rules);
     return *place;
 }
 

@@ -3,16 +3,17 @@
 #pragma once
 
 #include <map>
-#include <unordered_map>
 
 #include "broker/partition.h"
 #include "broker/settings.h"
+#include "core/cluster/image.h"
+#include "core/cluster/topic_config.h"
 
 namespace fulmar {
 
 class Shard {
 public:
-    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const Settings& settings);
+    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const broker::Settings& settings);
 
     const int core;
     Seam& seam;

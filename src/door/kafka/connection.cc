@@ -12,7 +12,7 @@ Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::
       here_(here),
       loop_(here.seam.loop),
       socket_(std::move(socket)),
-      receiver_(budget, broker.settings().request_bytes_max),
+      receiver_(budget, std::size_t(broker.settings().socket_request_bytes_max)),
       heard_(loop_.now()) {}
 
 void Connection::drain() {
@@ -75,7 +75,8 @@ Connection::Step Connection::dispatch() {
     auto& header = request->header;
     auto* route = find_route(header.request_api_key);
     if (!route) return Step::over;
-    bool known = header.request_api_version >= route->served_since && header.request_api_version <= route->newest;
+    bool known =
+        header.request_api_version >= route->served_since && header.request_api_version <= route->newest;
     bool apologise = !known && route->key == ApiVersionsRequest::key && header.request_api_version >= 0;
     if (!known && !apologise) return Step::over;
 

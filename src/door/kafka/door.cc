@@ -10,8 +10,8 @@ static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{10'00
 
 struct KafkaDoor::Part {
     Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
-        budget.bytes_max = b.settings().request_memory_max / std::uint64_t(b.cores());
-        connections_max = std::max<std::size_t>(1, b.settings().connections_max / std::size_t(b.cores()));
+        budget.bytes_max = std::uint64_t(b.settings().request_memory_max / b.cores());
+        connections_max = std::max<std::size_t>(1, std::size_t(b.settings().connections_max / b.cores()));
     }
     Broker& broker;
     Shard& shard;
@@ -48,7 +48,8 @@ Task<std::expected<std::uint16_t, std::string>> KafkaDoor::open() {
         if (!port && port.error() == Error::exists)
             co_return std::unexpected(fmt::format("{}:{} is taken by another process", at.host, at.port));
         if (!port)
-            co_return std::unexpected(fmt::format("cannot listen on {}:{}: {}", at.host, at.port, to_text(port.error())));
+            co_return std::unexpected(
+                fmt::format("cannot listen on {}:{}: {}", at.host, at.port, to_text(port.error())));
         at.port = *port;
     }
     co_return at.port;
@@ -58,11 +59,11 @@ Task<> KafkaDoor::accept(Part& part) {
     ++part.running;
     while (!part.closing) {
         auto socket = co_await part.listener->accept();
-        if (socket && part.connections.size() >= part.connections_max) {
-            log_warning("{}: refused, there are {} connections already", (*socket)->peer(), part.connections.size());
-            (*socket)->close();
-        } else if (socket) {
+        if (socket) {
             part.loop.spawn(serve(part, std::move(*socket)));
+            // As Kafka does, the rest wait in the kernel's queue until one goes.
+            while (part.connections.size() >= part.connections_max && !part.closing)
+                co_await part.ended.wait();
         } else if (socket.error() == Error::closed) {
             break;
         } else {  // No handles are left, or the peer has gone again.
@@ -74,7 +75,8 @@ Task<> KafkaDoor::accept(Part& part) {
     part.ended.notify(part.loop);
 }
 Task<> KafkaDoor::serve(Part& part, std::shared_ptr<Socket> socket) {
-    auto place = part.connections.emplace(part.connections.end(), part.broker, part.shard, part.budget, std::move(socket));
+    auto place = part.connections.emplace(part.connections.end(), part.broker, part.shard, part.budget,
+                                          std::move(socket));
     if (part.closing) place->close();
     co_await place->run();
     part.connections.erase(place);
@@ -111,6 +113,7 @@ Task<> KafkaDoor::close() {
         part.closing = true;
         if (part.listener) part.listener->close();
         part.sweeper.wake();
+        part.ended.notify(part.loop);
         for (auto& connection : part.connections) connection.drain();
     };
     co_await on_each(begin);

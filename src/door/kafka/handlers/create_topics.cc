@@ -45,8 +45,8 @@ static std::span<CreateTopicsResponse::Config> configs_of(const cluster::Topic& 
         auto source = topic.configs.contains(config.name)     ? from_topic
                       : defaults.contains(config.broker_name) ? from_broker
                                                               : by_default;
-        into.push_back({config.name, cluster::topic_config_value(topic.configs, defaults, config.name), false, source,
-                        false});
+        into.push_back({config.name, cluster::topic_config_value(topic.configs, defaults, config.name), false,
+                        source, false});
     }
     return into;
 }
@@ -96,7 +96,7 @@ Task<Answer> handle_create_topics(Call& call) {
         told.topic_id = made.id;
         told.num_partitions = std::int32_t(made.partitions.size());
         told.replication_factor = std::int16_t(made.partitions.front().replicas.size());
-        told.configs = configs_of(made, call.broker.settings().topic_defaults, configs[topics.size() - 1]);
+        told.configs = configs_of(made, call.broker.topic_defaults(), configs[topics.size() - 1]);
     }
     CreateTopicsResponse response;
     response.topics = topics;

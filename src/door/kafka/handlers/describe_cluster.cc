@@ -15,8 +15,8 @@ Task<Answer> handle_describe_cluster(Call& call) {
         bool controllers = request->endpoint_type == controllers_endpoint;
         response.error_code =
             controllers ? ErrorCode::mismatched_endpoint_type : ErrorCode::unsupported_endpoint_type;
-        response.error_message = controllers ? "This is a broker's endpoint, not a controller's."
-                                             : "Unsupported endpoint type.";
+        response.error_message =
+            controllers ? "This is a broker's endpoint, not a controller's." : "Unsupported endpoint type.";
         co_return answer(call, response);
     }
     auto cluster_id = fulmar::to_text(call.broker.cluster_id());
@@ -24,9 +24,10 @@ Task<Answer> handle_describe_cluster(Call& call) {
     for (auto& [id, broker] : call.here.image().brokers())
         brokers.push_back({id, broker.host, broker.port, std::nullopt, false});
     response.cluster_id = cluster_id;
-    response.controller_id = call.broker.settings().broker_id;
+    response.controller_id = call.broker.id();
     response.brokers = brokers;
-    if (request->include_cluster_authorized_operations) response.cluster_authorized_operations = operations::cluster;
+    if (request->include_cluster_authorized_operations)
+        response.cluster_authorized_operations = operations::cluster;
     co_return answer(call, response);
 }
 

@@ -42,7 +42,8 @@ private:
     Answer finish();
 
     std::size_t bytes_max() const {
-        return std::min(std::size_t(request_.max_bytes), call_.broker.settings().fetch_bytes_max);
+        return std::min(std::size_t(request_.max_bytes),
+                        std::size_t(call_.broker.settings().fetch_bytes_max));
     }
     Call& call_;
     const FetchRequest& request_;
@@ -61,7 +62,8 @@ void Fetch::resolve() {
     std::map<std::string_view, std::size_t> topics;
     for (std::size_t t = 0; t < request_.topics.size(); ++t) {
         auto& asked_topic = request_.topics[t];
-        auto* topic = by_id ? call_.here.image().find(asked_topic.topic_id) : call_.here.image().find(asked_topic.topic);
+        auto* topic = by_id ? call_.here.image().find(asked_topic.topic_id)
+                            : call_.here.image().find(asked_topic.topic);
         // The same topic may stand there twice too.
         auto name = by_id ? text_of(asked_topic.topic_id) : asked_topic.topic;
         auto same = topics.emplace(name, t).first->second;
@@ -74,7 +76,8 @@ void Fetch::resolve() {
             } else if (asked.partition < 0 || std::size_t(asked.partition) >= topic->partitions.size()) {
                 part.error = ErrorCode::unknown_topic_or_partition;
             } else if (replica >= BrokerId{0}) {
-                part.error = ErrorCode::not_leader_or_follower;  // No broker follows us, whoever says he does.
+                part.error =
+                    ErrorCode::not_leader_or_follower;  // No broker follows us, whoever says he does.
             } else if (request_.isolation_level != 0 && request_.isolation_level != 1) {
                 part.error = ErrorCode::unknown_server_error;  // As Kafka has it (recorded).
             } else if (request_.max_bytes < 0) {
@@ -270,7 +273,8 @@ Task<Answer> handle_fetch(Call& call) {
     // There are no sessions: what opens one is answered as a full fetch that opened none, and what goes on
     // with one names a session that is not there (KIP-227).
     constexpr std::int32_t final_epoch = -1, initial_epoch = 0;
-    bool full = request->session_epoch == final_epoch || (request->session_id == 0 && request->session_epoch == initial_epoch);
+    bool full = request->session_epoch == final_epoch ||
+                (request->session_id == 0 && request->session_epoch == initial_epoch);
     if (call.version() >= 7 && !full) {
         FetchResponse response;
         response.error_code = ErrorCode::fetch_session_id_not_found;

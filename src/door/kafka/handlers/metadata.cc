@@ -20,14 +20,16 @@ public:
         auto& told = topics_.emplace_back();
         told.name = topic.name;
         told.topic_id = topic.id;
-        if (request_.include_topic_authorized_operations) told.topic_authorized_operations = operations::topic;
+        if (request_.include_topic_authorized_operations)
+            told.topic_authorized_operations = operations::topic;
         auto& partitions = partitions_.emplace_back();
         for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
             // The image owns these lists, and does not change while the answer is made.
             auto& state = const_cast<cluster::PartitionState&>(topic.partitions[i]);
             bool led = state.leader != cluster::no_leader;
             auto error = led ? ErrorCode::none : ErrorCode::leader_not_available;
-            partitions.push_back({error, std::int32_t(i), state.leader, state.leader_epoch, state.replicas, state.isr, {}});
+            partitions.push_back(
+                {error, std::int32_t(i), state.leader, state.leader_epoch, state.replicas, state.isr, {}});
         }
         told.partitions = partitions;
     }
@@ -40,12 +42,13 @@ public:
     Answer finish() {
         auto& image = call_.here.image();
         std::vector<MetadataResponse::Broker> brokers;
-        for (auto& [id, broker] : image.brokers()) brokers.push_back({id, broker.host, broker.port, std::nullopt});
+        for (auto& [id, broker] : image.brokers())
+            brokers.push_back({id, broker.host, broker.port, std::nullopt});
         auto cluster_id = fulmar::to_text(call_.broker.cluster_id());
         MetadataResponse response;
         response.brokers = brokers;
         response.cluster_id = cluster_id;
-        response.controller_id = call_.broker.settings().broker_id;
+        response.controller_id = call_.broker.id();
         response.topics = topics_;
         if (request_.include_cluster_authorized_operations)
             response.cluster_authorized_operations = operations::cluster;
