@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes test/reference/client-bytes.json: requests as an independent client encodes them.
 
-The client is kafka-python 3.0.12, whose encoder shares nothing with ours. Run once, with
+The client is kafka-python 3.0.12: its encoder shares nothing with ours, only the protocol. Run once, with
     python3 -m venv VENV && VENV/bin/pip install kafka-python==3.0.12
     VENV/bin/python tools/record-client-bytes.py
 Each entry holds an API, a version, the frame in hex (with its size in front, as sent) and the values
