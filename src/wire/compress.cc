@@ -46,7 +46,9 @@ private:
     bool grow_to(std::size_t least) {
         if (least > most_) return false;
         auto size = bytes_.size();
-        bytes_.resize(std::max(least, size < most_ / 2 ? size * 2 : most_));
+        size = std::max(least, size < most_ / 2 ? size * 2 : most_);
+        bytes_.reserve(size);  // Else it would take twice what it has, beyond the limit.
+        bytes_.resize(size);
         return true;
     }
     std::size_t most_;

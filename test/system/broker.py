@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 BINARY = Path(os.environ.get("FULMAR_BINARY", ROOT / "build/release/fulmar")).resolve()
 # A binary built with a sanitizer is slower and larger; limits of time and memory are wider for it.
 SANITIZER_FACTOR = 20 if os.environ.get("FULMAR_SANITIZE") else 1
+# To the broker itself such variables would be settings.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("FULMAR_")}
 STOP_SECONDS_MAX = 2 * SANITIZER_FACTOR
 
 
@@ -43,7 +45,9 @@ class Broker:
         begin = time.monotonic()
         with self.log.open("ab") as log:
             command = self.prefix + self.command()
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=ENVIRONMENT
+            )
         while True:
             try:
                 with Connection(self.port, timeout=5) as c:

@@ -32,6 +32,8 @@ UNORDERED = {
     "Configs": ("Name",),
     "ReplicaNodes": (), "IsrNodes": (), "OfflineReplicas": (),
 }  # fmt: skip
+# Lists whose elements show in the path of a difference.
+LABELLED = {"Configs": "Name", "ApiKeys": "ApiKey"}
 NEAR_MS = 300_000
 
 
@@ -205,7 +207,7 @@ def batch_differences(path, recorded, ours, translation):
 def differences(recorded, ours, translation, path=""):
     """(path, recorded, ours) of everything that differs and is not free."""
     field = path.rpartition(".")[2]
-    if field in ALWAYS_FREE:
+    if field in ALWAYS_FREE | TEXTS:
         return
     if isinstance(recorded, records.Batch) and isinstance(ours, records.Batch):
         yield from batch_differences(path, recorded, ours, translation)
@@ -213,7 +215,7 @@ def differences(recorded, ours, translation, path=""):
         for name in recorded.keys() | ours.keys():
             inner = f"{path}.{name}" if path else name
             if name not in ours or name not in recorded:
-                if name not in ALWAYS_FREE:
+                if name not in ALWAYS_FREE | TEXTS:
                     yield inner, recorded.get(name, "absent"), ours.get(name, "absent")
             else:
                 yield from differences(recorded[name], ours[name], translation, inner)
@@ -221,10 +223,9 @@ def differences(recorded, ours, translation, path=""):
         if len(recorded) != len(ours):
             yield f"{path}.count", len(recorded), len(ours)
         for there, here in zip(recorded, ours, strict=False):
-            yield from differences(there, here, translation, path)
+            label = f"{path}.{there[LABELLED[field]]}" if field in LABELLED else path
+            yield from differences(there, here, translation, label)
     elif field in TIMES and isinstance(recorded, int) and translation.same_time(recorded, ours):
-        return
-    elif field in TEXTS and isinstance(recorded, str) and isinstance(ours, str):
         return
     elif recorded != ours:
         yield path, recorded, ours

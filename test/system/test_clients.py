@@ -127,3 +127,22 @@ def test_the_codec_asked_for_is_the_one_stored(broker, produced, producer, codec
     stored = {CODECS[b.codec] for b in batches}
     # librdkafka sends a batch uncompressed where compressing would make it larger.
     assert codec in stored and stored <= {codec, "none"}
+
+
+def test_pipelined_produces_keep_their_order_in_every_partition(broker):
+    """Five requests of one idempotent producer, sent at once, each naming the partitions in another order."""
+    partitions, requests = 4, 5
+    with broker.connect() as c:
+        c.create_topic("pipelined", partitions)
+        body = {"TransactionalId": None, "TransactionTimeoutMs": 1000}
+        producer = c.call("InitProducerId", 4, body)["ProducerId"]
+        sent = []
+        for n in range(requests):
+            batch = records.values_batch(b"%d" % n, producer_id=producer, producer_epoch=0, base_sequence=n)
+            order = [(n + i) % partitions for i in range(partitions)]
+            topic = {"Name": "pipelined", "PartitionData": [{"Index": p, "Records": batch} for p in order]}
+            sent.append(c.send("Produce", 9, {"Acks": -1, "TimeoutMs": 30000, "TopicData": [topic]}))
+        for n, correlation in enumerate(sent):
+            (topic,) = c.receive("Produce", 9, correlation)["Responses"]
+            for part in topic["PartitionResponses"]:
+                assert (part["ErrorCode"], part["BaseOffset"]) == (0, n), (n, part)
