@@ -43,9 +43,9 @@ void Core::wake_at(Instant when) {
     world.after(std::max<Micros>(delay, 0), this, "alarm", [this] { ring(); });
 }
 void Core::start(Job& job) {  // Run at one moment, told at another.
-    world.after(50 + world.disk.below(1000), this, "job", [this, &job] {
+    world.after(50 + world.disk.below(std::uint64_t(world.job_delay_max)), this, "job", [this, &job] {
         job.execute();
-        world.after(world.disk.below(3000), this, "job done", [&job] { job.waiter.resume(); });
+        world.after(world.disk.below(std::uint64_t(world.job_told_max)), this, "job done", [&job] { job.waiter.resume(); });
     });
 }
 

@@ -102,6 +102,8 @@ private:
         serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;
         serving_.settings.producer_id_expiration = std::chrono::hours(24);
         world_.sends_per_reset = chance.one_in(4) ? 15 : 60;
+        if (chance.one_in(3)) world_.job_delay_max = 60'000;  // A slow disk.
+        if (chance.one_in(3)) world_.job_told_max = 20'000;
         auto latency = Millis(chance.between(0, 5));
         broker_.program = [this, latency](Host& host) {
             serving_.failure.reset();

@@ -72,7 +72,7 @@ public:
             if (went) continue;
             client_.disconnect();
             CHECK(++rounds < 1'000'000);
-            co_await pause(seam_, work_, 30);
+            co_await pause(seam_, work_, work_.world.workload.one_in(2) ? 2 : 30);
         }
     }
 

@@ -45,6 +45,7 @@ public:
 
     Chance schedule, network, disk, programs, workload, faults;
     std::uint64_t sends_per_reset = 80;  // On average. 0: none is reset.
+    Micros job_delay_max = 1000, job_told_max = 3000;
     std::map<std::string, Node*> nodes;
     Core* current = nullptr;  // Whose turn it is.
     Micros now = 0;
