@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-#include "test/allocations.h"
+#include "tests/allocations.h"
 
 namespace fulmar::wire {
 namespace {

@@ -1,4 +1,4 @@
-#include "test/sim/coordination.h"
+#include "tests/sim/coordination.h"
 
 #include "base/check.h"
 

@@ -1,4 +1,4 @@
-#include "test/sim/ledger.h"
+#include "tests/sim/ledger.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-// The protocol's own description of its messages, test/reference/shapes, and what of it is needed to
+// The protocol's own description of its messages, tests/reference/shapes, and what of it is needed to
 // hold our messages against it. Ours have no names, so both are walked in wire order.
 #pragma once
 
@@ -20,7 +20,7 @@ namespace fulmar::test {
 using Json = nlohmann::json;
 
 inline std::string reference(const std::string& path) {
-    return std::string(FULMAR_SOURCE_DIR) + "/test/reference/" + path;
+    return std::string(FULMAR_SOURCE_DIR) + "/tests/reference/" + path;
 }
 
 // The files have comments, each on lines of its own.

@@ -1,4 +1,4 @@
-"""The recorded answers of a real Kafka (test/reference/recorded), by scenario."""
+"""The recorded answers of a real Kafka (tests/reference/recorded), by scenario."""
 
 import json
 from pathlib import Path

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "io/seam.h"
-#include "test/sim/disk.h"
+#include "tests/sim/disk.h"
 
 namespace fulmar::sim {
 

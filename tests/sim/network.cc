@@ -2,7 +2,7 @@
 // all.
 #include <deque>
 
-#include "test/sim/node.h"
+#include "tests/sim/node.h"
 
 namespace fulmar::sim {
 

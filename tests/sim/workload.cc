@@ -1,4 +1,4 @@
-#include "test/sim/workload.h"
+#include "tests/sim/workload.h"
 
 #include <fmt/format.h>
 
@@ -116,7 +116,8 @@ private:
         std::vector<Request> requests;
         for (std::size_t i = 0; i < open_.size(); ++i) {
             auto taken = [&](std::size_t j) { return open_[j].place == open_[i].place; };
-            bool joins = !requests.empty() && chance.one_in(2) && std::ranges::none_of(requests.back(), taken);
+            bool joins =
+                !requests.empty() && chance.one_in(2) && std::ranges::none_of(requests.back(), taken);
             if (!joins) requests.emplace_back();
             auto& last = requests.back();
             last.insert(last.begin() + chance.below(last.size() + 1), i);
@@ -182,7 +183,8 @@ private:
             partitions.push_back({plan_.places[open_[i].place].partition, wire::Records{open_[i].bytes, {}}});
         std::vector<ProduceRequest::Topic> topics;
         for (std::size_t n = 0; n < batches.size(); ++n)
-            topics.push_back({plan_.places[open_[batches[n]].place].topic, {}, std::span(partitions).subspan(n, 1)});
+            topics.push_back(
+                {plan_.places[open_[batches[n]].place].topic, {}, std::span(partitions).subspan(n, 1)});
         ProduceRequest request;
         request.acks = plan_.acks;
         request.timeout_ms = 30'000;
@@ -194,7 +196,8 @@ private:
         auto frame = co_await co_await client_.receive<ProduceResponse>(plan_.version, body);
         Arena arena(1 << 16);
         auto response = wire::decode<ProduceResponse>(body, plan_.version, arena);
-        if (!response || response->responses.size() != batches.size()) co_return std::unexpected(Error::damaged);
+        if (!response || response->responses.size() != batches.size())
+            co_return std::unexpected(Error::damaged);
         for (auto& topic : response->responses) {
             auto& partition = topic.partition_responses[0];
             for (auto i : batches) {

@@ -1,12 +1,12 @@
-#include "test/sim/run.h"
+#include "tests/sim/run.h"
 
 #include <fmt/format.h>
 
 #include "base/log_sink.h"
 #include "door/serve.h"
-#include "test/sim/coordination.h"
-#include "test/sim/node.h"
-#include "test/sim/workload.h"
+#include "tests/sim/coordination.h"
+#include "tests/sim/node.h"
+#include "tests/sim/workload.h"
 
 namespace fulmar {
 

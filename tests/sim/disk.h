@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "log/files.h"
-#include "test/sim/world.h"
+#include "tests/sim/world.h"
 
 namespace fulmar::sim {
 

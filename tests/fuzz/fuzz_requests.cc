@@ -1,6 +1,6 @@
 // Input: a request as it comes, without the size in front.
-#include "test/fuzz/decoding.h"
-#include "test/wire/apis.h"
+#include "tests/fuzz/decoding.h"
+#include "tests/wire/apis.h"
 
 using namespace fulmar;
 

@@ -1,4 +1,4 @@
-#include "test/allocations.h"
+#include "tests/allocations.h"
 
 #include <cstdlib>
 #include <new>

@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-#include "test/sim/chance.h"
+#include "tests/sim/chance.h"
 
 namespace fulmar::sim {
 

@@ -1,6 +1,6 @@
 // Input: a request as it comes, without the size in front. Nobody has said yet who he is, so no header
 // may cost memory.
-#include "test/fuzz/decoding.h"
+#include "tests/fuzz/decoding.h"
 #include "wire/kafka/header.h"
 
 using namespace fulmar;

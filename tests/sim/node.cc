@@ -1,4 +1,4 @@
-#include "test/sim/node.h"
+#include "tests/sim/node.h"
 
 namespace fulmar::sim {
 
@@ -45,7 +45,8 @@ void Core::wake_at(Instant when) {
 void Core::start(Job& job) {  // Run at one moment, told at another.
     world.after(50 + world.disk.below(std::uint64_t(world.job_delay_max)), this, "job", [this, &job] {
         job.execute();
-        world.after(world.disk.below(std::uint64_t(world.job_told_max)), this, "job done", [&job] { job.waiter.resume(); });
+        world.after(world.disk.below(std::uint64_t(world.job_told_max)), this, "job done",
+                    [&job] { job.waiter.resume(); });
     });
 }
 

@@ -1,6 +1,6 @@
 // Input: the key and the version of an API, a byte each, and a response to it without the size in front.
-#include "test/fuzz/decoding.h"
-#include "test/wire/apis.h"
+#include "tests/fuzz/decoding.h"
+#include "tests/wire/apis.h"
 
 using namespace fulmar;
 

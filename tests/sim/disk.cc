@@ -1,4 +1,4 @@
-#include "test/sim/disk.h"
+#include "tests/sim/disk.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-"""Encodes and decodes any Kafka message by the JSON shapes of test/reference/shapes.
+"""Encodes and decodes any Kafka message by the JSON shapes of tests/reference/shapes.
 
 It shares no code with the broker, so the two can be held against each other. A structure is a dict by field
 name, an array a list, bytes and records are `bytes`, a uuid is 32 hex digits. A tagged field is in the dict

@@ -1,11 +1,11 @@
-#include "test/sim/coordination.h"
+#include "tests/sim/coordination.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "coord/contract.h"
-#include "test/support/test_loop.h"
+#include "tests/support/test_loop.h"
 
 namespace fulmar::sim {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/check.h"
-#include "test/allocations.h"
+#include "tests/allocations.h"
 #include "wire/wire.h"
 
 namespace fulmar::fuzz {

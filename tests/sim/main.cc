@@ -3,11 +3,11 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <map>
+#include <fstream>
 #include <optional>
 #include <string>
 
-#include "test/sim/run.h"
+#include "tests/sim/run.h"
 
 using namespace fulmar;
 using namespace fulmar::sim;
@@ -36,6 +36,7 @@ int usage() {
         "  --trace             print every event (with --seed)\n"
         "  --until-event N     stop there (with --seed)\n"
         "  --bug NAME          plant a bug; --bugs lists them\n"
+        "  --kept FILE         the seeds that FILE lists, each twice\n"
         "  --planted [N]       every bug must be caught within N seeds (default 500)\n");
     return 2;
 }
@@ -96,6 +97,22 @@ int run_many(std::uint64_t from, std::uint64_t count) {
     return bad == 0 ? 0 : 1;
 }
 
+// Seeds from a file: a number, then what it once found.
+int run_kept(const std::string& path) {
+    std::ifstream file(path);
+    int bad = 0, count = 0;
+    for (std::string line; std::getline(file, line);) {
+        if (line.empty() || line[0] == '#') continue;
+        RunOptions options;
+        options.seed = std::strtoull(line.c_str(), nullptr, 10);
+        RunResult result;
+        bad += !twice(options, result);
+        ++count;
+    }
+    fmt::print("{} kept seeds, twice each: {} bad\n", count, bad);
+    return count > 0 && bad == 0 ? 0 : 1;
+}
+
 int run_planted(std::uint64_t seeds) {
     int missed = 0;
     for (auto& [name, bug] : bugs) {
@@ -131,6 +148,7 @@ int main(int argc, char** argv) {
         else if (word == "--from") from = number();
         else if (word == "--trace") options.trace = true;
         else if (word == "--until-event") options.until_event = number();
+        else if (word == "--kept") return run_kept(std::string(value()));
         else if (word == "--planted") return run_planted(i + 1 < argc ? number() : 500);
         else if (word == "--bugs") {
             for (auto& [name, bug] : bugs) fmt::print("{}\n", name);

@@ -3,9 +3,9 @@
 // Ledger.
 #pragma once
 
-#include "test/sim/client.h"
-#include "test/sim/ledger.h"
-#include "test/sim/world.h"
+#include "tests/sim/client.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/world.h"
 
 namespace fulmar::sim {
 
