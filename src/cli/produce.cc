@@ -111,8 +111,8 @@ Outcome run(const ProduceOptions& options) {
     auto note = prepare(options);
     if (!note) return std::unexpected(note.error());
 
-    // For an idempotent producer librdkafka waits up to a second for its id. That is worth it for a stream; for
-    // a word it is not, and the price is that a retry after a lost connection may write it twice.
+    // For an idempotent producer librdkafka waits up to a second for its id. That is worth it for a stream;
+    // for a word it is not, and the price is that a retry after a lost connection may write it twice.
     bool stream = options.values.empty();
     const std::pair<const char*, std::string> properties[] = {
         {"partitioner", "murmur2_random"},  // A key lands where Java's clients put it.

@@ -38,15 +38,16 @@ struct Produce {
 Task<> append(Produce& produce, Partition& partition, Part& part) {
     part.appended = co_await partition.append(part.records, produce.call.version() >= zstd_since);
 }
-Task<> append_beside(Produce& produce, Partition& partition, Part& part, Loop& there, int& left, Signal& done) {
+Task<> append_beside(Produce& produce, Partition& partition, Part& part, Loop& there, int& left,
+                     Signal& done) {
     co_await append(produce, partition, part);
     --left;
     done.notify(there);
 }
 
-// Appends what belongs to one core, and waits there until it is acknowledged. Requests of one connection reach
-// a core in their order, and all of a request's appends have their turns before the next one comes: clients
-// name the same partitions in another order each time.
+// Appends what belongs to one core, and waits there until it is acknowledged. Requests of one connection
+// reach a core in their order, and all of a request's appends have their turns before the next one comes:
+// clients name the same partitions in another order each time.
 Task<> produce_on(Produce& produce, int core) {
     auto& call = produce.call;
     auto& there = call.broker.shard(core);
@@ -72,7 +73,8 @@ Task<> produce_on(Produce& produce, int core) {
     while (left > 0) co_await done.wait();
     for (auto& part : produce.parts) {
         if (!ours(part) || part.appended.error != ErrorCode::none || produce.acks == 0) continue;
-        part.appended.error = co_await there.find(part.id)->acknowledged(part.appended.until, produce.patience);
+        part.appended.error =
+            co_await there.find(part.id)->acknowledged(part.appended.until, produce.patience);
     }
     if (elsewhere) co_await Hop(call.loop());
     --produce.cores_left;
