@@ -4,10 +4,10 @@
 
 namespace fulmar {
 
-Shard::Shard(int core_, Seam& seam_, int cores, std::shared_ptr<Directory> data,
+Shard::Shard(int its_core, Seam& its_seam, int cores, std::shared_ptr<Directory> data,
              const broker::Settings& settings)
-    : core(core_),
-      seam(seam_),
+    : core(its_core),
+      seam(its_seam),
       budget(seam.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
       context_{seam, budget, std::move(data), settings.durability == broker::Durability::page_cache} {}
 

@@ -10,8 +10,6 @@
 
 namespace fulmar {
 
-using wire::BatchView;
-
 PartitionLog::PartitionLog(std::shared_ptr<File> file, std::vector<IndexEntry> index, LogPoint end,
                            Timestamp largest)
     : file_(std::move(file)), index_(std::move(index)), end_(end), largest_(largest) {
