@@ -2,21 +2,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "base/version.h"
-#include "cli/options.h"
+#include "cli/command.h"
+#include "cli/serve.h"
 #include "coord/embedded.h"
 #include "door/serve.h"
 #include "io/real/files.h"
 #include "io/real/runtime.h"
 #include "io/real/stderr_log.h"
-
-extern char** environ;
 
 namespace fulmar {
 namespace {
@@ -24,31 +19,6 @@ namespace {
 int give_up(std::string_view why) {
     fmt::print(stderr, "fulmar: {}\n", why);
     return cli::exit_failed;
-}
-
-std::expected<broker::SettingSources, std::string> sources_of(const cli::ServeOptions& options) {
-    broker::SettingSources sources;
-    if (options.config) {
-        std::ifstream file(*options.config);
-        std::stringstream text;
-        if (!file || !(text << file.rdbuf()))
-            return std::unexpected(
-                fmt::format("cannot read the settings file {}: {}", *options.config, std::strerror(errno)));
-        sources.file_name = *options.config;
-        sources.file_text = text.str();
-    }
-    for (char** each = environ; *each; ++each) {
-        std::string_view pair = *each;
-        auto equals = pair.find('=');
-        if (equals != pair.npos)
-            sources.environment.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
-    }
-    for (auto& [key, value] : options.sets)
-        sources.arguments.push_back({key, value, fmt::format("--set {}={}", key, value)});
-    if (options.listen)
-        sources.arguments.push_back({"listeners", *options.listen, "--listen " + *options.listen});
-    if (options.data) sources.arguments.push_back({"log.dirs", *options.data, "--data " + *options.data});
-    return sources;
 }
 
 // What a person needs next, once it answers.
@@ -67,11 +37,9 @@ void welcome(const broker::Settings& settings, std::uint16_t port) {
 }
 
 int serve_node(const cli::ServeOptions& options) {
-    auto sources = sources_of(options);
-    if (!sources) return give_up(sources.error());
-    auto settings = broker::read_settings(*sources);
+    auto settings = cli::settings_of(options);
     if (!settings) {
-        for (auto& wrong : settings.error()) fmt::print(stderr, "fulmar: {}\n", wrong);
+        fmt::print(stderr, "{}\n", settings.error());
         return cli::exit_usage;
     }
     real::log_to_stderr(settings->log_level);
@@ -87,6 +55,7 @@ int serve_node(const cli::ServeOptions& options) {
     serving.settings = *settings;
     serving.open_store = [&](Loop& loop) { return coord::open_embedded(loop, directory + "/coord"); };
     serving.owner = fmt::format("process {}", ::getpid());
+    serving.explain_taken = cli::explain_taken;
     serving.on_ready = [&](const Broker&, std::uint16_t port) { welcome(*settings, port); };
     runtime.run([&](Host& host) { return serve(host, serving); });
     if (serving.failure) return give_up(*serving.failure);
@@ -96,13 +65,4 @@ int serve_node(const cli::ServeOptions& options) {
 }  // namespace
 }  // namespace fulmar
 
-int main(int argc, char** argv) {
-    using namespace fulmar;
-    auto command = cli::parse_command(argc, argv);
-    if (!command) {
-        fmt::print(command.error().code == cli::exit_done ? stdout : stderr, "{}", command.error().text);
-        return command.error().code;
-    }
-    if (auto* serving = std::get_if<cli::ServeOptions>(&*command)) return serve_node(*serving);
-    return give_up("not here yet");
-}
+int main(int argc, char** argv) { return fulmar::cli::run_command(argc, argv, fulmar::serve_node); }

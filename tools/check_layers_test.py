@@ -29,7 +29,7 @@ SOUND = {
     "src/cli/topic.cc": '#include "io/real/loop.h"\n#include "broker/broker.h"\n#include <librdkafka/rdkafka.h>\n',
     "src/main.cc": '#include "door/listener.h"\n#include "cli/topic.h"\n#include "io/real/loop.h"\n',
     "src/cli/topic.h": "#pragma once\n",
-    "src/wire/wire_test.cc": '#include "wire/wire.h"\n#include <fstream>\n#include <random>\n#include "test/sim/world.h"\n',
+    "src/wire/wire_test.cc": '#include "wire/wire.h"\n#include <fstream>\n#include <random>\n#include "tests/sim/world.h"\n',
 }
 
 # What is planted (in a file of its own, or in place of one of the above), and what must be said of it.

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Fills test/fuzz/corpus with the first inputs of the fuzzers of requests, responses and headers.
+"""Fills tests/fuzz/corpus with the first inputs of the fuzzers of requests, responses and headers.
 
-They come from test/reference/recorded: for each API and version the request and the response of middle
+They come from tests/reference/recorded: for each API and version the request and the response of middle
 length among those of at most LIMIT bytes. Files are named for what they hold.
 """
 import json
 import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CORPUS = ROOT / "test/fuzz/corpus"
+CORPUS = ROOT / "tests/fuzz/corpus"
 KEYS = {"Produce": 0, "Fetch": 1, "ListOffsets": 2, "Metadata": 3, "FindCoordinator": 10, "ApiVersions": 18,
         "CreateTopics": 19, "InitProducerId": 22, "DescribeCluster": 60}
 LIMIT = 700
@@ -27,7 +27,7 @@ def write(folder, name, data):
 
 def main():
     requests, responses, odd = {}, {}, {}
-    for line in (ROOT / "test/reference/recorded/recorded.jsonl").open():
+    for line in (ROOT / "tests/reference/recorded/recorded.jsonl").open():
         line = json.loads(line)
         if line["api"] not in KEYS:
             continue

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes test/reference/client-bytes.json: requests as an independent client encodes them.
+"""Writes tests/reference/client-bytes.json: requests as an independent client encodes them.
 
 The client is kafka-python 3.0.12: its encoder shares nothing with ours, only the protocol. Run once, with
     python3 -m venv VENV && VENV/bin/pip install kafka-python==3.0.12
@@ -17,7 +17,7 @@ import kafka
 from kafka.protocol import admin, consumer, metadata, producer
 
 CLIENT, CLIENT_ID = "3.0.12", "recorder"
-OUT = pathlib.Path(__file__).resolve().parent.parent / "test/reference/client-bytes.json"
+OUT = pathlib.Path(__file__).resolve().parent.parent / "tests/reference/client-bytes.json"
 
 TOPIC_ID = uuid.UUID("00112233-4455-6677-8899-aabbccddeeff")
 RECORDS = bytes(range(1, 90))

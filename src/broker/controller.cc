@@ -27,7 +27,8 @@ static std::optional<std::int64_t> number(std::string_view text) {
     return value;
 }
 static std::unexpected<std::string> store_failed(std::string_view what, StoreError error) {
-    return std::unexpected(fmt::format("the metadata store cannot be used: {}: {}", what, coord::to_text(error)));
+    return std::unexpected(
+        fmt::format("the metadata store cannot be used: {}: {}", what, coord::to_text(error)));
 }
 
 ControllerHost::ControllerHost(Loop& loop, coord::Store& store, Options options, Publish publish)
@@ -60,10 +61,12 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
     auto last = number(epoch->data);
     if (!last) co_return std::unexpected("the metadata store is damaged: /controller_epoch is no number");
     auto& at = options_.advertised;
-    auto me = fmt::format("broker={} host={} port={}", std::to_underlying(options_.broker_id), at.host, at.port);
-    std::vector<Change> office{{Kind::create_ephemeral, path::controller, me, {}},
-                               {Kind::put, path::controller_epoch, fmt::format("{}", *last + 1), epoch->version},
-                               {Kind::create_ephemeral, path::broker(options_.broker_id), me, {}}};
+    auto me =
+        fmt::format("broker={} host={} port={}", std::to_underlying(options_.broker_id), at.host, at.port);
+    std::vector<Change> office{
+        {Kind::create_ephemeral, path::controller, me, {}},
+        {Kind::put, path::controller_epoch, fmt::format("{}", *last + 1), epoch->version},
+        {Kind::create_ephemeral, path::broker(options_.broker_id), me, {}}};
     auto elected = co_await store_.commit(std::move(office));
     if (!elected) co_return store_failed("election", elected.error().error);
     fence_ = (*elected)[1];
@@ -82,12 +85,10 @@ Task<std::expected<void, std::string>> ControllerHost::found() {
     auto format = co_await store_.get(path::format);
     auto wanted = fmt::format("1 {}", to_text(options_.cluster_id));
     if (!format && format.error() == StoreError::missing) {
-        std::vector<Change> nodes{{Kind::create, path::format, wanted, {}},
-                                  {Kind::create, path::controller_epoch, "0", {}},
-                                  {Kind::create, path::brokers, "", {}},
-                                  {Kind::create, path::state, "", {}},
-                                  {Kind::create, path::ids, "", {}},
-                                  {Kind::create, path::producer_ids, "0", {}}};
+        std::vector<Change> nodes{
+            {Kind::create, path::format, wanted, {}}, {Kind::create, path::controller_epoch, "0", {}},
+            {Kind::create, path::brokers, "", {}},    {Kind::create, path::state, "", {}},
+            {Kind::create, path::ids, "", {}},        {Kind::create, path::producer_ids, "0", {}}};
         auto made = co_await store_.commit(std::move(nodes));
         if (!made) co_return store_failed("founding it", made.error().error);
         co_return std::expected<void, std::string>();
@@ -97,8 +98,9 @@ Task<std::expected<void, std::string>> ControllerHost::found() {
         co_return std::unexpected(fmt::format("the metadata store has format {}, this Fulmar knows format 1",
                                               format->data.substr(0, format->data.find(' '))));
     if (format->data != wanted)
-        co_return std::unexpected(fmt::format("the metadata store belongs to cluster {}, the data directory to {}",
-                                              format->data.substr(2), to_text(options_.cluster_id)));
+        co_return std::unexpected(
+            fmt::format("the metadata store belongs to cluster {}, the data directory to {}",
+                        format->data.substr(2), to_text(options_.cluster_id)));
     co_return std::expected<void, std::string>();
 }
 
@@ -199,11 +201,13 @@ Task<bool> ControllerHost::commit(std::vector<Change> changes, const std::vector
     auto committed = co_await store_.commit(std::move(changes));
     if (!committed) {
         // What was decided is in memory and not in the store: the role is over.
-        failure_ = fmt::format("the metadata store refused a commit: {}", coord::to_text(committed.error().error));
+        failure_ =
+            fmt::format("the metadata store refused a commit: {}", coord::to_text(committed.error().error));
         log_error("{}", *failure_);
         co_return false;
     }
-    for (std::size_t i = 0; i < shards.size(); ++i) shard_versions_[std::size_t(shards[i])] = (*committed)[first + i];
+    for (std::size_t i = 0; i < shards.size(); ++i)
+        shard_versions_[std::size_t(shards[i])] = (*committed)[first + i];
     co_return true;
 }
 
@@ -229,7 +233,8 @@ Task<std::optional<ProducerId>> ControllerHost::next_producer_id() {
         auto first = node ? number(node->data) : std::nullopt;
         bool taken = first.has_value();
         if (taken) {
-            std::vector<Change> take{{Kind::put, path::producer_ids, fmt::format("{}", *first + ids_a_block), node->version}};
+            std::vector<Change> take{
+                {Kind::put, path::producer_ids, fmt::format("{}", *first + ids_a_block), node->version}};
             taken = (co_await store_.commit(std::move(take))).has_value();
         }
         taking_ids_ = false;

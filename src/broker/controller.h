@@ -24,8 +24,8 @@ public:
     using Publish = std::function<Task<>(const cluster::Delta&)>;
     ControllerHost(Loop& loop, coord::Store& store, Options options, Publish publish);
 
-    // Founds or reads the store, takes office, registers the broker, and publishes all there is. The text says
-    // why not.
+    // Founds or reads the store, takes office, registers the broker, and publishes all there is. The text
+    // says why not.
     Task<std::expected<void, std::string>> start();
     // Serves until `stop`. A commit that fails ends it: `failure` says why.
     Task<> run();
@@ -62,7 +62,7 @@ private:
     std::vector<std::vector<TopicId>> shard_topics_;  // Which topics have a part in each shard.
     std::vector<std::int64_t> shard_versions_;        // As last read or committed; -1: no such node yet.
     std::vector<std::size_t> shard_bytes_;
-    std::int64_t fence_ = -1;                         // The version of /controller_epoch in this term.
+    std::int64_t fence_ = -1;  // The version of /controller_epoch in this term.
 
     std::int64_t next_id_ = 0, ids_end_ = 0;
     bool taking_ids_ = false;

@@ -58,7 +58,8 @@ public:
     // In the order of the calls. The bytes are needed until it ends.
     Task<Appended> append(Bytes records, bool zstd_allowed);
 
-    // Until the high watermark is there: `none`; `request_timed_out` after `patience`; or what ended the role.
+    // Until the high watermark is there: `none`; `request_timed_out` after `patience`; or what ended the
+    // role.
     Task<kafka::ErrorCode> acknowledged(Offset until, Millis patience);
 
     // No sync is under way and none is due.

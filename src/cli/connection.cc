@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "broker/settings.h"
+#include "wire/kafka/api_versions.h"
 
 namespace fulmar::cli {
 
@@ -53,7 +54,11 @@ std::expected<Connection, std::string> Connection::open(const Address& server) {
     std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
     int fd = -1;
     for (auto* at = found; at && fd < 0; at = at->ai_next) fd = connect_to(*at);
-    if (fd >= 0) return Connection(server, fd);
+    if (fd >= 0) {
+        Connection made(server, fd);
+        if (auto learned = made.learn_versions(); !learned) return std::unexpected(learned.error());
+        return made;
+    }
     if (errno == ECONNREFUSED) return std::unexpected(nobody_listens(server));
     auto why = errno == EINPROGRESS || errno == EAGAIN ? "it does not answer" : std::strerror(errno);
     return std::unexpected(fmt::format("cannot connect to {}: {}", broker::to_text(server), why));
@@ -61,6 +66,23 @@ std::expected<Connection, std::string> Connection::open(const Address& server) {
 
 Connection::~Connection() {
     if (socket_ >= 0) ::close(socket_);
+}
+
+// In version 0, which every broker answers.
+std::expected<void, std::string> Connection::learn_versions() {
+    auto answer = ask<kafka::ApiVersionsResponse>(kafka::ApiVersionsRequest{}, 0);
+    if (!answer) return std::unexpected(answer.error());
+    for (auto& api : (*answer)->api_keys) spoken_[api.api_key] = {api.min_version, api.max_version};
+    return {};
+}
+std::expected<int, std::string> Connection::pick(int key, wire::Versions usable) const {
+    auto spoken = spoken_.find(key);
+    if (spoken != spoken_.end()) {
+        int version = std::min(usable.last, spoken->second.last);
+        if (version >= std::max(usable.first, spoken->second.first)) return version;
+    }
+    return std::unexpected(fmt::format("{} does not speak request {} in a version that this tool knows",
+                                       broker::to_text(server_), key));
 }
 
 std::string Connection::not_an_answer() const {

@@ -1,21 +1,28 @@
-// A connection to a broker for a few questions: blocking, one request at a time, with our own messages.
-// Nothing waits longer than a few seconds. What comes from the broker is not trusted.
+// A connection to a broker for a few questions: blocking, one request at a time, with our own messages,
+// in the newest versions that both sides know. Nothing waits longer than a few seconds. What comes from
+// the broker is not trusted.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include "cli/output.h"
 #include "io/seam.h"
 #include "wire/kafka/header.h"
+#include "wire/wire.h"
 
 namespace fulmar::cli {
 
 class Connection {
 public:
-    // The error says what to do: nobody listens, no such host, no answer.
+    // Connects, and asks what the broker speaks. The error says what to do: nobody listens, no such host, no
+    // answer, no broker.
     static std::expected<Connection, std::string> open(const Address& server);
     Connection(Connection&& other) noexcept
-        : server_(std::move(other.server_)), socket_(std::exchange(other.socket_, -1)) {}
+        : server_(std::move(other.server_)),
+          socket_(std::exchange(other.socket_, -1)),
+          last_id_(other.last_id_),
+          spoken_(std::move(other.spoken_)) {}
     ~Connection();
 
     // An answer and the bytes that it views.
@@ -25,7 +32,17 @@ public:
         T message;
         const T* operator->() const { return &message; }
     };
-    template <class T, class Q> std::expected<Answer<T>, std::string> call(const Q& question, int version) {
+    // In a version of `usable`, the newest that the broker speaks.
+    template <class T, class Q>
+    std::expected<Answer<T>, std::string> call(const Q& question, wire::Versions usable) {
+        auto version = pick(T::key, {std::max(usable.first, T::oldest), std::min(usable.last, T::newest)});
+        if (!version) return std::unexpected(version.error());
+        return ask<T>(question, *version);
+    }
+
+private:
+    Connection(Address server, int socket) : server_(std::move(server)), socket_(socket) {}
+    template <class T, class Q> std::expected<Answer<T>, std::string> ask(const Q& question, int version) {
         auto frame = exchange(kafka::request_frame(question, version, ++last_id_, "fulmar-cli"));
         if (!frame) return std::unexpected(frame.error());
         Answer<T> answer{std::move(*frame), nullptr, {}};
@@ -37,9 +54,8 @@ public:
         answer.message = *message;
         return answer;
     }
-
-private:
-    Connection(Address server, int socket) : server_(std::move(server)), socket_(socket) {}
+    std::expected<void, std::string> learn_versions();
+    std::expected<int, std::string> pick(int key, wire::Versions usable) const;
     // The answer without its size in front.
     std::expected<std::vector<std::byte>, std::string> exchange(Pieces question);
     std::string not_an_answer() const;
@@ -49,6 +65,7 @@ private:
     Address server_;
     int socket_ = -1;
     std::int32_t last_id_ = 0;
+    std::map<int, wire::Versions> spoken_;  // By API key.
 };
 
 // "nobody listens on ...: start a broker with ...".

@@ -253,9 +253,12 @@ const CLI::App& CommandLine::chosen() const {
 Ending CommandLine::ending(const CLI::ParseError& error) {
     std::ostringstream out, err;
     if (app_.exit(error, out, err) == 0) return {exit_done, out.str()};
-    std::string what = error.what(), path;
-    for (const auto* app = &chosen(); app; app = app->get_parent())
-        path = app->get_name() + (path.empty() ? "" : " ") + path;
+    std::string what = error.what(), path = "fulmar";
+    const auto* app = &app_;
+    while (!app->get_subcommands().empty()) {
+        app = app->get_subcommands().front();
+        path += ' ' + app->get_name();
+    }
     if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
         std::vector<std::string> names;
         for (auto* option : chosen().get_options())

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/suggest.h"
 #include "wire/kafka/create_topics.h"
@@ -14,8 +15,9 @@ namespace {
 
 using kafka::ErrorCode;
 
-// With topic ids, and spoken by every broker of Kafka 3.0 or later.
-constexpr int metadata_version = 12, create_topics_version = 7;
+// Before version 4 brokers make each topic that is asked for, if they make any. Before 4 of the other they
+// cannot be left to choose the number of partitions.
+constexpr wire::Versions metadata_versions{1, 12}, create_topics_versions{4, 7};
 
 std::string id_text(const Uuid& id) { return id == Uuid{} ? "" : to_text(id); }
 
@@ -25,15 +27,16 @@ std::vector<std::int32_t> numbers(std::span<const BrokerId> ids) {
     return all;
 }
 
-std::expected<std::vector<Topic>, std::string> ask(Connection& broker, std::optional<std::string> name) {
+std::expected<std::vector<Topic>, std::string> ask(Connection& broker, std::optional<std::string> name,
+                                                   bool make = false) {
     kafka::MetadataRequest question;
     kafka::MetadataRequest::Topic one;
     if (name) {
         one.name = *name;
         question.topics = std::span(&one, 1);
     }
-    question.allow_auto_topic_creation = false;
-    auto answer = broker.call<kafka::MetadataResponse>(question, metadata_version);
+    question.allow_auto_topic_creation = make;
+    auto answer = broker.call<kafka::MetadataResponse>(question, metadata_versions);
     if (!answer) return std::unexpected(answer.error());
     std::vector<Topic> topics;
     for (auto& said : (*answer)->topics) {
@@ -89,6 +92,18 @@ std::expected<std::optional<Topic>, std::string> find_topic(Connection& broker, 
     return std::move(topics->front());
 }
 
+std::expected<std::optional<Topic>, std::string> find_or_make_topic(Connection& broker,
+                                                                    const std::string& name) {
+    constexpr int attempts = 30;  // A broker may answer before the topic that it makes is there.
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+        auto topics = ask(broker, name, true);
+        if (!topics) return std::unexpected(topics.error());
+        if (!topics->empty() && !topics->front().partitions.empty()) return std::move(topics->front());
+        std::this_thread::sleep_for(Millis(100));
+    }
+    return std::optional<Topic>();
+}
+
 std::string no_such_topic(Connection& broker, const std::string& name) {
     auto topics = all_topics(broker);
     std::vector<std::string_view> known;
@@ -114,7 +129,7 @@ Outcome run(const TopicCreateOptions& options) {
     kafka::CreateTopicsRequest question;
     question.topics = topics;
     question.timeout_ms = 8000;
-    auto answer = broker->call<kafka::CreateTopicsResponse>(question, create_topics_version);
+    auto answer = broker->call<kafka::CreateTopicsResponse>(question, create_topics_versions);
     if (!answer) return std::unexpected(answer.error());
 
     std::string wrong;
@@ -122,10 +137,13 @@ Outcome run(const TopicCreateOptions& options) {
         bool exists = topic.error_code == ErrorCode::topic_already_exists;
         if (topic.error_code != ErrorCode::none && !(exists && options.if_not_exists)) {
             wrong += (wrong.empty() ? "" : "\n") + refusal(topic);
+        } else if (options.json && exists) {
+            fmt::print("{{\"name\":{},\"created\":false}}\n", json_text(topic.name));
         } else if (options.json) {
             fmt::print(
-                "{{\"name\":{},\"id\":\"{}\",\"created\":{},\"partitions\":{},\"replication_factor\":{}}}\n",
-                json_text(topic.name), id_text(topic.topic_id), !exists, topic.num_partitions,
+                "{{\"name\":{},\"id\":\"{}\",\"created\":true,\"partitions\":{},\"replication_factor\":{}}}"
+                "\n",
+                json_text(topic.name), id_text(topic.topic_id), topic.num_partitions,
                 topic.replication_factor);
         } else if (exists) {
             fmt::print("topic {} exists already\n", topic.name);

@@ -26,6 +26,9 @@ struct Topic {
 std::expected<std::vector<Topic>, std::string> all_topics(Connection& broker);
 // Nothing when there is no such topic. It is not made.
 std::expected<std::optional<Topic>, std::string> find_topic(Connection& broker, const std::string& name);
+// The same, but it is made where the broker makes topics that are asked for.
+std::expected<std::optional<Topic>, std::string> find_or_make_topic(Connection& broker,
+                                                                    const std::string& name);
 // "there is no topic oders; did you mean orders?", and how to make one.
 std::string no_such_topic(Connection& broker, const std::string& name);
 

@@ -12,7 +12,7 @@
 #include <fstream>
 
 #include "coord/contract.h"
-#include "test/support/test_loop.h"
+#include "tests/support/test_loop.h"
 
 namespace fulmar::coord {
 namespace {

@@ -17,8 +17,9 @@
 
 namespace fulmar::coord::path {
 
-inline const std::string format = "/format", controller = "/controller", controller_epoch = "/controller_epoch",
-                         brokers = "/brokers", state = "/state", ids = "/ids", producer_ids = "/ids/producer";
+inline const std::string format = "/format", controller = "/controller",
+                         controller_epoch = "/controller_epoch", brokers = "/brokers", state = "/state",
+                         ids = "/ids", producer_ids = "/ids/producer";
 inline std::string broker(BrokerId id) { return fmt::format("{}/{}", brokers, std::to_underlying(id)); }
 inline std::string shard(int number) { return fmt::format("{}/{:04x}", state, number); }
 

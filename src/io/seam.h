@@ -1,5 +1,5 @@
 // The seam: the only way in which Fulmar touches the world. It is declared here and implemented
-// twice, by io/real (sockets, disks, clocks, threads) and by test/sim (one thread, virtual time, one
+// twice, by io/real (sockets, disks, clocks, threads) and by tests/sim (one thread, virtual time, one
 // seed). Code above it knows no other clock, chance, thread, socket or file, so it runs in both.
 //
 // Unless said otherwise, an object here belongs to one Loop and is used on that Loop's thread alone.

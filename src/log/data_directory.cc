@@ -64,7 +64,8 @@ std::optional<T> number(std::string_view text) {
 
 std::string meta_text(const DirectoryMeta& meta) {
     return fmt::format("format={}\ncluster.id={}\nbroker.id={}\ndirectory.id={}\n", DataDirectory::format,
-                       to_text(meta.cluster_id), std::to_underlying(meta.broker_id), to_text(meta.directory_id));
+                       to_text(meta.cluster_id), std::to_underlying(meta.broker_id),
+                       to_text(meta.directory_id));
 }
 
 // What may stand in a directory that nobody has founded yet: what a crash while founding it leaves.
@@ -80,7 +81,8 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
                                                               const DirectoryMeta& wanted,
                                                               const std::string& owner) {
     auto broken = [](std::string_view what, Error error) {
-        return std::unexpected(fmt::format("the data directory cannot be used: {}: {}", what, to_text(error)));
+        return std::unexpected(
+            fmt::format("the data directory cannot be used: {}: {}", what, to_text(error)));
     };
     DataDirectory opened;
     opened.root_ = root;
@@ -88,12 +90,14 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     if (!lock && lock.error() == Error::busy) {
         std::string holder(64, '\0');
         auto file = root->open("LOCK");
-        auto got = file ? (*file)->read(0, std::as_writable_bytes(std::span(holder))) : Result<std::size_t>(0);
+        auto got =
+            file ? (*file)->read(0, std::as_writable_bytes(std::span(holder))) : Result<std::size_t>(0);
         holder.resize(got.value_or(0));
         while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-        return std::unexpected(fmt::format("the data directory is in use by another Fulmar ({}); stop that one, or "
-                                           "start this one with another --data directory",
-                                           holder.empty() ? "unknown process" : holder));
+        return std::unexpected(
+            fmt::format("the data directory is in use by another Fulmar ({}); stop that one, or "
+                        "start this one with another --data directory",
+                        holder.empty() ? "unknown process" : holder));
     }
     if (!lock) return broken("LOCK", lock.error());
     opened.lock_ = std::move(*lock);
@@ -103,38 +107,43 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     auto meta = read_sealed(*root, "meta");
     if (!meta && meta.error() == Error::missing) {
         if (!unfounded(*entries))
-            return std::unexpected("the data directory is not empty and is not Fulmar's (it has no meta file); name an "
-                                   "empty or a new directory with --data");
+            return std::unexpected(
+                "the data directory is not empty and is not Fulmar's (it has no meta file); name an "
+                "empty or a new directory with --data");
         if (auto written = write_sealed(*root, "meta", meta_text(wanted)); !written)
             return broken("meta", written.error());
         opened.meta_ = wanted;
     } else if (!meta && meta.error() == Error::damaged) {
-        return std::unexpected("the data directory's meta file is damaged; restore it from a backup: without it nobody "
-                               "can tell whose data this is");
+        return std::unexpected(
+            "the data directory's meta file is damaged; restore it from a backup: without it nobody "
+            "can tell whose data this is");
     } else if (!meta) {
         return broken("meta", meta.error());
     } else {
         auto found = number<int>(value_of(*meta, "format"));
         if (!found || *found > format)
-            return std::unexpected(fmt::format("the data directory has format {}, this Fulmar knows formats up to {}; "
-                                               "run the version that wrote it, or a newer one",
-                                               value_of(*meta, "format"), format));
+            return std::unexpected(
+                fmt::format("the data directory has format {}, this Fulmar knows formats up to {}; "
+                            "run the version that wrote it, or a newer one",
+                            value_of(*meta, "format"), format));
         auto broker = number<std::int32_t>(value_of(*meta, "broker.id"));
         if (*found < 1 || !broker || !from_text(value_of(*meta, "cluster.id"), opened.meta_.cluster_id) ||
             !from_text(value_of(*meta, "directory.id"), opened.meta_.directory_id))
             return std::unexpected("the data directory's meta file makes no sense; restore it from a backup");
         opened.meta_.broker_id = BrokerId{*broker};
         if (opened.meta_.broker_id != wanted.broker_id)
-            return std::unexpected(fmt::format("the data directory belongs to broker {}, and broker.id is {}; set "
-                                               "broker.id={}, or name another directory with --data",
-                                               *broker, std::to_underlying(wanted.broker_id), *broker));
+            return std::unexpected(
+                fmt::format("the data directory belongs to broker {}, and broker.id is {}; set "
+                            "broker.id={}, or name another directory with --data",
+                            *broker, std::to_underlying(wanted.broker_id), *broker));
     }
 
     Bytes who = bytes_of(owner);
     auto lock_file = root->open("LOCK");
     if (!lock_file) return broken("LOCK", lock_file.error());
     if (auto cut = (*lock_file)->truncate(0); !cut) return broken("LOCK", cut.error());
-    if (auto written = (*lock_file)->write(0, std::span(&who, 1)); !written) return broken("LOCK", written.error());
+    if (auto written = (*lock_file)->write(0, std::span(&who, 1)); !written)
+        return broken("LOCK", written.error());
 
     if (auto read = opened.read_partitions(); !read) return broken("partitions", read.error());
     if (auto wrong = opened.read_points()) return std::unexpected(*wrong);
@@ -145,9 +154,10 @@ Result<> DataDirectory::read_partitions() {
     auto entries = root_->list();
     if (!entries) return std::unexpected(entries.error());
     for (auto& entry : *entries) {
-        bool ours = entry.directory ? entry.name == "quarantine" || entry.name == "coord" || entry.name == "journal"
-                                    : entry.name == "LOCK" || entry.name == "meta" || entry.name == "checkpoint" ||
-                                          entry.name == "CLEAN";
+        bool ours = entry.directory
+                        ? entry.name == "quarantine" || entry.name == "coord" || entry.name == "journal"
+                        : entry.name == "LOCK" || entry.name == "meta" || entry.name == "checkpoint" ||
+                              entry.name == "CLEAN";
         if (ours) continue;
         if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
             if (auto removed = root_->remove(entry.name); !removed) return removed;
@@ -157,11 +167,13 @@ Result<> DataDirectory::read_partitions() {
         if (id && partitions_.emplace(*id, entry.name).second) continue;
 
         auto quarantine = root_->create_directory("quarantine");
-        if (!quarantine && quarantine.error() == Error::exists) quarantine = root_->open_directory("quarantine");
+        if (!quarantine && quarantine.error() == Error::exists)
+            quarantine = root_->open_directory("quarantine");
         if (!quarantine) return std::unexpected(quarantine.error());
         Result<> moved = std::unexpected(Error::exists);
         for (int n = 0; !moved && moved.error() == Error::exists; ++n)
-            moved = root_->move(entry.name, **quarantine, n == 0 ? entry.name : fmt::format("{}.{}", entry.name, n));
+            moved = root_->move(entry.name, **quarantine,
+                                n == 0 ? entry.name : fmt::format("{}.{}", entry.name, n));
         if (!moved) return moved;
         log_warning("{}: not a name of Fulmar's, moved to quarantine/", entry.name);
         if (auto synced = (*quarantine)->sync(); !synced) return synced;
@@ -196,7 +208,8 @@ std::optional<std::string> DataDirectory::read_points() {
     }
     // Before anything is served: a crash from here on is no clean stop (rule R30 of known-failures.md).
     if (planted(Bug::clean_marker_kept)) return std::nullopt;
-    if (auto gone = root_->remove("CLEAN"); !gone && gone.error() != Error::missing) return broken("CLEAN", gone.error());
+    if (auto gone = root_->remove("CLEAN"); !gone && gone.error() != Error::missing)
+        return broken("CLEAN", gone.error());
     if (auto synced = root_->sync(); !synced) return broken("CLEAN", synced.error());
     return std::nullopt;
 }
@@ -217,7 +230,8 @@ Result<> DataDirectory::write_checkpoint(const Points& points) {
 }
 Result<> DataDirectory::close_clean(const Points& points) {
     if (auto written = write_checkpoint(points); !written) return written;
-    return write_sealed(*root_, "CLEAN", fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(points_text(points)))));
+    return write_sealed(*root_, "CLEAN",
+                        fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(points_text(points)))));
 }
 
 }  // namespace fulmar

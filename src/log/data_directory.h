@@ -35,7 +35,8 @@ public:
     // Locks, reads or, when it is empty, founds the directory as `wanted` (whose cluster and directory ids
     // only matter then). The text says what is wrong and what to do. `owner` goes into LOCK: "process 42".
     static std::expected<DataDirectory, std::string> open(std::shared_ptr<Directory> root,
-                                                          const DirectoryMeta& wanted, const std::string& owner);
+                                                          const DirectoryMeta& wanted,
+                                                          const std::string& owner);
 
     const DirectoryMeta& meta() const { return meta_; }
     const std::shared_ptr<Directory>& root() const { return root_; }
@@ -43,7 +44,8 @@ public:
 
     // The partitions that have a directory, and its name.
     const std::map<PartitionId, std::string>& partitions() const { return partitions_; }
-    // What was durable of `id` for sure when the last life ended. A partition that has a point above 0 and no directory is damaged.
+    // What was durable of `id` for sure when the last life ended. A partition that has a point above 0 and no
+    // directory is damaged.
     RecoveryPoint recovery_point(const PartitionId& id) const;
 
     using Points = std::map<PartitionId, Offset>;

@@ -36,7 +36,8 @@ Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_ep
     return {};
 }
 const PartitionLog::IndexEntry& PartitionLog::entry_before(Offset offset) const {
-    auto after = std::ranges::upper_bound(index_, offset, {}, [](const IndexEntry& e) { return e.at.offset; });
+    auto after =
+        std::ranges::upper_bound(index_, offset, {}, [](const IndexEntry& e) { return e.at.offset; });
     CHECK(after != index_.begin());
     return *std::prev(after);
 }
@@ -80,7 +81,8 @@ std::optional<PartitionId> partition_of_directory(std::string_view name) {
     constexpr std::size_t id_length = 22;
     if (name.size() < id_length + 4) return std::nullopt;
     PartitionId id;
-    if (name[name.size() - id_length - 1] != '.' || !from_text(name.substr(name.size() - id_length), id.topic))
+    if (name[name.size() - id_length - 1] != '.' ||
+        !from_text(name.substr(name.size() - id_length), id.topic))
         return std::nullopt;
     name.remove_suffix(id_length + 1);
     auto dash = name.rfind('-');

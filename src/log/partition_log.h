@@ -54,9 +54,9 @@ public:
     Result<> append(wire::ProducedBatch& batch, std::int32_t leader_epoch);
 
     // Batches from the one that holds `from` on, up to `limit` (a boundary), cut to `bytes_max`: the last may
-    // be cut short, as Kafka's clients expect. The first is whole: where it does not fit, it comes all the same
-    // with `at_least_one`, and else nothing does. Empty when `from` is at `limit`.
-    // REQUIRES: start <= from <= limit <= end.
+    // be cut short, as Kafka's clients expect. The first is whole: where it does not fit, it comes all the
+    // same with `at_least_one`, and else nothing does. Empty when `from` is at `limit`. REQUIRES: start <=
+    // from <= limit <= end.
     struct Slice {
         FileRange range;
         Offset base{};                  // Of the first batch.

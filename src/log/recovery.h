@@ -24,7 +24,7 @@ struct Recovered {
     Sequences sequences;
     std::optional<LogPoint> damaged_at;  // Nothing may be appended.
     std::uint64_t bytes_cut = 0;
-    bool loss_possible = false;          // A valid batch lay behind a bad one.
+    bool loss_possible = false;  // A valid batch lay behind a bad one.
 };
 
 // `name` is the partition's directory in `data`. `missing` when it is not there.

@@ -46,7 +46,9 @@ private:
     bool grow_to(std::size_t least) {
         if (least > most_) return false;
         auto size = bytes_.size();
-        bytes_.resize(std::max(least, size < most_ / 2 ? size * 2 : most_));
+        size = std::max(least, size < most_ / 2 ? size * 2 : most_);
+        bytes_.reserve(size);  // Else it would take twice what it has, beyond the limit.
+        bytes_.resize(size);
         return true;
     }
     std::size_t most_;
@@ -99,8 +101,11 @@ bool snappy_can_make(std::size_t plain, std::size_t packed) { return plain / 64 
 Outcome open_snappy_block(Bytes packed, Output& out) {
     std::size_t size = 0;
     if (snappy_uncompressed_length(chars(packed.data()), packed.size(), &size) != SNAPPY_OK) return damaged;
-    if (!out.fits(size)) return too_large;
     if (!snappy_can_make(size, packed.size())) return damaged;
+    // What it says of itself must hold before it counts as large. To look takes no memory.
+    if (!out.fits(size))
+        return snappy_validate_compressed_buffer(chars(packed.data()), packed.size()) == SNAPPY_OK ? too_large
+                                                                                                   : damaged;
     auto* to = chars(out.take(size).data());
     if (snappy_uncompress(chars(packed.data()), packed.size(), to, &size) != SNAPPY_OK) return damaged;
     out.came(size);

@@ -8,6 +8,8 @@
 #include <random>
 #include <string>
 
+#include "tests/allocations.h"
+
 namespace fulmar::wire {
 namespace {
 
@@ -152,12 +154,14 @@ TEST(Compress, blocks_are_bounded_together) {
 }
 
 TEST(Compress, a_size_that_its_block_cannot_make_takes_no_memory) {
+    auto before = test::allocations().bytes;
     for (std::uint32_t claim : {1000U, 1U << 20, 1U << 30, 0xffffffffU}) {
         expect_refused(Codec::snappy, snappy_claiming(claim, "abc"), CompressError::damaged, SIZE_MAX);
         auto block = snappy_claiming(claim, "abc");
         expect_refused(Codec::snappy, xerial({{std::uint32_t(block.size()), block}}), CompressError::damaged,
                        SIZE_MAX);
     }
+    EXPECT_LT(test::allocations().bytes - before, mib);
 }
 
 TEST(Compress, every_truncation_is_damaged) {
@@ -224,8 +228,12 @@ TEST(Compress, a_bomb_is_refused) {
         auto packed = compress(codec, zeros);
         // The most that each can do: snappy 1:21, lz4 1:255, gzip 1:1030, zstd more.
         EXPECT_LT(packed.size(), codec == Codec::snappy ? zeros.size() / 20 : zeros.size() / 200);
-        for (std::size_t limit : {0UL, 1UL, 1000UL, mib, 64 * mib - 1})
+        for (std::size_t limit : {0UL, 1UL, 1000UL, mib, 64 * mib - 1}) {
+            auto before = test::allocations().bytes;
             expect_refused(codec, packed, CompressError::too_large, limit);
+            // All that was ever taken: buffers that double up to the limit, and lz4's two blocks.
+            EXPECT_LT(test::allocations().bytes - before, 3 * limit + 9 * mib) << int(codec);
+        }
     }
     expect_refused(Codec::snappy, raw_snappy(zeros), CompressError::too_large);
 }

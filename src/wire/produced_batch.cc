@@ -47,7 +47,8 @@ std::optional<Refusal> walk(Bytes open, const BatchView& batch, const ProduceRul
         if (compressed && record->offset_delta != found) return Refusal{BatchFault::codec, {}};
         auto stamp = batch.base_timestamp() + Millis(record->timestamp_delta);
         largest = std::max(largest, stamp);
-        if (rules.keys_required && !record->key && without_key.size() < faults_told_max) without_key.push_back(found);
+        if (rules.keys_required && !record->key && without_key.size() < faults_told_max)
+            without_key.push_back(found);
         if (!rules.append_time && !within(stamp, rules, now) && out_of_time.size() < faults_told_max)
             out_of_time.push_back(found);
     }
@@ -60,14 +61,17 @@ std::optional<Refusal> walk(Bytes open, const BatchView& batch, const ProduceRul
 
 }  // namespace
 
-bool Refusal::before_log() const { return fault <= BatchFault::zstd_too_early || fault == BatchFault::too_large; }
+bool Refusal::before_log() const {
+    return fault <= BatchFault::zstd_too_early || fault == BatchFault::too_large;
+}
 
 bool claims_transaction(Bytes records) {
     return look(records) == Found::batch && records.size() >= batch_header_bytes &&
            BatchView(records).has(attribute::transactional);
 }
 
-std::expected<ProducedBatch, Refusal> check_produced(Bytes records, const ProduceRules& rules, Timestamp now) {
+std::expected<ProducedBatch, Refusal> check_produced(Bytes records, const ProduceRules& rules,
+                                                     Timestamp now) {
     auto first = look(records);
     if (first == Found::nonsense) return refuse(BatchFault::corrupt);
     if (first == Found::nothing) return refuse(BatchFault::none);
@@ -80,12 +84,14 @@ std::expected<ProducedBatch, Refusal> check_produced(Bytes records, const Produc
         case Found::batch: return refuse(BatchFault::many);
         case Found::nothing: break;  // Too few bytes to be one are dropped.
     }
-    if (batch.codec_number() == int(Codec::zstd) && !rules.zstd_allowed) return refuse(BatchFault::zstd_too_early);
+    if (batch.codec_number() == int(Codec::zstd) && !rules.zstd_allowed)
+        return refuse(BatchFault::zstd_too_early);
     if (batch.base_offset() != Offset{0}) return refuse(BatchFault::base_offset);
     if (batch.size() > rules.batch_bytes_max) return refuse(BatchFault::too_large);
     if (!batch.crc_matches()) return refuse(BatchFault::corrupt);
 
-    if (batch.count() <= 0 || batch.last_offset_delta() != batch.count() - 1) return refuse(BatchFault::count);
+    if (batch.count() <= 0 || batch.last_offset_delta() != batch.count() - 1)
+        return refuse(BatchFault::count);
     if (batch.producer_id() != no_producer && batch.base_sequence() < 0) return refuse(BatchFault::sequence);
     if (batch.has(attribute::control)) return refuse(BatchFault::control);
     if (batch.codec_number() > int(Codec::zstd)) return refuse(BatchFault::codec);
@@ -118,7 +124,7 @@ std::expected<ProducedBatch, Refusal> check_produced(Bytes records, const Produc
     if (rules.codec && *rules.codec != codec) {
         if (!all_open) return refuse(BatchFault::too_large);
         made.rewritten = *rules.codec == Codec::none ? std::vector(open.begin(), open.end())
-                                                      : compress(*rules.codec, open, rules.codec_level);
+                                                     : compress(*rules.codec, open, rules.codec_level);
         made.records = made.rewritten;
         attributes = std::int16_t((attributes & ~attribute::codec) | std::int16_t(*rules.codec));
         if (made.size() > rules.batch_bytes_max) return refuse(BatchFault::too_large);

@@ -21,28 +21,28 @@ constexpr std::size_t opened_bytes_max(std::size_t packed) { return 16 * packed 
 struct ProduceRules {
     std::size_t batch_bytes_max = 1'048'588;
     Millis before_max{std::numeric_limits<std::int64_t>::max()}, after_max{3'600'000};
-    bool append_time = false;     // message.timestamp.type = LogAppendTime.
-    bool keys_required = false;   // cleanup.policy holds "compact".
-    bool zstd_allowed = true;     // False before Produce version 7 (KIP-110).
-    std::optional<Codec> codec;   // compression.type other than "producer".
+    bool append_time = false;    // message.timestamp.type = LogAppendTime.
+    bool keys_required = false;  // cleanup.policy holds "compact".
+    bool zstd_allowed = true;    // False before Produce version 7 (KIP-110).
+    std::optional<Codec> codec;  // compression.type other than "producer".
     int codec_level = default_level;
 };
 
 enum class BatchFault : std::uint8_t {
-    corrupt = 1,       // Bytes are not what was sent: CRC, magic, an impossible length.
-    none,              // There is no whole batch.
-    many,              // More than one.
-    old_magic,         // Of message sets before magic 2.
-    zstd_too_early,    // zstd in a version that has none.
-    base_offset,       // A client's batch starts at offset 0.
-    too_large,         // Over max.message.bytes.
-    count,             // The header's counts contradict each other or the records.
-    record,            // A record makes no sense, or bytes are left over.
-    sequence,          // A producer id without a sequence.
-    control,           // A control batch: those are the broker's own.
-    codec,             // No such codec, or bytes that it cannot open.
-    no_key,            // A record without a key in a compacted topic.
-    timestamp,         // Outside of what the topic allows.
+    corrupt = 1,     // Bytes are not what was sent: CRC, magic, an impossible length.
+    none,            // There is no whole batch.
+    many,            // More than one.
+    old_magic,       // Of message sets before magic 2.
+    zstd_too_early,  // zstd in a version that has none.
+    base_offset,     // A client's batch starts at offset 0.
+    too_large,       // Over max.message.bytes.
+    count,           // The header's counts contradict each other or the records.
+    record,          // A record makes no sense, or bytes are left over.
+    sequence,        // A producer id without a sequence.
+    control,         // A control batch: those are the broker's own.
+    codec,           // No such codec, or bytes that it cannot open.
+    no_key,          // A record without a key in a compacted topic.
+    timestamp,       // Outside of what the topic allows.
 };
 
 struct Refusal {

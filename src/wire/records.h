@@ -24,7 +24,8 @@ namespace fulmar::wire {
 
 inline constexpr std::size_t batch_header_bytes = 61;
 // What a length in a batch header counts from, and the least it can say.
-inline constexpr std::size_t batch_length_from = 12, batch_length_min = batch_header_bytes - batch_length_from;
+inline constexpr std::size_t batch_length_from = 12,
+                             batch_length_min = batch_header_bytes - batch_length_from;
 inline constexpr std::int8_t magic_2 = 2;
 
 namespace attribute {
@@ -128,7 +129,8 @@ public:
     void add(Timestamp timestamp, std::optional<Bytes> key, std::optional<Bytes> value,
              std::span<const Header> headers = {});
     std::int32_t count() const { return count_; }
-    std::vector<std::byte> finish(Codec codec = Codec::none, BatchProducer producer = {}, std::int16_t attributes = 0);
+    std::vector<std::byte> finish(Codec codec = Codec::none, BatchProducer producer = {},
+                                  std::int16_t attributes = 0);
 
 private:
     std::vector<std::byte> records_;

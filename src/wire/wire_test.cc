@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "test/allocations.h"
+#include "tests/allocations.h"
 #include "wire/kafka/fetch.h"
 #include "wire/kafka/metadata.h"
 

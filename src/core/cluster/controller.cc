@@ -60,26 +60,33 @@ std::expected<std::vector<PartitionState>, Refused> Controller::place(const NewT
     if (wanted.assigned) {
         auto bad = [](std::string text) { return refuse(TopicRefusal::invalid_assignment, std::move(text)); };
         if (wanted.replication != -1)
-            return refuse(TopicRefusal::contradiction,
-                          "A manual partition assignment was specified, but replication factor was not set to -1.");
+            return refuse(
+                TopicRefusal::contradiction,
+                "A manual partition assignment was specified, but replication factor was not set to -1.");
         if (wanted.partitions != -1)
-            return refuse(TopicRefusal::contradiction,
-                          "A manual partition assignment was specified, but numPartitions was not set to -1.");
-        if (wanted.assigned_twice) return bad("Found multiple manual partition assignments for one partition.");
+            return refuse(
+                TopicRefusal::contradiction,
+                "A manual partition assignment was specified, but numPartitions was not set to -1.");
+        if (wanted.assigned_twice)
+            return bad("Found multiple manual partition assignments for one partition.");
         if (wanted.assignment.size() > std::size_t(partitions_max))
-            return refuse(TopicRefusal::invalid_partitions, fmt::format("At most {} partitions.", partitions_max));
+            return refuse(TopicRefusal::invalid_partitions,
+                          fmt::format("At most {} partitions.", partitions_max));
         for (auto& [index, replicas] : wanted.assignment) {
             if (std::size_t(index) != placed.size())
                 return bad("partitions should be a consecutive 0-based integer sequence");
-            if (replicas.empty()) return bad("The manual partition assignment includes an empty replica list.");
+            if (replicas.empty())
+                return bad("The manual partition assignment includes an empty replica list.");
             for (auto replica : replicas) {
                 if (!image_.brokers().contains(replica))
-                    return bad(fmt::format("The manual partition assignment includes broker {}, but no such broker "
-                                           "is registered.",
-                                           std::to_underlying(replica)));
+                    return bad(
+                        fmt::format("The manual partition assignment includes broker {}, but no such broker "
+                                    "is registered.",
+                                    std::to_underlying(replica)));
                 if (std::ranges::count(replicas, replica) > 1)
-                    return bad(fmt::format("The manual partition assignment includes the broker {} more than once.",
-                                           std::to_underlying(replica)));
+                    return bad(
+                        fmt::format("The manual partition assignment includes the broker {} more than once.",
+                                    std::to_underlying(replica)));
             }
             if (replicas.size() != wanted.assignment.begin()->second.size())
                 return bad("The manual partition assignment includes replica lists of different lengths.");
@@ -97,11 +104,13 @@ std::expected<std::vector<PartitionState>, Refused> Controller::place(const NewT
         return refuse(TopicRefusal::invalid_partitions,
                       "Number of partitions was set to an invalid non-positive value.");
     if (replication > brokers)
-        return refuse(TopicRefusal::invalid_replication,
-                      fmt::format("Unable to replicate the partition {} time(s): only {} broker(s) are registered.",
-                                  replication, brokers));
+        return refuse(
+            TopicRefusal::invalid_replication,
+            fmt::format("Unable to replicate the partition {} time(s): only {} broker(s) are registered.",
+                        replication, brokers));
     if (partitions > partitions_max)
-        return refuse(TopicRefusal::invalid_partitions, fmt::format("At most {} partitions.", partitions_max));
+        return refuse(TopicRefusal::invalid_partitions,
+                      fmt::format("At most {} partitions.", partitions_max));
     // Round robin from a place that the id gives, so that leaders spread over brokers.
     std::vector<BrokerId> ids;
     for (auto& [id, broker] : image_.brokers()) ids.push_back(id);

@@ -15,11 +15,12 @@ namespace fulmar::cluster {
 // What is asked of CreateTopics, a topic.
 struct NewTopic {
     std::string name;
-    TopicId id{};                       // What it shall have, if it comes to be.
-    std::int32_t partitions = -1;       // -1: the default.
-    std::int16_t replication = -1;      // -1: the default.
+    TopicId id{};                                              // What it shall have, if it comes to be.
+    std::int32_t partitions = -1;                              // -1: the default.
+    std::int16_t replication = -1;                             // -1: the default.
     std::map<std::int32_t, std::vector<BrokerId>> assignment;  // Manual placement; else empty.
-    bool assigned = false, assigned_twice = false;  // Whether there was one; whether a partition stood twice in it.
+    bool assigned = false,
+         assigned_twice = false;  // Whether there was one; whether a partition stood twice in it.
     std::vector<std::pair<std::string, std::optional<std::string>>> configs;
 };
 

@@ -172,7 +172,8 @@ std::expected<std::vector<Part>, ShardFault> decode_shard(int shard, std::string
         part.topic.partitions.resize(in.count());
         for (auto& state : part.topic.partitions)
             if (!read(in, state)) return bad("holds a partition that makes no sense");
-        if (in.failed() || !valid_topic_name(part.topic.name)) return bad("holds a topic that makes no sense");
+        if (in.failed() || !valid_topic_name(part.topic.name))
+            return bad("holds a topic that makes no sense");
         parts.push_back(std::move(part));
     }
     return parts;

@@ -20,8 +20,8 @@ struct TopicConfig {
     ConfigKind kind;
     std::string_view usual;  // Kafka's default, but for what FACTS.md i.1 names as our own.
     double least = 0, most = 0;
-    std::string_view choices = {};       // Of `choice` and `list`: separated by spaces.
-    std::string_view broker_name = {};   // The broker's setting that gives another default.
+    std::string_view choices = {};      // Of `choice` and `list`: separated by spaces.
+    std::string_view broker_name = {};  // The broker's setting that gives another default.
 };
 
 std::span<const TopicConfig> topic_configs();

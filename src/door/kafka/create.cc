@@ -2,8 +2,8 @@
 
 namespace fulmar::kafka {
 
-Task<std::vector<ControllerHost::Answer>> create_topics(Call& call,
-                                                        std::vector<cluster::Controller::CreateTopic> wanted) {
+Task<std::vector<ControllerHost::Answer>> create_topics(
+    Call& call, std::vector<cluster::Controller::CreateTopic> wanted) {
     for (auto& each : wanted) each.topic.id = uuid_from(call.loop().random(), call.loop().random());
     auto& there = call.broker.controller_loop();
     bool elsewhere = &there != &call.loop();

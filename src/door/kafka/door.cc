@@ -29,7 +29,7 @@ struct KafkaDoor::Part {
 KafkaDoor::KafkaDoor(Host& host, Broker& broker) : host_(host), broker_(broker) {}
 KafkaDoor::~KafkaDoor() = default;
 
-Task<std::expected<std::uint16_t, std::string>> KafkaDoor::open() {
+Task<Result<std::uint16_t>> KafkaDoor::open() {
     auto at = broker_.settings().listen;
     auto& home = host_.cores[0]->loop;
     for (int core = 0; core < broker_.cores(); ++core) {
@@ -45,11 +45,7 @@ Task<std::expected<std::uint16_t, std::string>> KafkaDoor::open() {
             return part.listener->port();
         };
         auto port = co_await call_on(part.loop, home, listen);
-        if (!port && port.error() == Error::exists)
-            co_return std::unexpected(fmt::format("{}:{} is taken by another process", at.host, at.port));
-        if (!port)
-            co_return std::unexpected(
-                fmt::format("cannot listen on {}:{}: {}", at.host, at.port, to_text(port.error())));
+        if (!port) co_return std::unexpected(port.error());
         at.port = *port;
     }
     co_return at.port;

@@ -15,8 +15,8 @@ public:
 
     KafkaDoor(Host& host, Broker& broker);
     ~KafkaDoor();
-    // Listens on every core. The text says why not.
-    Task<std::expected<std::uint16_t, std::string>> open();
+    // Listens on every core, on one port. `exists` when another process holds the address.
+    Task<Result<std::uint16_t>> open();
     // Lets nobody in any more, lets answers that are due leave, and ends when the last connection has.
     Task<> close();
 

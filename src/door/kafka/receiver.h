@@ -17,14 +17,15 @@ public:
     // A connection keeps this much when it is idle; its first buffer has this size.
     static constexpr std::size_t small_bytes = 4096;
 
-    Receiver(ReceiveBudget& budget, std::size_t frame_bytes_max) : budget_(budget), frame_bytes_max_(frame_bytes_max) {}
+    Receiver(ReceiveBudget& budget, std::size_t frame_bytes_max)
+        : budget_(budget), frame_bytes_max_(frame_bytes_max) {}
     ~Receiver() { budget_.bytes -= room_; }
     Receiver(const Receiver&) = delete;
 
     enum class Front : std::uint8_t {
-        part,   // No whole frame yet.
+        part,  // No whole frame yet.
         whole,
-        bad,    // A length that is negative, or over the bound: whoever sends that is no client.
+        bad,  // A length that is negative, or over the bound: whoever sends that is no client.
     };
     Front front() const;
     // The frame in front, without its length. REQUIRES: whole.

@@ -10,10 +10,10 @@ namespace fulmar::kafka {
 
 struct Route {
     std::int16_t key;
-    std::int16_t oldest, newest;     // As advertised.
-    std::int16_t served_since;       // Below it the connection is closed, although it is advertised.
+    std::int16_t oldest, newest;  // As advertised.
+    std::int16_t served_since;    // Below it the connection is closed, although it is advertised.
     std::int16_t flexible_since;
-    bool overlaps;                   // May run beside others of its kind on one connection; else it runs alone.
+    bool overlaps;  // May run beside others of its kind on one connection; else it runs alone.
     Handler handler;
 };
 

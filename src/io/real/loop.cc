@@ -48,7 +48,8 @@ void RealLoop::run_posted() {
 void RealLoop::deliver(Op& op) {
     auto* before = mailbox_.load(std::memory_order_relaxed);
     do op.next = before;
-    while (!mailbox_.compare_exchange_weak(before, &op, std::memory_order_release, std::memory_order_relaxed));
+    while (
+        !mailbox_.compare_exchange_weak(before, &op, std::memory_order_release, std::memory_order_relaxed));
     // Only the first of a batch wakes the owner. `op` may be gone already.
     if (!before) asio::post(*context_, [this] { run_mail(); });
 }

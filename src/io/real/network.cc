@@ -85,7 +85,8 @@ private:
                 n = send_bytes(*owned, pieces.size() > owned->size());
             } else {
                 auto& range = *std::get<const FileRange*>(front);
-                n = range.length < copied_below ? send_copy(range, pieces.size() > range.length) : send_file(range);
+                n = range.length < copied_below ? send_copy(range, pieces.size() > range.length)
+                                                : send_file(range);
                 if (n == 0) return op.result = std::unexpected(Error::damaged), true;
             }
             if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;

@@ -1,9 +1,9 @@
 // Real sockets: plain recv, send and sendfile, with Asio's reactor to wait for readiness.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
-#include <map>
 
 #include "io/real/loop.h"
 

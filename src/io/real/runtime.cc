@@ -71,7 +71,8 @@ void Runtime::run(const std::function<Task<>(Host&)>& program) {
     for (auto& core : cores) core->loop.restart();  // Before any may be told to stop.
 
     asio::signal_set signals(first.context(), SIGINT, SIGTERM);
-    std::function<void(boost::system::error_code, int)> on_signal = [&](boost::system::error_code cancelled, int) {
+    std::function<void(boost::system::error_code, int)> on_signal = [&](boost::system::error_code cancelled,
+                                                                        int) {
         if (cancelled) return;
         if (std::exchange(host.stop.requested, true)) ::_exit(1);
         host.stop.changed.notify(first);

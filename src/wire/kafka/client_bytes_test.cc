@@ -1,7 +1,7 @@
 // Reads requests as another project's client encodes them (tools/record-client-bytes.py), compares what
 // they say, and writes them again.
-#include "test/wire/apis.h"
-#include "test/wire/shape.h"
+#include "tests/wire/apis.h"
+#include "tests/wire/shape.h"
 
 using namespace fulmar;
 using test::Json;

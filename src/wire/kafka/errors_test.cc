@@ -9,7 +9,7 @@
 using namespace fulmar;
 
 TEST(Errors, every_code_has_kafkas_name) {
-    std::ifstream file(std::string(FULMAR_SOURCE_DIR) + "/test/reference/error-codes.tsv");
+    std::ifstream file(std::string(FULMAR_SOURCE_DIR) + "/tests/reference/error-codes.tsv");
     std::string text;
     std::getline(file, text);
     int code = 0, codes = 0;

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "test/allocations.h"
+#include "tests/allocations.h"
 #include "wire/kafka/api_versions.h"
 #include "wire/kafka/describe_cluster.h"
 #include "wire/kafka/metadata.h"

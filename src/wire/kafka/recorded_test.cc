@@ -1,6 +1,6 @@
-// Reads what a real broker was asked and answered (test/reference/recorded), and writes it again.
-#include "test/wire/apis.h"
-#include "test/wire/shape.h"
+// Reads what a real broker was asked and answered (tests/reference/recorded), and writes it again.
+#include "tests/wire/apis.h"
+#include "tests/wire/shape.h"
 
 using namespace fulmar;
 using test::Json;

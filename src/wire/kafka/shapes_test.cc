@@ -1,9 +1,9 @@
 // Holds every message, in every version, against the protocol's own description of it.
 #include <sstream>
 
-#include "test/wire/apis.h"
-#include "test/wire/members.h"
-#include "test/wire/shape.h"
+#include "tests/wire/apis.h"
+#include "tests/wire/members.h"
+#include "tests/wire/shape.h"
 
 using namespace fulmar;
 using test::Json, test::in_versions;

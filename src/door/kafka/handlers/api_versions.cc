@@ -9,7 +9,9 @@ namespace fulmar::kafka {
 
 // [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? (KIP-511).
 static bool valid_software_text(std::string_view text) {
-    auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    auto plain = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
     return !text.empty() && plain(text.front()) && plain(text.back()) &&
            std::ranges::all_of(text, [&](char c) { return plain(c) || c == '-' || c == '.'; });
 }
@@ -33,7 +35,8 @@ Task<Answer> handle_api_versions(Call& call) {
 }
 
 Answer unknown_api_versions(std::int32_t correlation_id) {
-    ApiVersionsResponse::ApiVersion own{ApiVersionsRequest::key, ApiVersionsRequest::oldest, ApiVersionsRequest::newest};
+    ApiVersionsResponse::ApiVersion own{ApiVersionsRequest::key, ApiVersionsRequest::oldest,
+                                        ApiVersionsRequest::newest};
     ApiVersionsResponse response;
     response.error_code = ErrorCode::unsupported_version;
     response.api_keys = std::span(&own, 1);

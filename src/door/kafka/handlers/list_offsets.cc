@@ -48,7 +48,8 @@ Task<> look_up(Seam& seam, Partition& partition, const Asked& asked, Told& told)
         told.leader_epoch = partition.leader_epoch();
     };
     if (at == ListOffsetsRequest::latest) plain(partition.visible_end().offset);
-    else if (at == ListOffsetsRequest::earliest || at == ListOffsetsRequest::earliest_local) plain(partition.log_start());
+    else if (at == ListOffsetsRequest::earliest || at == ListOffsetsRequest::earliest_local)
+        plain(partition.log_start());
     else if (at >= Timestamp{0} || at == ListOffsetsRequest::max_timestamp) {
         auto found = co_await search(seam, partition, at);
         if (found) {

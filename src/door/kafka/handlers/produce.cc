@@ -14,6 +14,7 @@ constexpr Millis patience_max{300'000};
 constexpr std::string_view internal_topics[] = {"__consumer_offsets", "__transaction_state",
                                                 "__share_group_state"};
 constexpr std::string_view admin_client = "__admin_client";
+constexpr int zstd_since = 7;  // KIP-110.
 
 // One partition of the request, and what becomes of it.
 struct Part {
@@ -34,21 +35,44 @@ struct Produce {
     Signal core_done;
 };
 
-// Appends what belongs to one core, and waits there until it is acknowledged. Calls of one connection reach
-// a core in their order, and so do their appends.
+Task<> append(Produce& produce, Partition& partition, Part& part) {
+    part.appended = co_await partition.append(part.records, produce.call.version() >= zstd_since);
+}
+Task<> append_beside(Produce& produce, Partition& partition, Part& part, Loop& there, int& left,
+                     Signal& done) {
+    co_await append(produce, partition, part);
+    --left;
+    done.notify(there);
+}
+
+// Appends what belongs to one core, and waits there until it is acknowledged. Requests of one connection
+// reach a core in their order, and all of a request's appends have their turns before the next one comes:
+// clients name the same partitions in another order each time.
 Task<> produce_on(Produce& produce, int core) {
     auto& call = produce.call;
     auto& there = call.broker.shard(core);
+    auto& loop = there.seam.loop;
     bool elsewhere = &there != &call.here;
-    if (elsewhere) co_await Hop(there.seam.loop);
+    if (elsewhere) co_await Hop(loop);
+    auto ours = [core](const Part& part) { return part.core == core; };
+    bool several = std::ranges::count_if(produce.parts, ours) > 1;
+    int left = 0;
+    Signal done;
     for (auto& part : produce.parts) {
-        if (part.core != core) continue;
+        if (!ours(part)) continue;
         auto* partition = there.find(part.id);
-        if (partition) part.appended = co_await partition->append(part.records, call.version() >= 7);
-        else part.appended.error = ErrorCode::not_leader_or_follower;
+        if (!partition) {
+            part.appended.error = ErrorCode::not_leader_or_follower;
+        } else if (several) {
+            ++left;
+            loop.spawn(append_beside(produce, *partition, part, loop, left, done));
+        } else {
+            co_await append(produce, *partition, part);
+        }
     }
+    while (left > 0) co_await done.wait();
     for (auto& part : produce.parts) {
-        if (part.core != core || part.appended.error != ErrorCode::none || produce.acks == 0) continue;
+        if (!ours(part) || part.appended.error != ErrorCode::none || produce.acks == 0) continue;
         part.appended.error =
             co_await there.find(part.id)->acknowledged(part.appended.until, produce.patience);
     }

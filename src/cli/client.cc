@@ -1,0 +1,45 @@
+#include "cli/client.h"
+
+#include <fmt/format.h>
+
+#include "broker/settings.h"
+
+namespace fulmar::cli {
+
+std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Address& server,
+                                               Properties properties, Watch& watch, Delivered delivered) {
+    auto* conf = rd_kafka_conf_new();
+    char why[512] = "";
+    bool good = true;
+    auto set = [&](const char* key, const std::string& value) {
+        good = good && rd_kafka_conf_set(conf, key, value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK;
+    };
+    set("bootstrap.servers", broker::to_text(server));
+    set("client.id", "fulmar-cli");
+    set("socket.timeout.ms", "10000");
+    for (auto& [key, value] : properties) set(key, value);
+    rd_kafka_conf_set_opaque(conf, &watch);
+    rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
+    rd_kafka_conf_set_error_cb(conf, [](rd_kafka_t*, int code, const char*, void* opaque) {
+        if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) static_cast<Watch*>(opaque)->all_down = true;
+    });
+    if (delivered) rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    auto* made = good ? rd_kafka_new(type, conf, why, sizeof why) : nullptr;
+    if (!made) {
+        rd_kafka_conf_destroy(conf);
+        return std::unexpected(fmt::format("librdkafka: {}", why));
+    }
+    return Client(made);
+}
+
+std::string text_of(rd_kafka_resp_err_t code) { return rd_kafka_err2str(code); }
+
+std::string nobody_answers(const Address& server) {
+    return fmt::format(
+        "{} answers, but not at the address that it tells clients to use: its advertised.listeners must be "
+        "one "
+        "that is reached from here",
+        broker::to_text(server));
+}
+
+}  // namespace fulmar::cli

@@ -1,0 +1,268 @@
+#include "cli/consume.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <set>
+
+#include "cli/client.h"
+#include "cli/topic.h"
+
+namespace fulmar::cli {
+
+namespace {
+
+struct DestroyMessage {
+    void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
+};
+struct DestroyTopic {
+    void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
+};
+struct DestroyQueue {
+    void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
+};
+using Message = std::unique_ptr<rd_kafka_message_t, DestroyMessage>;
+
+std::string_view key_of(const rd_kafka_message_t& message) {
+    return {static_cast<const char*>(message.key), message.key_len};
+}
+std::string_view value_of(const rd_kafka_message_t& message) {
+    return {static_cast<const char*>(message.payload), message.len};
+}
+
+struct Header {
+    std::string_view name, value;
+    bool null = false;
+};
+std::vector<Header> headers_of(const rd_kafka_message_t& message) {
+    rd_kafka_headers_t* headers = nullptr;
+    std::vector<Header> all;
+    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return all;
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    while (rd_kafka_header_get_all(headers, all.size(), &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        all.push_back({name, {static_cast<const char*>(value), value ? size : 0}, value == nullptr});
+    return all;
+}
+
+void print_json(const rd_kafka_message_t& message) {
+    auto member = [](std::string_view name, bool null, std::string_view bytes) {
+        return null ? fmt::format("\"{}\":null", name) : json_member(name, bytes);
+    };
+    rd_kafka_timestamp_type_t type{};
+    auto line =
+        fmt::format("{{\"topic\":{},\"partition\":{},\"offset\":{},\"timestamp_ms\":{},{},{},\"headers\":[",
+                    json_text(rd_kafka_topic_name(message.rkt)), message.partition, message.offset,
+                    rd_kafka_message_timestamp(&message, &type), member("key", !message.key, key_of(message)),
+                    member("value", !message.payload, value_of(message)));
+    auto headers = headers_of(message);
+    for (auto& header : headers)
+        line += fmt::format("{}{{{},{}}}", &header == &headers.front() ? "" : ",",
+                            json_member("name", header.name), member("value", header.null, header.value));
+    line += "]}\n";
+    std::fwrite(line.data(), 1, line.size(), stdout);
+}
+void print_value(const rd_kafka_message_t& message) {
+    std::fwrite(message.payload, 1, message.len, stdout);
+    std::fputc('\n', stdout);
+}
+void print_whole(const rd_kafka_message_t& message, std::int64_t first, std::int64_t next) {
+    rd_kafka_timestamp_type_t type{};
+    auto time = rd_kafka_message_timestamp(&message, &type);
+    auto clock = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? "the broker's" : "the producer's";
+    fmt::print("topic {}, partition {}, offset {} of {} to {}\n", rd_kafka_topic_name(message.rkt),
+               message.partition, message.offset, first, next - 1);
+    if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) fmt::print("time     {} by {} clock\n", utc(time), clock);
+    auto readable = [](std::string_view bytes) {
+        return is_utf8(bytes) ? std::string(bytes) : "base64 " + base64(bytes_of(bytes));
+    };
+    if (message.key) fmt::print("key      {}\n", readable(key_of(message)));
+    for (auto& header : headers_of(message))
+        fmt::print("header   {}={}\n", header.name, readable(header.value));
+    if (!message.payload) return fmt::print("value    null\n");
+    fmt::print("value    {}\n\n", counted(message.len, "byte"));
+    print_value(message);
+}
+
+class Consumer : Watch {
+public:
+    explicit Consumer(const ConsumeOptions& options) : options_(options) {}
+    Outcome run();
+
+private:
+    Outcome open();
+    Outcome start(std::int32_t partition, std::int64_t from);
+    Outcome begin();
+    Outcome show();
+    Outcome follow();
+    Message next();
+    std::string wrong(const rd_kafka_message_t& message);
+    std::expected<std::pair<std::int64_t, std::int64_t>, std::string> range(std::int32_t partition);
+
+    const ConsumeOptions& options_;
+    std::vector<std::int32_t> partitions_;
+    // Destroyed from the last to the first, as librdkafka wants it.
+    Client client_;
+    std::unique_ptr<rd_kafka_topic_t, DestroyTopic> topic_;
+    std::unique_ptr<rd_kafka_queue_t, DestroyQueue> queue_;
+};
+
+Outcome Consumer::open() {
+    auto broker = Connection::open(options_.server);
+    if (!broker) return std::unexpected(broker.error());
+    auto topic = find_topic(*broker, options_.topic);
+    if (!topic) return std::unexpected(topic.error());
+    if (!*topic) return std::unexpected(no_such_topic(*broker, options_.topic));
+    auto count = std::int32_t((*topic)->partitions.size());
+    if (options_.partition && *options_.partition >= count)
+        return std::unexpected(fmt::format("topic {} has no partition {}: it has {}, from 0 to {}",
+                                           options_.topic, *options_.partition, count, count - 1));
+    if (options_.at && !options_.partition && count > 1)
+        return std::unexpected(
+            fmt::format("topic {} has {} partitions, each with its own offset {}: say which with "
+                        "--partition",
+                        options_.topic, count, *options_.at));
+    for (std::int32_t n = 0; n < count; ++n)
+        if (options_.partition.value_or(n) == n) partitions_.push_back(n);
+
+    // librdkafka sees an end, and ends itself, only when a fetch has waited in vain.
+    bool ends = options_.at || options_.count || options_.until_end;
+    const std::pair<const char*, std::string> properties[] = {{"enable.partition.eof", "true"},
+                                                              {"auto.offset.reset", "error"},
+                                                              {"fetch.wait.max.ms", ends ? "10" : "500"},
+                                                              {"fetch.error.backoff.ms", "100"}};
+    auto client = open_client(RD_KAFKA_CONSUMER, options_.server, properties, *this);
+    if (!client) return std::unexpected(client.error());
+    client_ = std::move(*client);
+    topic_.reset(rd_kafka_topic_new(client_.get(), options_.topic.c_str(), nullptr));
+    queue_.reset(rd_kafka_queue_new(client_.get()));
+    // Once it knows who leads, librdkafka asks at once for offsets; else half a second later.
+    const rd_kafka_metadata_t* leaders = nullptr;
+    auto code = rd_kafka_metadata(client_.get(), 0, topic_.get(), &leaders, 10'000);
+    if (leaders) rd_kafka_metadata_destroy(leaders);
+    if (!code) return {};
+    rd_kafka_poll(client_.get(), 0);
+    return std::unexpected(all_down ? nobody_answers(options_.server) : text_of(code));
+}
+
+Outcome Consumer::start(std::int32_t partition, std::int64_t from) {
+    if (rd_kafka_consume_start_queue(topic_.get(), partition, from, queue_.get()) == 0) return {};
+    return std::unexpected(fmt::format("partition {}: {}", partition, text_of(rd_kafka_last_error())));
+}
+
+// The first offset that is there, and the one that will be written next.
+std::expected<std::pair<std::int64_t, std::int64_t>, std::string> Consumer::range(std::int32_t partition) {
+    std::int64_t first = 0, next = 0;
+    auto* name = options_.topic.c_str();
+    auto code = rd_kafka_query_watermark_offsets(client_.get(), name, partition, &first, &next, 10'000);
+    if (!code) return std::pair(first, next);
+    rd_kafka_poll(client_.get(), 0);
+    return std::unexpected(all_down ? nobody_answers(options_.server) : text_of(code));
+}
+
+Message Consumer::next() {
+    Message message(rd_kafka_consume_queue(queue_.get(), 0));
+    if (!message) {
+        std::fflush(stdout);
+        message.reset(rd_kafka_consume_queue(queue_.get(), 500));
+    }
+    rd_kafka_poll(client_.get(), 0);
+    return message;
+}
+
+std::string Consumer::wrong(const rd_kafka_message_t& message) {
+    auto code = message.err;
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+        auto there = range(message.partition);
+        auto what = there ? fmt::format("it holds {} to {}", there->first, there->second - 1) : there.error();
+        return fmt::format("partition {} of {} does not hold the offset that was asked for: {}",
+                           message.partition, options_.topic, what);
+    }
+    return fmt::format("{}: {}", options_.topic, text_of(code));
+}
+
+Outcome Consumer::show() {
+    auto partition = partitions_.front();
+    auto there = range(partition);
+    if (!there) return std::unexpected(there.error());
+    auto [first, next_offset] = *there;
+    if (*options_.at >= next_offset)
+        return std::unexpected(
+            fmt::format("offset {} of partition {} is not written yet: the next will be {}", *options_.at,
+                        partition, next_offset));
+    if (*options_.at < first)
+        return std::unexpected(
+            fmt::format("offset {} of partition {} is deleted: the first that is kept is {}", *options_.at,
+                        partition, first));
+    if (auto started = start(partition, *options_.at); !started) return started;
+    for (;;) {
+        auto message = next();
+        if (!message && all_down) return std::unexpected(nobody_answers(options_.server));
+        if (!message) continue;
+        bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        if (message->err && !end) return std::unexpected(wrong(*message));
+        if (end || message->offset != *options_.at)
+            return std::unexpected(fmt::format(
+                "no message is at offset {} of partition {}: it was compacted away, or marks a transaction{}",
+                *options_.at, partition, end ? "" : fmt::format("; the next is at {}", message->offset)));
+        if (options_.json) print_json(*message);
+        else print_whole(*message, first, next_offset);
+        return {};
+    }
+}
+
+Outcome Consumer::begin() {
+    std::int64_t from = RD_KAFKA_OFFSET_BEGINNING;
+    if (std::holds_alternative<ConsumeOptions::End>(options_.from)) from = RD_KAFKA_OFFSET_END;
+    if (auto* offset = std::get_if<std::int64_t>(&options_.from)) from = *offset;
+    for (auto partition : partitions_)
+        if (auto started = start(partition, from); !started) return started;
+    return {};
+}
+
+Outcome Consumer::follow() {
+    if (auto begun = begin(); !begun) return begun;
+    std::int64_t printed = 0;
+    std::set<std::int32_t> not_ended(partitions_.begin(), partitions_.end());
+    bool told = false;
+    while (!options_.count || printed < *options_.count) {
+        auto message = next();
+        if (std::ferror(stdout)) return std::unexpected("standard output cannot be written");
+        if (!message && all_down) {
+            if (options_.until_end) return std::unexpected(nobody_answers(options_.server));
+            if (!std::exchange(told, true)) fmt::print(stderr, "no broker answers: waiting until one does\n");
+        }
+        if (!message) continue;
+        all_down = told = false;
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            not_ended.erase(message->partition);
+            if (options_.until_end && not_ended.empty()) break;
+            continue;
+        }
+        if (message->err) return std::unexpected(wrong(*message));
+        if (options_.until_end && !not_ended.contains(message->partition)) continue;
+        if (options_.json) print_json(*message);
+        else print_value(*message);
+        ++printed;
+    }
+    return {};
+}
+
+Outcome Consumer::run() {
+    if (auto opened = open(); !opened) return opened;
+    bool watched = ::isatty(STDERR_FILENO) && ::isatty(STDOUT_FILENO);
+    if (watched && !options_.at && !options_.until_end && !options_.count)
+        fmt::print(stderr, "following {}; Ctrl-C ends\n", options_.topic);
+    auto outcome = options_.at ? show() : follow();
+    for (auto partition : partitions_) rd_kafka_consume_stop(topic_.get(), partition);
+    std::fflush(stdout);
+    return outcome;
+}
+
+}  // namespace
+
+Outcome run(const ConsumeOptions& options) { return Consumer(options).run(); }
+
+}  // namespace fulmar::cli

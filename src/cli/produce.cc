@@ -1,0 +1,154 @@
+#include "cli/produce.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "cli/client.h"
+#include "cli/topic.h"
+
+namespace fulmar::cli {
+
+namespace {
+
+// What became of the messages.
+struct Deliveries : Watch {
+    bool json = false;
+    std::uint64_t done = 0, failed = 0;
+    std::int32_t last_partition = -1;
+    std::int64_t last_offset = -1;
+    rd_kafka_resp_err_t first_error = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    void fail(rd_kafka_resp_err_t code) {
+        if (failed++ == 0) first_error = code;
+    }
+    void note(const rd_kafka_message_t& message) {
+        if (message.err) return fail(message.err);
+        ++done;
+        last_partition = message.partition;
+        last_offset = message.offset;
+        if (json)
+            fmt::print("{{\"topic\":{},\"partition\":{},\"offset\":{}}}\n",
+                       json_text(rd_kafka_topic_name(message.rkt)), message.partition, message.offset);
+    }
+};
+void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+    static_cast<Deliveries*>(static_cast<Watch*>(opaque))->note(*message);
+}
+
+rd_kafka_vu_t field(rd_kafka_vtype_t type) {
+    rd_kafka_vu_t one{};
+    one.vtype = type;
+    return one;
+}
+rd_kafka_vu_t field(rd_kafka_vtype_t type, std::string_view bytes) {
+    auto one = field(type);
+    one.u.mem.ptr = const_cast<char*>(bytes.data());
+    one.u.mem.size = bytes.size();
+    return one;
+}
+
+// Hands one message over; waits while librdkafka's queue is full.
+rd_kafka_resp_err_t hand_over(rd_kafka_t* client, const ProduceOptions& options, std::string_view value) {
+    std::vector<rd_kafka_vu_t> fields;
+    fields.push_back(field(RD_KAFKA_VTYPE_TOPIC));
+    fields.back().u.cstr = options.topic.c_str();
+    fields.push_back(field(RD_KAFKA_VTYPE_PARTITION));
+    fields.back().u.i32 = options.partition.value_or(RD_KAFKA_PARTITION_UA);
+    fields.push_back(field(RD_KAFKA_VTYPE_MSGFLAGS));
+    fields.back().u.i = RD_KAFKA_MSG_F_COPY;
+    fields.push_back(field(RD_KAFKA_VTYPE_VALUE, value));
+    if (options.key) fields.push_back(field(RD_KAFKA_VTYPE_KEY, *options.key));
+    for (auto& [name, text] : options.headers) {
+        fields.push_back(field(RD_KAFKA_VTYPE_HEADER));
+        fields.back().u.header = {name.c_str(), text.data(), ssize_t(text.size())};
+    }
+    for (;;) {
+        auto* error = rd_kafka_produceva(client, fields.data(), fields.size());
+        if (!error) return RD_KAFKA_RESP_ERR_NO_ERROR;
+        auto code = rd_kafka_error_code(error);
+        rd_kafka_error_destroy(error);
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return code;
+        rd_kafka_poll(client, 100);
+    }
+}
+
+// Makes sure that there is a topic to write to, and says so where it was not there before.
+std::expected<std::string, std::string> prepare(const ProduceOptions& options) {
+    auto broker = Connection::open(options.server);
+    if (!broker) return std::unexpected(broker.error());
+    auto topic = find_topic(*broker, options.topic);
+    if (!topic) return std::unexpected(topic.error());
+    std::string note;
+    if (!*topic) {
+        note = " (a new topic)";
+        topic = find_or_make_topic(*broker, options.topic);
+        if (!topic) return std::unexpected(topic.error());
+        if (!*topic) return std::unexpected(no_such_topic(*broker, options.topic));
+    }
+    auto count = std::int64_t((*topic)->partitions.size());
+    if (options.partition && *options.partition >= count)
+        return std::unexpected(fmt::format("topic {} has no partition {}: it has {}, from 0 to {}",
+                                           options.topic, *options.partition, count, count - 1));
+    return note;
+}
+
+std::string why(const ProduceOptions& options, const Deliveries& deliveries) {
+    switch (deliveries.first_error) {
+        case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+            return deliveries.all_down ? nobody_answers(options.server)
+                                       : "the broker did not acknowledge in time";
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+            return "the message is larger than the topic's max.message.bytes (or the broker's "
+                   "message.max.bytes) allows";
+        default: return text_of(deliveries.first_error);
+    }
+}
+
+}  // namespace
+
+Outcome run(const ProduceOptions& options) {
+    auto note = prepare(options);
+    if (!note) return std::unexpected(note.error());
+
+    // For an idempotent producer librdkafka waits up to a second for its id. That is worth it for a stream;
+    // for a word it is not, and the price is that a retry after a lost connection may write it twice.
+    bool stream = options.values.empty();
+    const std::pair<const char*, std::string> properties[] = {
+        {"partitioner", "murmur2_random"},  // A key lands where Java's clients put it.
+        {"enable.idempotence", stream ? "true" : "false"},
+        {"max.in.flight.requests.per.connection", stream ? "5" : "1"},  // Order, over retries, too.
+        {"compression.codec", options.codec},
+        {"linger.ms", stream ? "20" : "0"},
+        {"message.timeout.ms", "30000"},
+        {"message.max.bytes", "1000000000"},  // The broker says what is too large.
+    };
+    Deliveries deliveries;
+    deliveries.json = options.json;
+    auto client = open_client(RD_KAFKA_PRODUCER, options.server, properties, deliveries, delivered);
+    if (!client) return std::unexpected(client.error());
+    auto* producer = client->get();
+    auto send = [&](std::string_view value) {
+        if (auto code = hand_over(producer, options, value)) deliveries.fail(code);
+        rd_kafka_poll(producer, 0);
+    };
+    for (auto& value : options.values) send(value);
+    if (stream) {
+        std::ios::sync_with_stdio(false);
+        for (std::string line; std::getline(std::cin, line);) send(line);
+    }
+    while (rd_kafka_outq_len(producer) > 0) rd_kafka_poll(producer, 100);
+
+    auto total = deliveries.done + deliveries.failed;
+    if (deliveries.failed > 0)
+        return std::unexpected(fmt::format("{} of {} not written: {}", deliveries.failed,
+                                           counted(total, "message"), why(options, deliveries)));
+    if (options.json) return {};
+    auto where = total == 1 ? fmt::format(": partition {}, offset {}", deliveries.last_partition,
+                                          deliveries.last_offset)
+                            : "";
+    fmt::print(stderr, "{} to {}{}{}\n", counted(total, "message"), options.topic, *note, where);
+    return {};
+}
+
+}  // namespace fulmar::cli

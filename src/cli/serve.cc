@@ -1,0 +1,106 @@
+#include "cli/serve.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+namespace fulmar::cli {
+
+namespace {
+
+std::optional<std::string> text_of_file(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) return errno = EISDIR, std::nullopt;
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return {};
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+}
+
+struct Process {
+    std::string id, name;
+};
+// Who holds a socket. Of other users' processes only root sees the sockets.
+std::optional<Process> holder_of(const std::vector<std::uint64_t>& inodes) {
+    std::vector<std::string> names;
+    for (auto inode : inodes) names.push_back(fmt::format("socket:[{}]", inode));
+    std::error_code error;
+    for (auto& process : std::filesystem::directory_iterator("/proc", error)) {
+        auto id = process.path().filename().string();
+        if (id.find_first_not_of("0123456789") != id.npos) continue;
+        std::error_code none;
+        for (std::filesystem::directory_iterator fd(process.path() / "fd", none), end; !none && fd != end;
+             fd.increment(none)) {
+            std::error_code gone;
+            auto target = std::filesystem::read_symlink(fd->path(), gone).string();
+            if (gone || std::ranges::find(names, target) == names.end()) continue;
+            auto name = text_of_file(process.path() / "comm").value_or("");
+            while (name.ends_with('\n')) name.pop_back();
+            return Process{id, name};
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+std::expected<broker::Settings, std::string> settings_of(const ServeOptions& options) {
+    broker::SettingSources sources;
+    if (options.config) {
+        auto text = text_of_file(*options.config);
+        if (!text)
+            return std::unexpected(
+                fmt::format("--config {}: cannot be read: {}", *options.config, std::strerror(errno)));
+        sources.file_name = *options.config;
+        sources.file_text = std::move(*text);
+    }
+    for (auto** variable = environ; *variable; ++variable) {
+        std::string text = *variable;
+        auto equals = text.find('=');
+        if (equals != text.npos)
+            sources.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+    for (auto& [key, value] : options.sets)
+        sources.arguments.push_back({key, value, fmt::format("--set {}={}", key, value)});
+    if (options.listen)
+        sources.arguments.push_back({"listeners", *options.listen, "--listen " + *options.listen});
+    if (options.data) sources.arguments.push_back({"log.dirs", *options.data, "--data " + *options.data});
+    auto settings = broker::read_settings(sources);
+    if (settings) return std::move(*settings);
+    return std::unexpected(fmt::format("{}", fmt::join(settings.error(), "\n")));
+}
+
+// A line: "0: 0100007F:2384 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 ...", where
+// 0A is the state of a socket that listens, and the tenth word its inode.
+std::vector<std::uint64_t> listening_inodes(std::string_view proc_net_tcp, std::uint16_t port) {
+    std::vector<std::uint64_t> inodes;
+    std::istringstream lines{std::string(proc_net_tcp)};
+    auto suffix = fmt::format(":{:04X}", port);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream in(line);
+        std::vector<std::string> words{std::istream_iterator<std::string>(in), {}};
+        if (words.size() < 10 || !words[1].ends_with(suffix) || words[3] != "0A") continue;
+        inodes.push_back(std::strtoull(words[9].c_str(), nullptr, 10));
+    }
+    return inodes;
+}
+
+std::string explain_taken(const Address& address) {
+    std::vector<std::uint64_t> inodes;
+    for (auto* path : {"/proc/net/tcp", "/proc/net/tcp6"})
+        for (auto inode : listening_inodes(text_of_file(path).value_or(""), address.port))
+            inodes.push_back(inode);
+    auto holder = inodes.empty() ? std::nullopt : holder_of(inodes);
+    auto by = holder ? fmt::format("process {} ({})", holder->id, holder->name) : "another process";
+    auto other = Address{address.host, std::uint16_t(address.port < 65526 ? address.port + 10 : 0)};
+    return fmt::format("{} is taken by {}: stop it, or listen elsewhere with `fulmar serve --listen {}`",
+                       broker::to_text(address), by, broker::to_text(other));
+}
+
+}  // namespace fulmar::cli

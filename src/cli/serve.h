@@ -1,0 +1,20 @@
+// What surrounds serving on the command line: the settings from wherever they are written, and what to
+// say when the port is taken. Serving itself is main's.
+#pragma once
+
+#include "broker/settings.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+namespace fulmar::cli {
+
+// Reads the file and the environment. The error has a line for each thing that is wrong.
+std::expected<broker::Settings, std::string> settings_of(const ServeOptions& options);
+
+// "127.0.0.1:9092 is taken by process 4711 (java): ..." and how to move.
+std::string explain_taken(const Address& address);
+
+// The inodes of the sockets that listen on a port, from the text of /proc/net/tcp or tcp6.
+std::vector<std::uint64_t> listening_inodes(std::string_view proc_net_tcp, std::uint16_t port);
+
+}  // namespace fulmar::cli

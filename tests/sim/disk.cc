@@ -1,0 +1,238 @@
+#include "tests/sim/disk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace fulmar::sim {
+
+Power::Outcome Power::operate(World& world, bool needs_room) {
+    ++operations;
+    if (state == State::on && dies_at > 0 && --dies_at == 0) {
+        state = State::dying;
+        bool done = world.disk.one_in(2);  // The last one is done or not: nobody is told.
+        return {Error::failed, done, done && world.disk.one_in(3)};
+    }
+    if (state != State::on) return {Error::failed, false, false};
+    bool due = fails_at > 0 && --fails_at == 0;
+    if (due && failure == Error::full) full_for = world.disk.between(1, 6), due = false;
+    if (full_for > 0 && needs_room) {
+        --full_for;
+        ++world.disk_errors;
+        return {Error::full, true, true};
+    }
+    if (due) {
+        ++world.disk_errors;
+        return {failure, world.disk.one_in(2), true};
+    }
+    return {};
+}
+
+static void put_into(std::vector<std::byte>& to, const FileState::Change& c) {
+    auto end = c.position + c.bytes.size();
+    if (c.truncation || to.size() < end) to.resize(end);
+    std::ranges::copy(c.bytes, to.begin() + std::ptrdiff_t(c.position));
+}
+void FileState::change(Change c) {
+    put_into(seen, c);
+    unsynced.push_back(std::move(c));
+}
+void FileState::sync() {
+    for (auto& c : std::exchange(unsynced, {})) put_into(safe, c);
+}
+void FileState::drop_cache() {
+    seen = safe;
+    for (auto& c : unsynced) put_into(seen, c);
+}
+void FileState::lose(World& world, Loss loss) {
+    auto& chance = world.disk;
+    for (auto& c : std::exchange(unsynced, {})) {
+        bool keep = loss == Loss::all_kept || (loss != Loss::all_lost && chance.one_in(2));
+        bool torn = (loss == Loss::torn_512 || loss == Loss::torn_4096) && !c.truncation && chance.one_in(2);
+        if (torn) {
+            std::uint64_t unit = loss == Loss::torn_512 ? 512 : 4096;
+            for (std::uint64_t at = 0, part; at < c.bytes.size(); at += part) {
+                part = std::min<std::uint64_t>(unit - (c.position + at) % unit, c.bytes.size() - at);
+                auto first = c.bytes.begin() + std::ptrdiff_t(at);
+                if (chance.one_in(2))
+                    put_into(safe, {c.position + at, {first, first + std::ptrdiff_t(part)}, false});
+            }
+        } else if (keep) {
+            put_into(safe, c);
+        }
+    }
+    seen = safe;
+}
+void DirectoryState::lose(World& world, Loss loss) {
+    auto keep = loss == Loss::all_lost   ? 0
+                : loss == Loss::all_kept ? std::int64_t(versions.size()) - 1
+                                         : world.disk.below(versions.size());
+    versions = {versions[std::size_t(keep)]};
+    for (auto& [name, entry] : names()) {
+        if (auto* file = std::get_if<std::shared_ptr<FileState>>(&entry)) (*file)->lose(world, loss);
+        else std::get<std::shared_ptr<DirectoryState>>(entry)->lose(world, loss);
+    }
+}
+
+namespace {
+
+class SimFile final : public File {
+public:
+    SimFile(World& world, Power& power, std::shared_ptr<FileState> state)
+        : world_(world), power_(power), state_(std::move(state)) {
+        ++world_.open_files;
+    }
+    ~SimFile() override { --world_.open_files; }
+    Result<> write(std::uint64_t position, std::span<const Bytes> parts) override {
+        std::vector<std::byte> bytes;
+        for (auto& part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
+        auto outcome = power_.operate(world_, true);
+        if (outcome.partly) bytes.resize(std::size_t(world_.disk.below(bytes.size() + 1)));
+        if (outcome.effect && !bytes.empty()) state_->change({position, std::move(bytes)});
+        return result(outcome);
+    }
+    Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override {
+        if (auto outcome = power_.operate(world_, false); outcome.error)
+            return std::unexpected(*outcome.error);
+        auto& bytes = state_->seen;
+        position = std::min<std::uint64_t>(position, bytes.size());
+        auto n = std::min<std::size_t>(into.size(), bytes.size() - position);
+        std::copy_n(bytes.begin() + std::ptrdiff_t(position), n, into.begin());
+        return n;
+    }
+    Result<> sync() override {
+        auto outcome = power_.operate(world_, false);
+        if (!outcome.error || outcome.effect) state_->sync();
+        else if (power_.state == Power::State::on) state_->sync_failed();
+        return result(outcome);
+    }
+    Result<> drop_cache() override {
+        state_->drop_cache();
+        return {};
+    }
+    Result<> truncate(std::uint64_t size) override {
+        auto outcome = power_.operate(world_, false);
+        if (outcome.effect) state_->change({size, {}, true});
+        return result(outcome);
+    }
+    Result<std::uint64_t> size() override { return state_->seen.size(); }
+    bool cached(std::uint64_t) override { return !world_.disk.one_in(10); }
+
+private:
+    static Result<> result(const Power::Outcome& outcome) {
+        if (outcome.error) return std::unexpected(*outcome.error);
+        return {};
+    }
+    World& world_;
+    Power& power_;
+    std::shared_ptr<FileState> state_;
+};
+
+class SimLock final : public Directory::Lock {
+public:
+    SimLock(DiskState& disk, std::string name) : disk_(disk), name_(std::move(name)) {
+        disk_.locks.insert(name_);
+    }
+    ~SimLock() override { disk_.locks.erase(name_); }
+
+private:
+    DiskState& disk_;
+    std::string name_;
+};
+
+class SimDirectory final : public Directory {
+public:
+    SimDirectory(World& world, Power& power, DiskState& disk, std::shared_ptr<DirectoryState> state)
+        : world_(world), power_(power), disk_(disk), state_(std::move(state)) {}
+
+    Result<std::shared_ptr<File>> create(const std::string& name) override {
+        if (names().contains(name)) return std::unexpected(Error::exists);
+        if (auto made = change(true, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
+            !made)
+            return std::unexpected(made.error());
+        return open(name);
+    }
+    Result<std::shared_ptr<File>> open(const std::string& name) override {
+        auto at = names().find(name);
+        if (at == names().end()) return std::unexpected(Error::missing);
+        auto* file = std::get_if<std::shared_ptr<FileState>>(&at->second);
+        if (!file) return std::unexpected(Error::failed);
+        return std::make_shared<SimFile>(world_, power_, *file);
+    }
+    Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
+        if (names().contains(name)) return std::unexpected(Error::exists);
+        if (auto made = change(true, [&](auto& names) { names[name] = std::make_shared<DirectoryState>(); });
+            !made)
+            return std::unexpected(made.error());
+        return open_directory(name);
+    }
+    Result<std::shared_ptr<Directory>> open_directory(const std::string& name) override {
+        auto at = names().find(name);
+        if (at == names().end()) return std::unexpected(Error::missing);
+        auto* directory = std::get_if<std::shared_ptr<DirectoryState>>(&at->second);
+        if (!directory) return std::unexpected(Error::failed);
+        return std::make_shared<SimDirectory>(world_, power_, disk_, *directory);
+    }
+    Result<> rename(const std::string& from, const std::string& to) override {
+        if (!names().contains(from)) return std::unexpected(Error::missing);
+        return change(false, [&](auto& names) { names[to] = names.extract(from).mapped(); });
+    }
+    Result<> move(const std::string& name, Directory& to, const std::string& as) override {
+        auto& there = static_cast<SimDirectory&>(to);
+        if (!names().contains(name)) return std::unexpected(Error::missing);
+        if (there.names().contains(as)) return std::unexpected(Error::exists);
+        return change(false,
+                      [&](auto& names) { there.state_->changed()[as] = names.extract(name).mapped(); });
+    }
+    Result<> remove(const std::string& name) override {
+        auto at = names().find(name);
+        if (at == names().end()) return std::unexpected(Error::missing);
+        auto* directory = std::get_if<std::shared_ptr<DirectoryState>>(&at->second);
+        if (directory && !(*directory)->names().empty()) return std::unexpected(Error::exists);
+        return change(false, [&](auto& names) { names.erase(name); });
+    }
+    Result<std::vector<Entry>> list() override {
+        std::vector<Entry> entries;
+        for (auto& [name, entry] : names())
+            entries.push_back({name, std::holds_alternative<std::shared_ptr<DirectoryState>>(entry)});
+        return entries;
+    }
+    Result<> sync() override {
+        auto outcome = power_.operate(world_, false);
+        if (!outcome.error || outcome.effect) state_->sync();
+        if (outcome.error) return std::unexpected(*outcome.error);
+        return {};
+    }
+    Result<std::unique_ptr<Lock>> lock(const std::string& name) override {
+        if (disk_.locks.contains(name)) return std::unexpected(Error::busy);
+        if (!names().contains(name)) {
+            auto made = change(true, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
+            if (!made) return std::unexpected(made.error());
+        }
+        return std::make_unique<SimLock>(disk_, name);
+    }
+
+private:
+    DirectoryState::Names& names() { return state_->names(); }
+    template <class F>
+    Result<> change(bool needs_room, F effect) {
+        auto outcome = power_.operate(world_, needs_room);
+        bool refused = outcome.error == Error::full;  // A name is made whole or not at all.
+        if (outcome.effect && !refused) effect(state_->changed());
+        if (outcome.error) return std::unexpected(*outcome.error);
+        return {};
+    }
+    World& world_;
+    Power& power_;
+    DiskState& disk_;
+    std::shared_ptr<DirectoryState> state_;
+};
+
+}  // namespace
+
+std::shared_ptr<Directory> open_root(World& world, Power& power, DiskState& disk) {
+    return std::make_shared<SimDirectory>(world, power, disk, disk.root);
+}
+
+}  // namespace fulmar::sim

@@ -1,0 +1,185 @@
+// fulmar-sim: runs the broker in the simulated world.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "tests/sim/run.h"
+
+using namespace fulmar;
+using namespace fulmar::sim;
+
+namespace {
+
+constexpr std::pair<std::string_view, Bug> bugs[] = {
+    {"ack-before-sync", Bug::ack_before_sync},
+    {"directory-not-synced", Bug::directory_not_synced},
+    {"torn-tail-accepted", Bug::torn_tail_accepted},
+    {"sync-error-retried", Bug::sync_error_retried},
+    {"clean-marker-kept", Bug::clean_marker_kept},
+    {"dedupe-window-of-four", Bug::dedupe_window_of_four},
+    {"duplicate-acked-early", Bug::duplicate_acked_early},
+    {"answers-swapped", Bug::answers_swapped},
+    {"timer-outlives-owner", Bug::timer_outlives_owner},
+    {"read-past-durable-end", Bug::read_past_durable_end},
+    {"sync-vouches-for-later", Bug::sync_vouches_for_later},
+};
+
+int usage() {
+    fmt::print(
+        "fulmar-sim: the whole broker in a simulated world, decided by a seed\n"
+        "  --seed S            run that seed, twice, and say what happened\n"
+        "  --seeds N [--from S]  run N seeds, each twice, from S on (default: from the clock)\n"
+        "  --trace             print every event (with --seed)\n"
+        "  --until-event N     stop there (with --seed)\n"
+        "  --bug NAME          plant a bug; --bugs lists them\n"
+        "  --kept FILE         the seeds that FILE lists, each twice\n"
+        "  --planted [N]       every bug must be caught within N seeds (default 500)\n");
+    return 2;
+}
+
+void print(const RunOptions& options, const RunResult& r) {
+    fmt::print(
+        "seed {}: {} events, {} ms, hash {:016x}; {} acknowledged, {} seen; {} kills, {} power cuts, {} "
+        "stops, {} "
+        "failures, {} disk errors, {} resets, {} clock jumps\n",
+        options.seed, r.events, r.virtual_ms, r.hash, r.acknowledged, r.seen, r.kills, r.power_cuts, r.stops,
+        r.failures, r.disk_errors, r.resets, r.clock_jumps);
+    for (std::size_t i = 0; i < std::min<std::size_t>(r.complaints.size(), 10); ++i)
+        fmt::print("  {}\n", r.complaints[i]);
+}
+
+// Both runs of a seed; false when something was wrong, and said.
+bool twice(const RunOptions& options, RunResult& first) {
+    first = run(options);
+    auto again = run(options);
+    bool same = first.hash == again.hash && first.events == again.events;
+    if (first.complaints.empty() && same) return true;
+    print(options, first);
+    if (!same)
+        fmt::print("  not deterministic: the second run has hash {:016x}, {} events\n", again.hash,
+                   again.events);
+    fmt::print("repeat with: fulmar-sim --seed {}\n", options.seed);
+    return false;
+}
+
+int run_many(std::uint64_t from, std::uint64_t count) {
+    auto start = std::chrono::steady_clock::now();
+    std::uint64_t bad = 0, events = 0, acknowledged = 0, seen = 0, faults = 0, least = UINT64_MAX, digest = 0;
+    std::int64_t virtual_ms = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        RunOptions options;
+        options.seed = from + i;
+        RunResult result;
+        bad += !twice(options, result);
+        events += result.events;
+        acknowledged += result.acknowledged;
+        seen += result.seen;
+        faults += result.faults();
+        least = std::min(least, result.faults());
+        virtual_ms += result.virtual_ms;
+        digest = digest * 31 + result.hash;
+    }
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    fmt::print(
+        "{} seeds from {}, twice each: {} bad; {} events, {} acknowledged, {} seen, {} faults (at least {} "
+        "each), {:.0f} "
+        "virtual s in {:.0f} s; digest {:016x}\n",
+        count, from, bad, events, acknowledged, seen, faults, least, 2.0 * double(virtual_ms) / 1000,
+        took.count(), digest);
+    if (least < 20) {
+        fmt::print("a seed had less than 20 faults\n");
+        return 1;
+    }
+    return bad == 0 ? 0 : 1;
+}
+
+// Seeds from a file: a number, then what it once found.
+int run_kept(const std::string& path) {
+    std::ifstream file(path);
+    int bad = 0, count = 0;
+    for (std::string line; std::getline(file, line);) {
+        if (line.empty() || line[0] == '#') continue;
+        RunOptions options;
+        options.seed = std::strtoull(line.c_str(), nullptr, 10);
+        RunResult result;
+        bad += !twice(options, result);
+        ++count;
+    }
+    fmt::print("{} kept seeds, twice each: {} bad\n", count, bad);
+    return count > 0 && bad == 0 ? 0 : 1;
+}
+
+int run_planted(std::uint64_t seeds) {
+    int missed = 0;
+    for (auto& [name, bug] : bugs) {
+        std::optional<RunResult> caught;
+        std::uint64_t seed = 0;
+        for (; seed < seeds && !caught; ++seed) {
+            RunOptions options;
+            options.seed = seed;
+            options.bug = bug;
+            auto result = run(options);
+            if (!result.complaints.empty()) caught = result;
+        }
+        if (caught)
+            fmt::print("planted: {:24} caught by seed {}: {}\n", name, seed - 1, caught->complaints[0]);
+        else fmt::print("planted: {:24} NOT caught by {} seeds\n", name, seeds);
+        std::fflush(stdout);
+        missed += !caught;
+    }
+    return missed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    RunOptions options;
+    std::optional<std::uint64_t> seed, seeds, from;
+    for (int i = 1; i < argc; ++i) {
+        std::string_view word = argv[i];
+        auto value = [&] { return i + 1 < argc ? std::string_view(argv[++i]) : std::string_view("0"); };
+        auto number = [&] { return std::strtoull(value().data(), nullptr, 10); };
+        if (word == "--seed") seed = number();
+        else if (word == "--seeds") seeds = number();
+        else if (word == "--from") from = number();
+        else if (word == "--trace") options.trace = true;
+        else if (word == "--until-event") options.until_event = number();
+        else if (word == "--kept") return run_kept(std::string(value()));
+        else if (word == "--planted") return run_planted(i + 1 < argc ? number() : 500);
+        else if (word == "--bugs") {
+            for (auto& [name, bug] : bugs) fmt::print("{}\n", name);
+            return 0;
+        } else if (word == "--bug") {
+            auto name = value();
+            for (auto& [known, bug] : bugs)
+                if (known == name) options.bug = bug;
+            if (options.bug == Bug::none) return usage();
+        } else {
+            return usage();
+        }
+    }
+    if (seed) {
+        options.seed = *seed;
+        if (options.trace || options.until_event > 0) {
+            auto result = run(options);
+            print(options, result);
+            return result.complaints.empty() ? 0 : 1;
+        }
+        RunResult result;
+        bool good = twice(options, result);
+        if (good) print(options, result);
+        return good ? 0 : 1;
+    }
+    if (seeds) {
+        auto now = std::chrono::system_clock::now().time_since_epoch();
+        return run_many(
+            from.value_or(std::uint64_t(std::chrono::duration_cast<std::chrono::seconds>(now).count()) *
+                          100'000),
+            *seeds);
+    }
+    return usage();
+}

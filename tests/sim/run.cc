@@ -1,0 +1,324 @@
+#include "tests/sim/run.h"
+
+#include <fmt/format.h>
+
+#include "base/log_sink.h"
+#include "door/serve.h"
+#include "tests/sim/coordination.h"
+#include "tests/sim/node.h"
+#include "tests/sim/workload.h"
+
+namespace fulmar {
+
+// The simulator's own answer, in place of base/planted.cc's.
+static Bug planted_bug = Bug::none;
+bool planted(Bug bug) { return bug == planted_bug; }
+
+}  // namespace fulmar
+
+namespace fulmar::sim {
+
+namespace {
+
+constexpr std::uint64_t faults_least = 20;
+constexpr std::uint64_t steps_max = 3'000'000;
+constexpr Micros calm_patience =
+    600'000'000;  // Virtual: clients that make no progress after healing are stuck.
+
+struct TraceSink final : LogSink {
+    void line(LogLevel, std::string_view text) override { fmt::print("          | {}\n", text); }
+};
+
+// The store of one life of the node; tells when it is gone, so that a death knows whom to tell.
+class LifeStore final : public coord::Store {
+public:
+    LifeStore(Loop& loop, ModelStore::State& state, ModelStore::World world, LifeStore*& current)
+        : store_(loop, state, std::move(world)), current_(current) {
+        current_ = this;
+    }
+    ~LifeStore() override { current_ = nullptr; }
+    void abandon() { store_.abandon(); }
+    coord::Tree::Session session() const { return store_.session(); }
+    Task<std::expected<coord::Entry, coord::StoreError>> get(std::string path) override {
+        return store_.get(path);
+    }
+    Task<std::expected<std::vector<coord::Entry>, coord::StoreError>> list(std::string path) override {
+        return store_.list(path);
+    }
+    Task<std::expected<std::vector<std::int64_t>, coord::Refusal>> commit(
+        std::vector<coord::Change> changes) override {
+        return store_.commit(std::move(changes));
+    }
+
+private:
+    ModelStore store_;
+    LifeStore*& current_;
+};
+
+class Run {
+public:
+    explicit Run(const RunOptions& options)
+        : options_(options),
+          world_(options.seed),
+          broker_(world_, "broker", int(world_.schedule.between(1, 3))),
+          office_(world_, "clients", 1),
+          work_{world_, ledger_, {"broker", 9092}, false, 0, 0, {}} {}
+
+    RunResult go() {
+        TraceSink sink;
+        set_log_sink(options_.trace ? &sink : nullptr, LogLevel::debug);
+        planted_bug = options_.bug;
+        Client::out_of_order = 0;
+        if (options_.trace) {
+            world_.on_event = [this](std::string_view what, const Core* where) {
+                fmt::print("{:9} {:>10} us  {:8} {} {}\n", world_.steps, world_.now,
+                           where ? where->node.name : "-", where ? where->index : 0, what);
+            };
+        }
+        plan_broker();
+        plan_clients();
+        broker_.boot();
+        office_.boot();
+        next_fault();
+        live();
+        finish();
+        planted_bug = Bug::none;
+        set_log_sink(nullptr, LogLevel::info);
+        return result();
+    }
+
+private:
+    bool step() {
+        if (options_.until_event > 0 && world_.steps >= options_.until_event) return false;
+        return world_.steps < steps_max && world_.step();
+    }
+    bool cut_short() const { return options_.until_event > 0 && world_.steps >= options_.until_event; }
+
+    void plan_broker() {
+        auto& chance = world_.faults;
+        auto settings = broker::read_settings({});
+        CHECK(settings);
+        serving_.settings = *settings;
+        serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;
+        serving_.settings.producer_id_expiration = std::chrono::hours(24);
+        world_.sends_per_reset = chance.one_in(4) ? 15 : 60;
+        if (chance.one_in(3)) world_.job_delay_max = 60'000;  // A slow disk.
+        if (chance.one_in(3)) world_.job_told_max = 20'000;
+        auto latency = Millis(chance.between(0, 5));
+        broker_.program = [this, latency](Host& host) {
+            serving_.failure.reset();
+            serving_.open_store = [this, latency](Loop& loop) {
+                ModelStore::World world{[this] { return world_.disk.next(); }, latency};
+                return std::expected<std::unique_ptr<coord::Store>, std::string>(
+                    std::make_unique<LifeStore>(loop, store_, std::move(world), life_));
+            };
+            serving_.owner = "simulated";
+            return serve(host, serving_);
+        };
+        broker_.before_death = [this] {
+            if (life_) life_->abandon();
+        };
+        broker_.on_end = [this] { ended(); };
+    }
+    // The broker's process is over, however that came.
+    void ended() {
+        auto sessions = store_.live();
+        for (auto session : sessions) store_.expire(session);
+        if (broker_.ended_by_itself) {
+            for (int i = 0; i < broker_.cores(); ++i) {
+                auto& loop = broker_.core(i);
+                if (loop.spawned() > 0 || loop.timers() > 0)
+                    ledger_.complain(
+                        fmt::format("left behind: core {} has {} coroutines and {} timers after its end", i,
+                                    loop.spawned(), loop.timers()));
+            }
+            if (world_.open_files > 0)
+                ledger_.complain(fmt::format("left behind: {} open files", world_.open_files));
+            if (serving_.failure) ++failures_;
+        }
+        if (over_) return;
+        world_.after(world_.faults.between(100, 40'000), nullptr, "boot", [this] {
+            if (broker_.alive()) return;
+            broker_.boot();
+            plan_life();
+        });
+    }
+    void plan_life() {
+        auto& chance = world_.faults;
+        if (work_.calm) return;
+        broker_.dies_without_power = chance.one_in(2);
+        if (chance.one_in(2))
+            broker_.power.dies_at = chance.one_in(2) ? chance.between(1, 12) : chance.between(1, 200);
+        if (chance.one_in(3)) {
+            broker_.power.fails_at = chance.between(1, 150);
+            broker_.power.failure = chance.one_in(2) ? Error::full : Error::failed;
+        }
+    }
+    // Faults that come with time, until there were enough.
+    void next_fault() {
+        auto& chance = world_.faults;
+        world_.after(chance.between(2'000, 150'000), nullptr, "fault", [this, &chance] {
+            if (work_.calm) return;
+            switch (chance.below(6)) {
+                case 0: count_death(false), broker_.die(false); break;
+                case 1: count_death(true), broker_.die(true); break;
+                case 2:
+                    if (broker_.alive()) ++stops_;
+                    broker_.request_stop();
+                    break;
+                case 3:
+                    broker_.wall_offset += Millis(chance.between(-3, 3) * 86'400'000 / 24);
+                    ++clock_jumps_;
+                    break;
+                default:
+                    if (broker_.alive() && broker_.power.dies_at == 0) {
+                        broker_.power.dies_at = chance.between(1, 60);
+                        broker_.dies_without_power = chance.one_in(2);
+                    }
+            }
+            if (faults() >= faults_least + std::uint64_t(chance.below(10))) calm_down();
+            next_fault();
+        });
+    }
+    void count_death(bool power_cut) {
+        if (broker_.alive()) ++(power_cut ? power_cuts_ : kills_);
+    }
+    void calm_down() {
+        work_.calm = true;
+        calm_since_ = world_.now;
+        world_.sends_per_reset = 0;
+        broker_.power.dies_at = broker_.power.fails_at = broker_.power.full_for = 0;
+    }
+    std::uint64_t faults() const {
+        return std::uint64_t(kills_ + power_cuts_ + stops_) + world_.disk_errors + world_.resets +
+               clock_jumps_;
+    }
+
+    void plan_clients() {
+        auto& chance = world_.workload;
+        std::vector<Place> places;
+        auto topics = chance.between(1, 3);
+        for (std::int64_t t = 0; t < topics; ++t) places.push_back({fmt::format("topic.{}", t), 0});
+        auto some = [&] {
+            std::vector<Place> few;
+            for (auto& place : places)
+                if (few.empty() || chance.one_in(2)) few.push_back(place);
+            return few;
+        };
+        std::vector<ProducerPlan> producers;
+        std::vector<ConsumerPlan> consumers;
+        auto count = chance.between(1, 4);
+        for (std::int64_t i = 0; i < count; ++i) {
+            ProducerPlan plan;
+            plan.id = int(i);
+            plan.places = some();
+            plan.idempotent = i == 0 || !chance.one_in(3);
+            plan.acks =
+                !plan.idempotent && chance.one_in(2) ? std::int16_t(chance.below(2)) : std::int16_t(-1);
+            plan.version = int(chance.between(3, 12));
+            plan.pipeline = int(chance.between(1, 5));
+            producers.push_back(std::move(plan));
+        }
+        count = chance.between(1, 3);
+        for (std::int64_t i = 0; i < count; ++i)
+            consumers.push_back({some(), int(chance.between(4, 12)), chance.one_in(3)});
+        auto administrators = int(chance.between(0, 2));
+        work_.clients = int(producers.size() + consumers.size()) + administrators;
+        office_.program = [this, producers, consumers, administrators](Host& host) {
+            return employ(host, producers, consumers, administrators);
+        };
+    }
+    Task<> employ(Host& host, std::vector<ProducerPlan> producers, std::vector<ConsumerPlan> consumers,
+                  int administrators) {
+        auto& seam = *host.cores[0];
+        for (auto& plan : producers) seam.loop.spawn(produce(seam, work_, plan));
+        for (auto& plan : consumers) seam.loop.spawn(consume(seam, work_, plan));
+        for (int i = 0; i < administrators; ++i) seam.loop.spawn(administer(seam, work_, i));
+        co_return;
+    }
+
+    void live() {
+        while (work_.clients_done < work_.clients && step()) {
+            if (work_.calm && world_.now - calm_since_ > calm_patience) break;
+        }
+        if (cut_short()) return;
+        if (work_.clients_done < work_.clients)
+            ledger_.complain(fmt::format("stuck: {} of {} clients are done, {} ms after the last fault",
+                                         work_.clients_done, work_.clients,
+                                         (world_.now - calm_since_) / 1000));
+    }
+    // A last power cut, then a look at what is there; then an orderly stop, and a look at what is left.
+    void finish() {
+        if (cut_short() || !ledger_.complaints().empty()) return stop_all();
+        over_ = true;
+        broker_.die(true);
+        office_.die(false);
+        bool read = false;
+        office_.program = [this, &read](Host& host) { return read_all(*host.cores[0], work_, read); };
+        broker_.boot();
+        office_.boot();
+        auto began = world_.now;
+        while (!read && world_.now - began < calm_patience && step()) {}
+        if (cut_short()) return stop_all();
+        if (!read) {
+            ledger_.complain("stuck: what is there cannot be read at the end");
+            return stop_all();
+        }
+        ledger_.judge();
+        broker_.request_stop();
+        began = world_.now;
+        while (broker_.alive() && world_.now - began < 10'000'000 && step()) {}
+        if (broker_.alive()) ledger_.complain("stuck: the broker does not stop");
+        else if (serving_.failure) ledger_.complain("failed: the last stop says " + *serving_.failure);
+        stop_all();
+        if (world_.open_sockets > 0)
+            ledger_.complain(fmt::format("left behind: {} open sockets", world_.open_sockets));
+    }
+    void stop_all() {
+        over_ = true;
+        office_.die(false);
+        broker_.die(false);
+    }
+    RunResult result() {
+        if (Client::out_of_order > 0)
+            ledger_.complain(
+                fmt::format("out of order: {} answers were to another request", Client::out_of_order));
+        RunResult out;
+        out.complaints = ledger_.complaints();
+        out.hash = world_.hash;
+        out.events = world_.steps;
+        out.virtual_ms = world_.now / 1000;
+        out.acknowledged = ledger_.acknowledged_count;
+        out.seen = ledger_.seen_count;
+        out.kills = kills_;
+        out.power_cuts = power_cuts_;
+        out.stops = stops_;
+        out.failures = failures_;
+        out.disk_errors = world_.disk_errors;
+        out.resets = world_.resets;
+        out.clock_jumps = clock_jumps_;
+        return out;
+    }
+
+    const RunOptions options_;
+    World world_;
+    Ledger ledger_;
+    ModelStore::State store_;
+    LifeStore* life_ = nullptr;
+    Serving serving_;
+    Node broker_, office_;
+    Workload work_;
+    int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
+    std::uint64_t clock_jumps_ = 0;
+    bool over_ = false;
+    Micros calm_since_ = 0;
+};
+
+}  // namespace
+
+RunResult run(const RunOptions& options) {
+    Run run(options);
+    return run.go();
+}
+
+}  // namespace fulmar::sim

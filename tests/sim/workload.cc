@@ -1,0 +1,410 @@
+#include "tests/sim/workload.h"
+
+#include <fmt/format.h>
+
+#include "wire/kafka/create_topics.h"
+#include "wire/kafka/fetch.h"
+#include "wire/kafka/init_producer_id.h"
+#include "wire/kafka/list_offsets.h"
+#include "wire/kafka/metadata.h"
+#include "wire/kafka/produce.h"
+
+namespace fulmar::sim {
+
+using namespace kafka;
+
+namespace {
+
+Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms) {
+    co_await Timer(seam.loop, Millis(1 + work.world.workload.below(std::uint64_t(most_ms))));
+}
+
+// Sends one request and reads its answer into `response`, whose views live as long as `frame`.
+template <class Q, class A>
+Task<Result<A>> ask(Client& client, const Q& request, int version, Arena& arena, Frame& frame) {
+    co_await co_await client.send(request, version);
+    Bytes body;
+    frame = co_await co_await client.receive<A>(version, body);
+    auto decoded = wire::decode<A>(body, version, arena);
+    if (!decoded) co_return std::unexpected(Error::damaged);
+    co_return std::move(*decoded);
+}
+
+struct OpenBatch {
+    std::size_t place = 0;
+    std::vector<std::string> values;
+    std::vector<std::byte> bytes;
+    bool done = false;  // Acknowledged.
+};
+
+std::string_view as_text(Bytes bytes) { return text_of(bytes); }
+
+// Makes the topic known to whoever asks: Metadata creates it.
+Task<Result<>> ensure_topics(Client& client, const std::vector<Place>& places, int version) {
+    std::set<std::string> names;
+    for (auto& place : places) names.insert(place.topic);
+    std::vector<MetadataRequest::Topic> topics;
+    for (auto& name : names) topics.push_back({{}, name});
+    MetadataRequest request;
+    request.topics = topics;
+    Arena arena(1 << 20);
+    Frame frame;
+    auto response =
+        co_await co_await ask<MetadataRequest, MetadataResponse>(client, request, version, arena, frame);
+    for (auto& topic : response.topics)
+        if (topic.error_code != ErrorCode::none) co_return std::unexpected(Error::missing);
+    co_return {};
+}
+
+class Producer {
+public:
+    Producer(Seam& seam, Workload& work, ProducerPlan plan)
+        : seam_(seam),
+          work_(work),
+          plan_(std::move(plan)),
+          client_(seam, work.server),
+          sequences_(plan_.places.size()) {}
+
+    Task<> run() {
+        int rounds = 0;
+        while (!finished()) {
+            auto went = co_await round();
+            if (went) continue;
+            client_.disconnect();
+            CHECK(++rounds < 1'000'000);
+            co_await pause(seam_, work_, work_.world.workload.one_in(2) ? 2 : 30);
+        }
+    }
+
+private:
+    bool finished() const { return work_.calm && done_since_calm_ >= plan_.batches_least && open_.empty(); }
+
+    Task<Result<>> round() {
+        if (!client_.connected()) {
+            co_await co_await client_.connect();
+            co_await co_await ensure_topics(client_, plan_.places, 9);
+            if (plan_.idempotent && producer_ == no_producer) co_await co_await take_id();
+        }
+        auto& chance = work_.world.workload;
+        bool more = !work_.calm || done_since_calm_ < plan_.batches_least;
+        auto wanted = more ? std::size_t(chance.between(1, plan_.pipeline)) : 0;
+        while (open_.size() < wanted) open_.push_back(make());
+        auto requests = grouped();
+        for (auto& request : requests) co_await co_await send(request);
+        if (plan_.acks == 0) {
+            // Nobody says anything. What went into a connection that held counts as sent, and no more.
+            done_since_calm_ += work_.calm ? int(open_.size()) : 0;
+            open_.clear();
+            co_await pause(seam_, work_, 5);
+            co_return {};
+        }
+        // What is acknowledged goes; what is not is sent again, in order.
+        bool held = true;
+        for (std::size_t i = 0; i < requests.size() && held; ++i)
+            held = (co_await acknowledged(requests[i])).has_value();
+        std::erase_if(open_, [](const OpenBatch& batch) { return batch.done; });
+        if (!held) co_return std::unexpected(Error::reset);
+        if (!open_.empty()) co_await pause(seam_, work_, 20);
+        else if (chance.one_in(3)) co_await pause(seam_, work_, 10);
+        co_return {};
+    }
+    // Open batches as requests, in their order: some take several, of different partitions, and name these in
+    // any order, as clients do.
+    using Request = std::vector<std::size_t>;
+    std::vector<Request> grouped() {
+        auto& chance = work_.world.workload;
+        std::vector<Request> requests;
+        for (std::size_t i = 0; i < open_.size(); ++i) {
+            auto taken = [&](std::size_t j) { return open_[j].place == open_[i].place; };
+            bool joins =
+                !requests.empty() && chance.one_in(2) && std::ranges::none_of(requests.back(), taken);
+            if (!joins) requests.emplace_back();
+            auto& last = requests.back();
+            last.insert(last.begin() + chance.below(last.size() + 1), i);
+        }
+        return requests;
+    }
+    // A refusal that a correct broker never gives.
+    void judge(ErrorCode error, std::size_t at) {
+        auto& batch = open_[at];
+        auto same = [&](const OpenBatch& other) { return other.place == batch.place && !other.done; };
+        bool first = std::none_of(open_.begin(), open_.begin() + std::ptrdiff_t(at), same);
+        bool expected = error == ErrorCode::kafka_storage_error || error == ErrorCode::request_timed_out ||
+                        error == ErrorCode::unknown_topic_or_partition;
+        // Behind one that was refused, the next are out of order.
+        if (!first && error == ErrorCode::out_of_order_sequence_number) expected = true;
+        if (!expected)
+            work_.ledger.complain(fmt::format("refused: producer {} got {} for '{}'", plan_.id,
+                                              kafka::to_text(error), batch.values.front()));
+    }
+
+    Task<Result<>> take_id() {
+        InitProducerIdRequest request;
+        request.transaction_timeout_ms = 60'000;
+        Arena arena(1 << 16);
+        Frame frame;
+        auto response = co_await co_await ask<InitProducerIdRequest, InitProducerIdResponse>(client_, request,
+                                                                                             4, arena, frame);
+        if (response.error_code != ErrorCode::none) co_return std::unexpected(Error::refused);
+        producer_ = response.producer_id;
+        co_return {};
+    }
+    OpenBatch make() {
+        auto& chance = work_.world.workload;
+        OpenBatch batch;
+        batch.place = std::size_t(chance.below(plan_.places.size()));
+        wire::BatchBuilder builder;
+        auto count = chance.between(1, 4);
+        for (std::int64_t i = 0; i < count; ++i) {
+            auto value = fmt::format("p{}.{}.", plan_.id, ++made_);
+            value.append(std::size_t(chance.one_in(8) ? chance.below(9000) : chance.below(200)),
+                         char('a' + chance.below(26)));
+            work_.ledger.sent(plan_.places[batch.place], value, plan_.idempotent);
+            std::optional<Bytes> key;
+            if (chance.one_in(2)) key = bytes_of("key");
+            // Long ago, so that no broker whose clock is set back takes it for the future.
+            builder.add(Timestamp{1'700'000'000'000 + made_}, key, bytes_of(value));
+            batch.values.push_back(std::move(value));
+        }
+        wire::BatchProducer stamp;
+        if (plan_.idempotent) {
+            auto& next = sequences_[batch.place];
+            stamp = {producer_, 0, next};
+            next += std::int32_t(count);
+        }
+        constexpr wire::Codec codecs[] = {wire::Codec::none, wire::Codec::none, wire::Codec::lz4,
+                                          wire::Codec::gzip};
+        batch.bytes = builder.finish(codecs[chance.below(4)], stamp);
+        return batch;
+    }
+    Task<Result<>> send(const Request& batches) {
+        std::vector<ProduceRequest::Partition> partitions;
+        for (auto i : batches)
+            partitions.push_back({plan_.places[open_[i].place].partition, wire::Records{open_[i].bytes, {}}});
+        std::vector<ProduceRequest::Topic> topics;
+        for (std::size_t n = 0; n < batches.size(); ++n)
+            topics.push_back(
+                {plan_.places[open_[batches[n]].place].topic, {}, std::span(partitions).subspan(n, 1)});
+        ProduceRequest request;
+        request.acks = plan_.acks;
+        request.timeout_ms = 30'000;
+        request.topic_data = topics;
+        co_return co_await client_.send(request, plan_.version);
+    }
+    Task<Result<>> acknowledged(const Request& batches) {
+        Bytes body;
+        auto frame = co_await co_await client_.receive<ProduceResponse>(plan_.version, body);
+        Arena arena(1 << 16);
+        auto response = wire::decode<ProduceResponse>(body, plan_.version, arena);
+        if (!response || response->responses.size() != batches.size())
+            co_return std::unexpected(Error::damaged);
+        for (auto& topic : response->responses) {
+            auto& partition = topic.partition_responses[0];
+            for (auto i : batches) {
+                auto& place = plan_.places[open_[i].place];
+                if (place.topic != topic.name || place.partition != partition.index) continue;
+                if (partition.error_code == ErrorCode::none) {
+                    work_.ledger.acknowledged(place, partition.base_offset, open_[i].values);
+                    open_[i].done = true;
+                    done_since_calm_ += work_.calm;
+                } else {
+                    judge(partition.error_code, i);
+                }
+            }
+        }
+        co_return {};
+    }
+
+    Seam& seam_;
+    Workload& work_;
+    const ProducerPlan plan_;
+    Client client_;
+    ProducerId producer_ = no_producer;
+    std::vector<std::int32_t> sequences_;
+    std::deque<OpenBatch> open_;
+    int made_ = 0, done_since_calm_ = 0;
+};
+
+// One fetch of one partition from `from`; the offset to go on from.
+struct Fetched {
+    ErrorCode error{};
+    Offset next{}, high_watermark{};
+};
+Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, Offset from, int version,
+                            std::function<void(Offset, const std::string&)> see) {
+    auto& chance = work.world.workload;
+    FetchRequest::Partition partition;
+    partition.partition = place.partition;
+    partition.fetch_offset = from;
+    partition.partition_max_bytes = chance.one_in(3) ? int(chance.between(1, 3000)) : 1 << 20;
+    FetchRequest::Topic topic;
+    topic.topic = place.topic;
+    topic.partitions = std::span(&partition, 1);
+    FetchRequest request;
+    request.max_wait_ms = int(chance.below(60));
+    request.min_bytes = chance.one_in(4) ? int(chance.below(2000)) : 1;
+    request.max_bytes = chance.one_in(3) ? int(chance.between(1, 3000)) : 1 << 20;
+    request.isolation_level = std::int8_t(chance.below(2));
+    request.topics = std::span(&topic, 1);
+    Arena arena(1 << 20);
+    Frame frame;
+    auto response =
+        co_await co_await ask<FetchRequest, FetchResponse>(client, request, version, arena, frame);
+    if (response.responses.size() != 1 || response.responses[0].partitions.size() != 1)
+        co_return std::unexpected(Error::damaged);
+    auto& told = response.responses[0].partitions[0];
+    Fetched fetched{told.error_code, from, told.high_watermark};
+    for (auto left = told.records ? told.records->bytes : Bytes();;) {
+        auto batch = wire::BatchView::whole(left);
+        if (!batch) break;
+        if (!batch->crc_matches()) work.ledger.complain("damaged: a fetched batch has a wrong checksum");
+        auto plain = wire::decompress(wire::Codec(batch->codec_number()), batch->records(), 1 << 24);
+        wire::RecordReader reader(plain.value());
+        while (auto record = reader.next()) {
+            auto offset = batch->base_offset() + record->offset_delta;
+            if (offset >= from) see(offset, std::string(as_text(record->value.value())));
+        }
+        fetched.next = std::max(from, batch->next_offset());
+        if (told.error_code == ErrorCode::none && batch->next_offset() > told.high_watermark)
+            work.ledger.complain("past the high watermark: a fetch gave what is not durable");
+        left = left.subspan(batch->size());
+    }
+    co_return fetched;
+}
+
+}  // namespace
+
+Task<> produce(Seam& seam, Workload& work, ProducerPlan plan) {
+    Producer producer(seam, work, std::move(plan));
+    co_await producer.run();
+    ++work.clients_done;
+}
+
+static Task<Result<>> consume_some(Seam& seam, Workload& work, const ConsumerPlan& plan, Client& client,
+                                   std::vector<Offset>& next) {
+    auto& chance = work.world.workload;
+    if (!client.connected()) co_await co_await client.connect();
+    auto i = std::size_t(chance.below(plan.places.size()));
+    auto& place = plan.places[i];
+    if (chance.one_in(40)) next[i] = Offset{0};
+    auto from = next[i];
+    auto expected = from;
+    auto see = [&](Offset offset, const std::string& value) {
+        if (offset != expected)
+            work.ledger.complain(fmt::format("skipped: a consumer of {}-{} saw offset {} after {}",
+                                             place.topic, place.partition, std::to_underlying(offset),
+                                             std::to_underlying(expected) - 1));
+        expected = offset + 1;
+        work.ledger.seen(place, offset, value);
+    };
+    auto fetched = co_await co_await fetch(client, work, place, from, plan.version, see);
+    bool expected_error = fetched.error == ErrorCode::none ||
+                          fetched.error == ErrorCode::kafka_storage_error ||
+                          fetched.error == ErrorCode::unknown_topic_or_partition;
+    if (!expected_error)
+        work.ledger.complain(fmt::format("refused: a consumer got {} at offset {} of {}-{}",
+                                         kafka::to_text(fetched.error), std::to_underlying(from), place.topic,
+                                         place.partition));
+    next[i] = fetched.next;
+    if (plan.slow && chance.one_in(3)) co_await pause(seam, work, 400);
+    if (fetched.error != ErrorCode::none) co_await pause(seam, work, 30);
+    co_return {};
+}
+Task<> consume(Seam& seam, Workload& work, ConsumerPlan plan) {
+    Client client(seam, work.server);
+    std::vector<Offset> next(plan.places.size());
+    for (int after_calm = 0; after_calm < 20;) {
+        auto went = co_await consume_some(seam, work, plan, client, next);
+        if (went && work.calm) ++after_calm;
+        if (went) continue;
+        client.disconnect();
+        co_await pause(seam, work, 30);
+    }
+    ++work.clients_done;
+}
+
+static Task<Result<>> administer_some(Workload& work, Client& client, const std::string& name) {
+    auto& chance = work.world.workload;
+    if (!client.connected()) co_await co_await client.connect();
+    Arena arena(1 << 20);
+    Frame frame;
+    if (chance.one_in(2)) {
+        CreateTopicsRequest::Topic topic{name, int(chance.between(1, 3)), 1, {}, {}};
+        CreateTopicsRequest request;
+        request.topics = std::span(&topic, 1);
+        auto made = co_await co_await ask<CreateTopicsRequest, CreateTopicsResponse>(client, request, 5,
+                                                                                     arena, frame);
+        auto error = made.topics[0].error_code;
+        if (error == ErrorCode::none) work.topics[name] = topic.num_partitions;
+        else if (error != ErrorCode::topic_already_exists && error != ErrorCode::not_controller)
+            work.ledger.complain(fmt::format("refused: topic {} got {}", name, kafka::to_text(error)));
+    } else if (chance.one_in(2)) {
+        MetadataRequest request;  // All topics.
+        auto made_before = work.topics;
+        auto told =
+            co_await co_await ask<MetadataRequest, MetadataResponse>(client, request, 12, arena, frame);
+        std::map<std::string_view, std::size_t> known;
+        for (auto& topic : told.topics) known[*topic.name] = topic.partitions.size();
+        for (auto& [made, partitions] : made_before)
+            if (!known.contains(made) || known[made] != std::size_t(partitions))
+                work.ledger.complain(fmt::format("lost: topic {} was created, and is gone", made));
+    } else if (!work.ledger.places().empty()) {
+        auto at = std::next(work.ledger.places().begin(), chance.below(work.ledger.places().size()));
+        auto place = *at;
+        auto known = work.ledger.acknowledged_end[place];
+        ListOffsetsRequest::Partition partition{place.partition, -1, ListOffsetsRequest::latest};
+        ListOffsetsRequest::Topic topic{place.topic, std::span(&partition, 1)};
+        ListOffsetsRequest request;
+        request.replica_id = BrokerId{-1};
+        request.topics = std::span(&topic, 1);
+        auto told =
+            co_await co_await ask<ListOffsetsRequest, ListOffsetsResponse>(client, request, 7, arena, frame);
+        auto& found = told.topics[0].partitions[0];
+        if (found.error_code == ErrorCode::none && found.offset < known)
+            work.ledger.complain(fmt::format("lost: {}-{} ends at {}, and was known up to {}", place.topic,
+                                             place.partition, std::to_underlying(found.offset),
+                                             std::to_underlying(known)));
+    }
+    co_return {};
+}
+Task<> administer(Seam& seam, Workload& work, int id) {
+    Client client(seam, work.server);
+    for (int after_calm = 0, made = 0; after_calm < 5;) {
+        auto went = co_await administer_some(work, client, fmt::format("made.{}.{}", id, ++made % 40));
+        if (!went) client.disconnect();
+        else if (work.calm) ++after_calm;
+        co_await pause(seam, work, 60);
+    }
+    ++work.clients_done;
+}
+
+static Task<Result<>> read_partition(Seam& seam, Workload& work, const Place& place,
+                                     std::vector<std::pair<Offset, std::string>>& records) {
+    Client client(seam, work.server);
+    co_await co_await client.connect();
+    for (Offset next{0};;) {
+        auto see = [&](Offset offset, const std::string& value) { records.emplace_back(offset, value); };
+        auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
+        if (fetched.error == ErrorCode::unknown_topic_or_partition) co_return {};  // It never came to be.
+        if (fetched.error != ErrorCode::none) {
+            work.ledger.complain(fmt::format("unreadable: {}-{} gives {} at the end", place.topic,
+                                             place.partition, kafka::to_text(fetched.error)));
+            co_return {};
+        }
+        if (next >= fetched.high_watermark) co_return {};
+        next = fetched.next;
+    }
+}
+Task<> read_all(Seam& seam, Workload& work, bool& done) {
+    for (auto& place : work.ledger.places()) {
+        std::vector<std::pair<Offset, std::string>> records;
+        while (!co_await read_partition(seam, work, place, records)) {
+            records.clear();
+            co_await pause(seam, work, 10);
+        }
+        for (auto& [offset, value] : records) work.ledger.final_record(place, offset, value);
+    }
+    done = true;
+}
+
+}  // namespace fulmar::sim

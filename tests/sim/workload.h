@@ -1,0 +1,44 @@
+// The clients of a simulated run: producers (idempotent or not, pipelined, retrying over new connections),
+// consumers by assignment, makers of topics. They speak the real protocol, and write what they see into the
+// Ledger.
+#pragma once
+
+#include "tests/sim/client.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/world.h"
+
+namespace fulmar::sim {
+
+struct Workload {
+    World& world;
+    Ledger& ledger;
+    Address server;
+    // While it is false faults may still come, and clients go on; then each finishes its share and ends.
+    bool calm = false;
+    int clients = 0, clients_done = 0;
+    std::map<std::string, int> topics;  // With their partitions.
+};
+
+struct ProducerPlan {
+    int id = 0;
+    std::vector<Place> places;
+    bool idempotent = true;
+    std::int16_t acks = -1;
+    int version = 9, batches_least = 10, pipeline = 5;
+};
+Task<> produce(Seam& seam, Workload& work, ProducerPlan plan);
+
+struct ConsumerPlan {
+    std::vector<Place> places;
+    int version = 11;
+    bool slow = false;
+};
+Task<> consume(Seam& seam, Workload& work, ConsumerPlan plan);
+
+// Makes topics, asks for metadata and for offsets.
+Task<> administer(Seam& seam, Workload& work, int id);
+
+// Reads every partition from its start to its end, and tells the ledger.
+Task<> read_all(Seam& seam, Workload& work, bool& done);
+
+}  // namespace fulmar::sim

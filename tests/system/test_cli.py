@@ -1,0 +1,140 @@
+"""The command line against a running broker: what people type in their first minutes, and what they mistype."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from broker import BINARY, SANITIZER_FACTOR, Broker, free_port
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with Broker() as running:
+        yield running
+
+
+def fulmar(*words, server, stdin=None, timeout=20):
+    return subprocess.run(
+        [str(BINARY), *words],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout * SANITIZER_FACTOR,
+        env={**os.environ, "FULMAR_SERVER": server},
+        check=False,
+    )
+
+
+@pytest.fixture
+def run(broker):
+    def run(*words, stdin=None):
+        return fulmar(*words, server=broker.address, stdin=stdin)
+
+    return run
+
+
+def lines_of_json(ran):
+    assert ran.returncode == DONE, ran.stderr
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def expect_failure(ran, text):
+    assert ran.returncode == FAILED, ran.stdout
+    assert text in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_first_message_needs_no_topic(run):
+    assert run("produce", "first", "hello").stderr == "1 message to first (a new topic): partition 0, offset 0\n"
+    assert run("produce", "first", "again").stderr == "1 message to first: partition 0, offset 1\n"
+    assert run("consume", "first", "--until-end").stdout == "hello\nagain\n"
+    assert run("consume", "first", "--from", "1", "--count", "1").stdout == "again\n"
+
+
+def test_stream_of_lines_arrives_in_order(run):
+    numbers = "".join(f"{n}\n" for n in range(50_000))
+    for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+        topic = f"lines-{codec}"
+        assert run("produce", topic, "--codec", codec, stdin=numbers).returncode == DONE
+        assert run("consume", topic, "--until-end").stdout == numbers
+
+
+def test_message_is_shown_whole(run):
+    run("produce", "whole", "value", "--key", "k", "--header", "a=1")
+    (message,) = lines_of_json(run("consume", "whole", "--until-end", "--json"))
+    assert message.pop("timestamp_ms") > 1_600_000_000_000
+    assert message == {
+        "topic": "whole",
+        "partition": 0,
+        "offset": 0,
+        "key": "k",
+        "value": "value",
+        "headers": [{"name": "a", "value": "1"}],
+    }
+    shown = run("consume", "whole", "--at", "0").stdout
+    assert "offset 0 of 0 to 0" in shown
+    assert "header   a=1" in shown
+    expect_failure(run("consume", "whole", "--at", "7"), "is not written yet: the next will be 1")
+
+
+def test_topics_are_made_listed_and_described(run):
+    assert run("topic", "create", "wide", "--partitions", "3").stdout == "made topic wide with 3 partitions\n"
+    expect_failure(run("topic", "create", "wide"), "topic wide exists already")
+    assert lines_of_json(run("topic", "create", "wide", "--if-not-exists", "--json")) == [
+        {"name": "wide", "created": False}
+    ]
+    listed = {topic["name"]: topic for topic in lines_of_json(run("topic", "list", "--json"))}
+    assert listed["wide"]["partitions"] == 3
+    (described,) = lines_of_json(run("topic", "describe", "wide", "--json"))
+    assert described["id"] == listed["wide"]["id"]
+    assert [p["partition"] for p in described["partitions"]] == [0, 1, 2]
+    assert all(p["isr"] == p["replicas"] == [p["leader"]] for p in described["partitions"])
+    expect_failure(run("produce", "wide", "x", "--partition", "3"), "it has 3, from 0 to 2")
+    expect_failure(run("consume", "wide", "--at", "0"), "--partition")
+
+
+def test_refusals_come_from_the_broker(run):
+    expect_failure(run("topic", "create", "not/a/name"), "topic not/a/name was not made: ")
+    expect_failure(run("topic", "create", "t", "--config", "nonsense=1"), "nonsense")
+    expect_failure(run("produce", "large", stdin="x" * 2_000_000), "larger than")
+
+
+def test_mistyped_words_get_the_nearest(run):
+    run("topic", "create", "orders")
+    for verb in (("consume",), ("topic", "describe")):
+        expect_failure(run(*verb, "oders"), "there is no topic oders; did you mean orders?")
+    for words, text in (
+        (("consmue", "orders"), 'no command "consmue"; did you mean consume?'),
+        (("consume", "orders", "--form", "end"), 'does not take "--form"; did you mean --from?'),
+        (("serve", "--set", "num.partitons=1"), "did you mean num.partitions?"),
+    ):
+        ran = run(*words)
+        assert ran.returncode == WRONG_USE
+        assert text in ran.stderr
+
+
+def test_nobody_listening_says_how_to_start():
+    server = f"127.0.0.1:{free_port()}"
+    for words in (("topic", "list"), ("produce", "t", "x"), ("consume", "t")):
+        expect_failure(fulmar(*words, server=server), f"nobody listens on {server}: start a broker there")
+
+
+def test_taken_port_names_who_has_it(broker, tmp_path):
+    words = ("serve", "--listen", broker.address, "--data", str(tmp_path / "other"))
+    expect_failure(fulmar(*words, server=broker.address), f"is taken by process {broker.pid} (")
+
+
+def test_consume_follows_what_is_written_later(broker, run):
+    run("topic", "create", "followed")
+    command = [str(BINARY), "consume", "followed", "--server", broker.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            for word in ("one", "two"):
+                run("produce", "followed", word)
+                assert follower.stdout.readline() == word + "\n"
+            assert follower.poll() is None
+        finally:
+            follower.kill()
