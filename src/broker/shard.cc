@@ -4,12 +4,12 @@
 
 namespace fulmar {
 
-Shard::Shard(int its_core, Seam& its_seam, int cores, std::shared_ptr<Directory> data,
+Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data,
              const broker::Settings& settings)
-    : core(its_core),
-      seam(its_seam),
-      budget(seam.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
-      context_{seam, budget, std::move(data), settings.durability == broker::Durability::page_cache} {}
+    : core(number),
+      seam(world),
+      budget(world.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
+      context_{world, budget, std::move(data), settings.durability == broker::Durability::page_cache} {}
 
 Partition* Shard::find(const PartitionId& id) {
     auto at = partitions_.find(id);
