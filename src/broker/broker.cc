@@ -69,7 +69,8 @@ Task<std::expected<void, std::string>> Broker::start() {
         shards_.back()->budget.on_failure = [this, core] {
             auto& here = shard(core);
             for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
-            // The directory holds coord/ too, so this process ends with it (storage-faults.md, fsync error).
+            // The directory holds coord/ too, so this process ends with it: without its metadata a broker can
+            // promise nothing, and the next start recovers from what is on the disk.
             here.seam.loop.spawn(fail_from(core, "the data directory failed"));
         };
     }
@@ -159,7 +160,7 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
             return partition != nullptr;
         };
         bool known = co_await call_on(shard(core).seam.loop, home, restore);
-        // Never deleted on doubt (rule R26 of known-failures.md): the metadata may be the one that is wrong.
+        // Never deleted for not being known: the metadata may be the one that is wrong.
         if (!known) log_warning("{} belongs to no topic; it is left as it is", name);
     }
     --running_;

@@ -30,11 +30,11 @@ public:
     int cores() const { return int(shards_.size()); }
     Shard& shard(int core) { return *shards_[std::size_t(core)]; }
     Shard& owner(const PartitionId& id) { return shard(core_of(id, cores())); }
+    // All cores may read these four: they are set before the doors open, and never changed.
     const broker::Settings& settings() const { return settings_; }
     BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
     // What the broker's settings say of topics that say nothing themselves, by Kafka's names.
     const cluster::ConfigMap& topic_defaults() const { return topic_defaults_; }
-    // All cores may read these: they are set before the doors open, and never changed.
     const Uuid& cluster_id() const { return data_->meta().cluster_id; }
 
     // On core 0.

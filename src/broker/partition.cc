@@ -13,7 +13,7 @@ static ErrorCode error_of(BatchFault fault) {
         case BatchFault::corrupt: return ErrorCode::corrupt_message;
         case BatchFault::too_large: return ErrorCode::message_too_large;
         case BatchFault::zstd_too_early: return ErrorCode::unsupported_compression_type;
-        case BatchFault::codec: return ErrorCode::unknown_server_error;  // As Kafka has it (FACTS.md b.3).
+        case BatchFault::codec: return ErrorCode::unknown_server_error;  // As Kafka's.
         case BatchFault::timestamp: return ErrorCode::invalid_timestamp;
         default: return ErrorCode::invalid_record;
     }
@@ -90,8 +90,8 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
             case Sequences::Verdict::next: break;
             case Sequences::Verdict::duplicate:
                 appended.base_offset = judgement.known.base_offset();
-                appended.append_time =
-                    judgement.known.timestamp;  // Whatever the topic's stamps are (recorded).
+                // Whatever the topic's time stamps are: so Kafka answers (tests/reference/recorded).
+                appended.append_time = judgement.known.timestamp;
                 appended.until =
                     planted(Bug::duplicate_acked_early) ? Offset{0} : judgement.known.last_offset + 1;
                 co_return appended;

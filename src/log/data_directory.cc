@@ -12,8 +12,8 @@ namespace fulmar {
 
 namespace {
 
-// Side files are small texts whose last line is their checksum; whole or not there (rule R32 of
-// known-failures.md): written beside, synced, renamed, and the directory synced.
+// Side files are small texts whose last line is their checksum. After any crash such a file is the old one or
+// the new one, whole: it is written beside, synced, renamed, and the directory synced.
 Result<> write_sealed(Directory& root, const std::string& name, std::string text) {
     text += fmt::format("crc32c={:08x}\n", crc32c(bytes_of(text)));
     auto beside = name + ".tmp";
@@ -206,7 +206,7 @@ std::optional<std::string> DataDirectory::read_points() {
     } else if (text.error() == Error::damaged) {
         log_warning("the checkpoint is damaged: every partition is recovered from its start");
     }
-    // Before anything is served: a crash from here on is no clean stop (rule R30 of known-failures.md).
+    // Before anything is served: a crash from here on is no clean stop.
     if (planted(Bug::clean_marker_kept)) return std::nullopt;
     if (auto gone = root_->remove("CLEAN"); !gone && gone.error() != Error::missing)
         return broken("CLEAN", gone.error());
