@@ -22,7 +22,7 @@ int give_up(std::string_view why) {
 }
 
 // What a person needs next, once it answers.
-void welcome(const broker::Settings& settings, std::uint16_t port) {
+void welcome(const Settings& settings, std::uint16_t port) {
     auto at = fmt::format("{}:{}", settings.advertised.host, port);
     fmt::print(
         "Fulmar {} listens on {}, data in {}\n"

@@ -14,9 +14,9 @@ static constexpr Millis expiry_every{60'000};
 static constexpr int recoveries_at_once = 4;
 
 // Only what somebody set: the rest are Kafka's defaults, and answers say so.
-static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
+static cluster::ConfigMap topic_defaults_of(const Settings& settings) {
     cluster::ConfigMap defaults;
-    auto table = broker::settings_table();
+    auto table = settings_table();
     for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
         if (settings.shown[i].place.empty()) continue;
         if (table[i].key == "message.max.bytes")
@@ -27,7 +27,7 @@ static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
     return defaults;
 }
 
-Broker::Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner)
+Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
       settings_(std::move(settings)),
       topic_defaults_(topic_defaults_of(settings_)),

@@ -3,9 +3,10 @@
 
 #include <limits>
 
+#include "base/text.h"
 #include "broker/settings.h"
 
-namespace fulmar::broker {
+namespace fulmar {
 
 namespace {
 constexpr auto int_max = std::int64_t(std::numeric_limits<std::int32_t>::max());
@@ -176,7 +177,7 @@ std::string allowed(const Setting& setting) { return std::visit(Allowed{}, setti
 
 std::string variable_of(std::string_view key) {
     std::string name = "FULMAR_";
-    for (char c : key) name += c == '.' || c == '-' ? '_' : c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
+    for (char c : key) name += c == '.' || c == '-' ? '_' : upper(c);
     return name;
 }
 
@@ -201,4 +202,4 @@ std::string describe_settings() {
     return text;
 }
 
-}  // namespace fulmar::broker
+}  // namespace fulmar

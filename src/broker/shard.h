@@ -13,7 +13,7 @@ namespace fulmar {
 
 class Shard {
 public:
-    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const broker::Settings& settings);
+    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const Settings& settings);
 
     const int core;
     Seam& seam;

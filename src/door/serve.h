@@ -7,7 +7,7 @@
 namespace fulmar {
 
 struct Serving {
-    broker::Settings settings;
+    Settings settings;
     Broker::OpenStore open_store;
     std::string owner;  // Names this process for whoever finds the data directory locked.
     std::function<void(const Broker&, std::uint16_t port)> on_ready;  // It answers from now on.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/address.h"
 #include "base/pieces.h"
 #include "base/time.h"
 #include "io/task.h"
@@ -155,12 +156,6 @@ public:
     virtual std::uint16_t port() const = 0;
     virtual void close() = 0;
     virtual bool start(Accept&) = 0;
-};
-
-struct Address {
-    std::string host;
-    std::uint16_t port = 0;
-    bool operator==(const Address&) const = default;
 };
 
 class Network {

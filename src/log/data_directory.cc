@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/crc32c.h"
 #include "base/log_sink.h"
 #include "base/planted.h"
+#include "base/text.h"
 
 namespace fulmar {
 
@@ -53,13 +52,6 @@ std::string_view value_of(std::string_view text, std::string_view name) {
             return line.substr(name.size() + 1);
     }
     return {};
-}
-template <class T>
-std::optional<T> number(std::string_view text) {
-    T value{};
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
 }
 
 std::string meta_text(const DirectoryMeta& meta) {
@@ -120,13 +112,13 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     } else if (!meta) {
         return broken("meta", meta.error());
     } else {
-        auto found = number<int>(value_of(*meta, "format"));
+        auto found = parse_number<int>(value_of(*meta, "format"));
         if (!found || *found > format)
             return std::unexpected(
                 fmt::format("the data directory has format {}, this Fulmar knows formats up to {}; "
                             "run the version that wrote it, or a newer one",
                             value_of(*meta, "format"), format));
-        auto broker = number<std::int32_t>(value_of(*meta, "broker.id"));
+        auto broker = parse_number<std::int32_t>(value_of(*meta, "broker.id"));
         if (*found < 1 || !broker || !from_text(value_of(*meta, "cluster.id"), opened.meta_.cluster_id) ||
             !from_text(value_of(*meta, "directory.id"), opened.meta_.directory_id))
             return std::unexpected("the data directory's meta file makes no sense; restore it from a backup");
@@ -198,8 +190,8 @@ std::optional<std::string> DataDirectory::read_points() {
             PartitionId id;
             auto first = line.find(' '), second = line.find(' ', first + 1);
             if (second == line.npos || !from_text(line.substr(0, first), id.topic)) continue;
-            auto index = number<std::int32_t>(line.substr(first + 1, second - first - 1));
-            auto offset = number<std::int64_t>(line.substr(second + 1));
+            auto index = parse_number<std::int32_t>(line.substr(first + 1, second - first - 1));
+            auto offset = parse_number<std::int64_t>(line.substr(second + 1));
             if (index && offset) points_[{id.topic, *index}] = Offset{*offset};
         }
         clean_ = marker && *marker == fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(*text)));

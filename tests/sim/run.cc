@@ -96,7 +96,7 @@ private:
 
     void plan_broker() {
         auto& chance = world_.faults;
-        auto settings = broker::read_settings({});
+        auto settings = read_settings({});
         CHECK(settings);
         serving_.settings = *settings;
         serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "base/text.h"
 
 namespace fulmar::cluster {
 
@@ -116,18 +117,6 @@ const TopicConfig* find_topic_config(std::string_view name) {
     return at != table.end() && at->name == name ? &*at : nullptr;
 }
 
-template <class T>
-static std::optional<T> number(std::string_view text) {
-    T value{};
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-static std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    return text;
-}
 // Calls with each part of `text` between separators, until one is refused.
 template <class F>
 static bool each_part(std::string_view text, char separator, F accept) {
@@ -140,10 +129,7 @@ static bool each_part(std::string_view text, char separator, F accept) {
 }
 // In any case, as Java reads them.
 static bool is_flag(std::string_view text) {
-    auto same = [&](std::string_view word) {
-        return std::ranges::equal(text, word, {},
-                                  [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    };
+    auto same = [&](std::string_view word) { return std::ranges::equal(text, word, {}, lower); };
     return same("true") || same("false");
 }
 static bool among(std::string_view choices, std::string_view value) {
@@ -172,10 +158,10 @@ std::optional<std::string> invalid_topic_config(std::string_view name,
                 return "There is no tiered storage: a topic cannot be configured with remote log storage.";
             return std::nullopt;
         case ConfigKind::integer:
-            if (auto n = number<std::int64_t>(plain)) return in_range(double(*n));
+            if (auto n = parse_number<std::int64_t>(plain)) return in_range(double(*n));
             return invalid("Not a number of type LONG");
         case ConfigKind::number:
-            if (auto n = number<double>(plain)) return in_range(*n);
+            if (auto n = parse_number<double>(plain)) return in_range(*n);
             return invalid("Not a number of type DOUBLE");
         case ConfigKind::choice:
             if (among(config->choices, plain)) return std::nullopt;
@@ -201,7 +187,7 @@ std::string_view topic_config_value(const ConfigMap& set, const ConfigMap& defau
 
 wire::ProduceRules produce_rules(const ConfigMap& set, const ConfigMap& defaults) {
     auto text = [&](std::string_view name) { return trimmed(topic_config_value(set, defaults, name)); };
-    auto integer = [&](std::string_view name) { return number<std::int64_t>(text(name)).value_or(0); };
+    auto integer = [&](std::string_view name) { return parse_number<std::int64_t>(text(name)).value_or(0); };
     wire::ProduceRules rules;
     rules.batch_bytes_max = std::size_t(integer("max.message.bytes"));
     rules.before_max = Millis(integer("message.timestamp.before.max.ms"));
