@@ -22,7 +22,6 @@ public:
         unsynced_ -= bytes;
         changed_.notify(loop_);
     }
-    std::uint64_t unsynced_bytes() const { return unsynced_; }
 
     // A write or sync failed: for good, since the kernel may have dropped the dirty pages, and a second
     // fdatasync would lie (ATC'20, "Can applications recover from fsync failures?").

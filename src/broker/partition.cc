@@ -45,12 +45,6 @@ ErrorCode Partition::check_epoch(std::int32_t named) const {
     return named < leader_epoch_ ? ErrorCode::fenced_leader_epoch : ErrorCode::unknown_leader_epoch;
 }
 
-Sequences::Batch Partition::sequence_of(const wire::BatchView& batch) const {
-    return {batch.producer_id(),   batch.producer_epoch(),
-            batch.base_sequence(), Sequences::last_sequence(batch.base_sequence(), batch.count()),
-            batch.last_offset(),   batch.max_timestamp()};
-}
-
 Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
     auto rules = rules_;
     rules.zstd_allowed = zstd_allowed;
@@ -76,7 +70,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     if (!log_.exists()) {
         auto made = co_await make_log();
         if (!made) {
-            if (sequenced) sequences_.refused(sequence_of(view), context_.seam.loop.now());
+            if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
             co_return Appended{.error = ErrorCode::kafka_storage_error};
         }
     }
@@ -85,7 +79,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
 
     Appended appended{.log_start = log_start()};
     if (sequenced) {
-        auto judgement = sequences_.judge(sequence_of(view));
+        auto judgement = sequences_.judge(Sequences::Batch::of(view));
         switch (judgement.verdict) {
             case Sequences::Verdict::next: break;
             case Sequences::Verdict::duplicate:
@@ -106,12 +100,12 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     if (auto written = log_.append(batch, leader_epoch_); !written) {
         log_error("{}: append failed: {}", name_, to_text(written.error()));
         if (written.error() != Error::full) failed();
-        if (sequenced) sequences_.refused(sequence_of(view), context_.seam.loop.now());
+        if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
         co_return Appended{.error = ErrorCode::kafka_storage_error};
     }
     budget.written(batch.size());
     view = batch.view();
-    if (sequenced) sequences_.appended(sequence_of(view), context_.seam.loop.now());
+    if (sequenced) sequences_.appended(Sequences::Batch::of(view), context_.seam.loop.now());
     appended.base_offset = view.base_offset();
     appended.until = view.next_offset();
     if (view.has(wire::attribute::log_append_time)) appended.append_time = view.max_timestamp();

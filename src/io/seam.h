@@ -103,6 +103,15 @@ private:
     Op** last_ = &first_;
 };
 
+// `co_await Yield(loop)`: this coroutine goes on a turn later, after what is posted already.
+struct Yield : Op {
+    explicit Yield(Loop& l) : loop(l) {}
+    Loop& loop;
+    void await_suspend(std::coroutine_handle<> here) {
+        waiter = here;
+        loop.post(*this);
+    }
+};
 // `co_await Hop(there)`: this coroutine goes on on another core. Until it hops home it touches
 // nothing of home but its own frame, and it ends at home.
 struct Hop : Op {

@@ -158,9 +158,7 @@ Result<> DataDirectory::read_partitions() {
         auto id = entry.directory ? partition_of_directory(entry.name) : std::nullopt;
         if (id && partitions_.emplace(*id, entry.name).second) continue;
 
-        auto quarantine = root_->create_directory("quarantine");
-        if (!quarantine && quarantine.error() == Error::exists)
-            quarantine = root_->open_directory("quarantine");
+        auto quarantine = open_or_create_directory(*root_, "quarantine");
         if (!quarantine) return std::unexpected(quarantine.error());
         Result<> moved = std::unexpected(Error::exists);
         for (int n = 0; !moved && moved.error() == Error::exists; ++n)

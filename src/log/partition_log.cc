@@ -95,8 +95,7 @@ std::optional<PartitionId> partition_of_directory(std::string_view name) {
 std::string log_file_name(Offset base) { return fmt::format("{:020}.log", std::to_underlying(base)); }
 
 Result<std::shared_ptr<File>> make_log(Directory& data, const std::string& name) {
-    auto directory = data.create_directory(name);
-    if (!directory && directory.error() == Error::exists) directory = data.open_directory(name);
+    auto directory = open_or_create_directory(data, name);
     if (!directory) return std::unexpected(directory.error());
     auto file_name = log_file_name(Offset{0});
     auto file = (*directory)->create(file_name);

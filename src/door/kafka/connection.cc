@@ -117,17 +117,6 @@ void Connection::answered(Slot& slot, Answer answer) {
     loop_.spawn(send());
 }
 
-namespace {
-struct Yield : Op {
-    explicit Yield(Loop& l) : loop(l) {}
-    Loop& loop;
-    void await_suspend(std::coroutine_handle<> here) {
-        waiter = here;
-        loop.post(*this);
-    }
-};
-}  // namespace
-
 Task<> Connection::send() {
     // One sync lets many produces go: a turn later their answers are here too, and leave in one send.
     co_await Yield(loop_);
