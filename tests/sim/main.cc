@@ -1,4 +1,5 @@
-// fulmar-sim: runs the broker in the simulated world.
+// fulmar-sim: runs the broker in the simulated world (world.h), each seed twice, and says what was promised
+// and not kept. With the seed of a run comes the same run.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -90,8 +91,8 @@ int run_many(std::uint64_t from, std::uint64_t count) {
         "virtual s in {:.0f} s; digest {:016x}\n",
         count, from, bad, events, acknowledged, seen, faults, least, 2.0 * double(virtual_ms) / 1000,
         took.count(), digest);
-    if (least < 20) {
-        fmt::print("a seed had less than 20 faults\n");
+    if (least < faults_least) {
+        fmt::print("a seed had less than {} faults\n", faults_least);
         return 1;
     }
     return bad == 0 ? 0 : 1;
