@@ -48,7 +48,7 @@ void ControllerHost::apply(const cluster::Fact& fact) {
 }
 
 Task<std::expected<void, std::string>> ControllerHost::start() {
-    if (auto founded = co_await found(); !founded) co_return founded;
+    if (auto ours = co_await found_or_verify(); !ours) co_return ours;
     if (auto loaded = co_await load(); !loaded) co_return loaded;
 
     // In office: who was controller before fails from here on, since the fence has moved.
@@ -77,7 +77,7 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
     co_return std::expected<void, std::string>();
 }
 
-Task<std::expected<void, std::string>> ControllerHost::found() {
+Task<std::expected<void, std::string>> ControllerHost::found_or_verify() {
     auto format = co_await store_.get(path::format);
     auto wanted = fmt::format("1 {}", to_text(options_.cluster_id));
     if (!format && format.error() == StoreError::missing) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/check.h"
@@ -133,16 +134,15 @@ void Reading::check_together() {
     auto& advertised = s.shown[row_of("advertised.listeners")];
     if (!loopback(s.listen.host) && !s.allow_unauthenticated_listen)
         wrong(fmt::format(
-            "{}: {} can be reached from other machines, and whoever reaches it can read, write and "
-            "delete everything: set allow.unauthenticated.listen=true if that is meant, or listen on "
-            "127.0.0.1",
+            "{}: {} can be reached from other machines, and whoever reaches it can read, write and delete "
+            "everything: set allow.unauthenticated.listen=true if that is meant, or listen on 127.0.0.1",
             place_of("listeners"), to_text(s.listen)));
     if (every_address(advertised.value.empty() ? s.listen.host : s.advertised.host))
-        wrong(fmt::format(
-            "{}: clients cannot connect to {}: set advertised.listeners to the address by which they "
-            "reach this machine",
-            place_of(advertised.value.empty() ? "listeners" : "advertised.listeners"),
-            to_text(advertised.value.empty() ? s.listen : s.advertised)));
+        wrong(
+            fmt::format("{}: clients cannot connect to {}: set advertised.listeners to the address by which "
+                        "they reach this machine",
+                        place_of(advertised.value.empty() ? "listeners" : "advertised.listeners"),
+                        to_text(advertised.value.empty() ? s.listen : s.advertised)));
     if (advertised.value.empty()) {
         s.advertised = s.listen;
         advertised.value = to_text(s.listen);

@@ -35,8 +35,7 @@ std::string text_of(rd_kafka_resp_err_t code) { return rd_kafka_err2str(code); }
 std::string nobody_answers(const Address& server) {
     return fmt::format(
         "{} answers, but not at the address that it tells clients to use: its advertised.listeners must be "
-        "one "
-        "that is reached from here",
+        "one that is reached from here",
         to_text(server));
 }
 

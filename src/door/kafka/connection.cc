@@ -51,7 +51,7 @@ Task<bool> Connection::receive() {
             log_warning("{}: no memory for its request, closed", socket_->peer());
             co_return false;
         }
-        co_await Timer(loop_, Millis(50));
+        co_await Timer(loop_, buffer_retry);
     }
     auto got = co_await socket_->receive(space);
     if (!got) {
