@@ -18,8 +18,7 @@ namespace path = coord::path;
 // So many ids a commit; a restart wastes what is left of them. Kafka takes 1,000 (KIP-730); of 2^63 ids
 // neither is felt, and a storm of new producers commits less often.
 static constexpr std::int64_t ids_a_block = 10'000;
-// A round ends before its commit could pass the store's bound: half of it is left for the last topic, of
-// `cluster::partitions_max` partitions, and for what the reckoning misses.
+// A round ends before its commit could pass the store's bound: room for the last topic and the overhead.
 static constexpr std::size_t round_bytes_max = coord::commit_bytes_max / 2;
 
 static std::unexpected<std::string> store_failed(std::string_view what, StoreError error) {
@@ -156,7 +155,6 @@ Task<bool> ControllerHost::round() {
                 apply(fact);
                 delta.push_back(fact);
                 auto& topic = *std::get<cluster::TopicIs>(fact).topic;
-                // A partition of one replica takes 19 bytes at most (core/cluster/shard_codec.h).
                 bytes += 64 + topic.name.size() + 20 * topic.partitions.size();
                 for (auto& [name, value] : topic.configs) bytes += name.size() + value.size() + 4;
                 for (auto shard : cluster::shards_of(topic))

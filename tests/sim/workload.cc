@@ -37,6 +37,8 @@ struct OpenBatch {
     bool done = false;  // Acknowledged.
 };
 
+std::string_view as_text(Bytes bytes) { return text_of(bytes); }
+
 // Makes the topic known to whoever asks: Metadata creates it.
 Task<Result<>> ensure_topics(Client& client, const std::vector<Place>& places, int version) {
     std::set<std::string> names;
@@ -260,7 +262,7 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
         wire::RecordReader reader(plain.value());
         while (auto record = reader.next()) {
             auto offset = batch->base_offset() + record->offset_delta;
-            if (offset >= from) see(offset, std::string(text_of(record->value.value())));
+            if (offset >= from) see(offset, std::string(as_text(record->value.value())));
         }
         fetched.next = std::max(from, batch->next_offset());
         if (told.error_code == ErrorCode::none && batch->next_offset() > told.high_watermark)

@@ -6,12 +6,7 @@
 
 namespace fulmar::kafka {
 
-// How often silent connections are looked for: no one is closed later than that after its time.
-static constexpr Millis sweep_every{1'000};
-// After an accept that failed for want of handles, which come free one by one.
-static constexpr Millis accept_pause{100};
-// A connection that is silent for so long gives its large receive buffer back.
-static constexpr Millis buffer_kept{10'000};
+static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{10'000};
 
 struct KafkaDoor::Part {
     Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
