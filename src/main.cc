@@ -22,8 +22,8 @@ int give_up(std::string_view why) {
 }
 
 // What a person needs next, once it answers.
-void welcome(const broker::Settings& settings) {
-    auto at = broker::to_text(settings.advertised);
+void welcome(const Settings& settings) {
+    auto at = to_text(settings.advertised);
     fmt::print(
         "Fulmar {} answers at {}, data in {}\n"
         "\n"

@@ -14,9 +14,9 @@ static constexpr Millis expiry_every{60'000};
 static constexpr int recoveries_at_once = 4;
 
 // Only what somebody set: the rest are Kafka's defaults, and answers say so.
-static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
+static cluster::ConfigMap topic_defaults_of(const Settings& settings) {
     cluster::ConfigMap defaults;
-    auto table = broker::settings_table();
+    auto table = settings_table();
     for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
         if (settings.shown[i].place.empty()) continue;
         if (table[i].key == "message.max.bytes")
@@ -27,7 +27,7 @@ static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
     return defaults;
 }
 
-Broker::Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner)
+Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
       settings_(std::move(settings)),
       topic_defaults_(topic_defaults_of(settings_)),
@@ -69,7 +69,8 @@ Task<std::expected<void, std::string>> Broker::start() {
         shards_.back()->budget.on_failure = [this, core] {
             auto& here = shard(core);
             for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
-            // The directory holds coord/ too, so this process ends with it (storage-faults.md, fsync error).
+            // The directory holds coord/ too, so this process ends with it: without its metadata a broker can
+            // promise nothing, and the next start recovers from what is on the disk.
             here.seam.loop.spawn(fail_from(core, "the data directory failed"));
         };
     }
@@ -159,7 +160,7 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
             return partition != nullptr;
         };
         bool known = co_await call_on(shard(core).seam.loop, home, restore);
-        // Never deleted on doubt (rule R26 of known-failures.md): the metadata may be the one that is wrong.
+        // Never deleted for not being known: the metadata may be the one that is wrong.
         if (!known) log_warning("{} belongs to no topic; it is left as it is", name);
     }
     --running_;

@@ -47,7 +47,7 @@ private:
         std::vector<Answer> answers;
         bool done = false;
     };
-    Task<std::expected<void, std::string>> found();
+    Task<std::expected<void, std::string>> found_or_verify();  // A new store, or this cluster's own.
     Task<std::expected<void, std::string>> load();
     Task<bool> round();
     Task<bool> commit(std::vector<coord::Change> changes, const std::vector<int>& shards);

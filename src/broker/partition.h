@@ -70,7 +70,6 @@ private:
     Task<Result<>> make_log();
     Task<> sync();
     void failed();
-    Sequences::Batch sequence_of(const wire::BatchView& batch) const;
 
     PartitionContext& context_;
     const PartitionId id_;

@@ -10,10 +10,9 @@ namespace {
 
 std::string why_not(const Serving& serving, Error error) {
     auto& at = serving.settings.listen;
-    if (error != Error::exists)
-        return fmt::format("cannot listen on {}: {}", broker::to_text(at), to_text(error));
+    if (error != Error::exists) return fmt::format("cannot listen on {}: {}", to_text(at), to_text(error));
     if (serving.explain_taken) return serving.explain_taken(at);
-    return broker::to_text(at) + " is taken by another process";
+    return to_text(at) + " is taken by another process";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Ranges of a log that are not in the page cache: read ahead by a job, so that no loop waits for the disk,
-// and their checksums looked at, because these bytes come from the disk.
+// and their checksums looked at, because these bytes come from the disk. Functions; any thread.
 #pragma once
 
 #include "log/partition_log.h"

@@ -86,8 +86,7 @@ Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::ui
 
 Result<> keep_in_quarantine(Directory& data, const std::string& name, File& from, std::uint64_t position,
                             std::uint64_t size) {
-    auto quarantine = data.create_directory("quarantine");
-    if (!quarantine && quarantine.error() == Error::exists) quarantine = data.open_directory("quarantine");
+    auto quarantine = open_or_create_directory(data, "quarantine");
     if (!quarantine) return std::unexpected(quarantine.error());
     Result<std::shared_ptr<File>> kept = std::unexpected(Error::exists);
     for (int n = 0; !kept && kept.error() == Error::exists; ++n)
@@ -141,12 +140,7 @@ Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoin
         if (end.position - index.back().at.position >= PartitionLog::index_interval_bytes)
             index.push_back({end, largest});
         largest = std::max(largest, view.max_timestamp());
-        if (view.producer_id() != no_producer) {
-            auto last = Sequences::last_sequence(view.base_sequence(), view.count());
-            found.sequences.appended({view.producer_id(), view.producer_epoch(), view.base_sequence(), last,
-                                      view.last_offset(), view.max_timestamp()},
-                                     now);
-        }
+        if (view.producer_id() != no_producer) found.sequences.appended(Sequences::Batch::of(view), now);
         end = {view.next_offset(), end.position + view.size()};
     }
 

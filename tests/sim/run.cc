@@ -20,10 +20,9 @@ namespace fulmar::sim {
 
 namespace {
 
-constexpr std::uint64_t faults_least = 20;
 constexpr std::uint64_t steps_max = 3'000'000;
-constexpr Micros calm_patience =
-    600'000'000;  // Virtual: clients that make no progress after healing are stuck.
+// Clients that have made no end of it so long after the last fault are stuck.
+constexpr Micros calm_patience = 600'000'000;
 
 struct TraceSink final : LogSink {
     void line(LogLevel, std::string_view text) override { fmt::print("          | {}\n", text); }
@@ -96,7 +95,7 @@ private:
 
     void plan_broker() {
         auto& chance = world_.faults;
-        auto settings = broker::read_settings({});
+        auto settings = read_settings({});
         CHECK(settings);
         serving_.settings = *settings;
         serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;

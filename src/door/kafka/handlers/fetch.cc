@@ -79,7 +79,7 @@ void Fetch::resolve() {
                 part.error =
                     ErrorCode::not_leader_or_follower;  // No broker follows us, whoever says he does.
             } else if (request_.isolation_level != 0 && request_.isolation_level != 1) {
-                part.error = ErrorCode::unknown_server_error;  // As Kafka has it (recorded).
+                part.error = ErrorCode::unknown_server_error;  // As Kafka's (tests/reference/recorded).
             } else if (request_.max_bytes < 0) {
                 part.error = ErrorCode::unknown_server_error;
             } else {
