@@ -90,25 +90,33 @@ Task<std::expected<void, std::string>> Broker::start() {
     co_return std::expected<void, std::string>();
 }
 
-// Facts reach every core before anyone is told of them.
+// Facts reach every core before anyone is told of them; and before any core knows of a topic, its partitions
+// are where they live, since a client may ask one core for the topic and another for a partition of it.
 Task<> Broker::publish(const cluster::Delta& delta) {
+    auto lead = [&](Shard& shard) {
+        for (auto& fact : delta) {
+            auto* is = std::get_if<cluster::TopicIs>(&fact);
+            if (!is) continue;
+            auto& topic = *is->topic;
+            for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
+                bool ours = core_of({topic.id, i}, cores()) == shard.core;
+                if (ours && topic.partitions[std::size_t(i)].leader == id())
+                    shard.lead(topic, i, topic_defaults_);
+            }
+        }
+    };
+    auto learn = [&](Shard& shard) {
+        for (auto& fact : delta) shard.apply(fact);
+    };
+    co_await on_each(lead);
+    co_await on_each(learn);
+}
+template <class F>
+Task<> Broker::on_each(F action) {
     auto& home = controller_loop();
     for (auto& shard : shards_) {
-        auto apply = [&] {
-            for (auto& fact : delta) {
-                shard->apply(fact);
-                auto* is = std::get_if<cluster::TopicIs>(&fact);
-                if (!is) continue;
-                auto& topic = *is->topic;
-                for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
-                    bool ours = core_of({topic.id, i}, cores()) == shard->core;
-                    if (ours && topic.partitions[std::size_t(i)].leader == id())
-                        shard->lead(topic, i, topic_defaults_);
-                }
-            }
-        };
-        if (&shard->seam.loop == &home) apply();
-        else co_await call_on(shard->seam.loop, home, std::move(apply));
+        if (&shard->seam.loop == &home) action(*shard);
+        else co_await call_on(shard->seam.loop, home, [&] { action(*shard); });
     }
 }
 
