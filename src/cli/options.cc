@@ -4,14 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <span>
 
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/version.h"
-#include "broker/settings.h"
 
 namespace fulmar::cli {
 
@@ -30,16 +29,15 @@ std::string check_pair(const std::string& text) {
     return equals == text.npos || equals == 0 ? fmt::format("\"{}\" is not KEY=VALUE", text) : "";
 }
 std::string check_address(const std::string& text) {
-    auto address = broker::parse_address(text);
+    auto address = parse_address(text);
     return address && address->port != 0 ? "" : fmt::format("\"{}\" is not HOST:PORT", text);
 }
 std::optional<ConsumeOptions::From> parse_from(const std::string& text) {
     if (text == "beginning") return ConsumeOptions::Beginning{};
     if (text == "end") return ConsumeOptions::End{};
-    std::int64_t offset = 0;
-    auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
-    if (error != std::errc() || stop != text.data() + text.size() || offset < 0) return {};
-    return offset;
+    auto offset = parse_number<std::int64_t>(text);
+    if (!offset || *offset < 0) return {};
+    return *offset;
 }
 std::string check_from(const std::string& text) {
     return parse_from(text) ? "" : fmt::format("\"{}\" is neither beginning, end nor an offset", text);
@@ -282,7 +280,7 @@ std::expected<Command, Ending> CommandLine::finish() {
                 Ending{exit_usage, fmt::format("environment variable FULMAR_SERVER: {}\n", wrong)});
         raw_.server = variable;
     }
-    auto server = [&] { return broker::parse_address(raw_.server).value_or(Address{}); };
+    auto server = [&] { return parse_address(raw_.server).value_or(Address{}); };
     if (name == "create") {
         create_.server = server();
         create_.configs = split(raw_.pairs);

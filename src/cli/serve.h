@@ -9,7 +9,7 @@
 namespace fulmar::cli {
 
 // Reads the file and the environment. The error has a line for each thing that is wrong.
-std::expected<broker::Settings, std::string> settings_of(const ServeOptions& options);
+std::expected<Settings, std::string> settings_of(const ServeOptions& options);
 
 // "127.0.0.1:9092 is taken by process 4711 (java): ..." and how to move.
 std::string explain_taken(const Address& address);

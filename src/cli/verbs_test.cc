@@ -210,7 +210,7 @@ TEST(Serve, what_was_asked_for_is_handed_on) {
     EXPECT_EQ(served->listen, "127.0.0.1:1");
     ran = run({"serve", "--settings"}, [](const ServeOptions&) { return 9; });
     EXPECT_EQ(ran.code, exit_done);
-    EXPECT_EQ(ran.out, broker::describe_settings());
+    EXPECT_EQ(ran.out, describe_settings());
     EXPECT_EQ(run({"version"}).out.substr(0, 9), "fulmar 0.");
     EXPECT_EQ(run({"srve"}).code, exit_usage);
 }

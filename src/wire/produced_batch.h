@@ -13,7 +13,7 @@
 
 namespace fulmar::wire {
 
-// security.md's bound for any frame: 16 times what was received, and 64 KiB.
+// The bound on what any frame may cost (base/arena.h): 16 times what was received, and 64 KiB.
 constexpr std::size_t opened_bytes_max(std::size_t packed) { return 16 * packed + 64 * 1024; }
 
 // The topic's settings that decide. Kafka's names: max.message.bytes, message.timestamp.*, cleanup.policy,

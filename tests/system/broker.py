@@ -11,9 +11,9 @@ from pathlib import Path
 from connection import Connection
 
 ROOT = Path(__file__).parents[2]
-BINARY = Path(os.environ.get("FULMAR_BINARY", ROOT / "build/release/fulmar")).resolve()
+BINARY = Path(os.environ.get("TESTED_BINARY", ROOT / "build/release/fulmar")).resolve()
 # A binary built with a sanitizer is slower and larger; limits of time and memory are wider for it.
-SANITIZER_FACTOR = 20 if os.environ.get("FULMAR_SANITIZE") else 1
+SANITIZER_FACTOR = 20 if os.environ.get("TESTED_SANITIZERS") else 1
 # To the broker itself such variables would be settings.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("FULMAR_")}
 STOP_SECONDS_MAX = 2 * SANITIZER_FACTOR

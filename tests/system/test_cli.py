@@ -1,11 +1,10 @@
 """The command line against a running broker: what people type in their first minutes, and what they mistype."""
 
 import json
-import os
 import subprocess
 
 import pytest
-from broker import BINARY, SANITIZER_FACTOR, Broker, free_port
+from broker import BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
@@ -23,7 +22,7 @@ def fulmar(*words, server, stdin=None, timeout=20):
         capture_output=True,
         text=True,
         timeout=timeout * SANITIZER_FACTOR,
-        env={**os.environ, "FULMAR_SERVER": server},
+        env={**ENVIRONMENT, "FULMAR_SERVER": server},
         check=False,
     )
 

@@ -38,11 +38,14 @@ struct Produce {
 Task<> append(Produce& produce, Partition& partition, Part& part) {
     part.appended = co_await partition.append(part.records, produce.call.version() >= zstd_since);
 }
-Task<> append_beside(Produce& produce, Partition& partition, Part& part, Loop& there, int& left,
-                     Signal& done) {
+struct Appends {
+    int left = 0;
+    Signal ended;
+};
+Task<> append_beside(Produce& produce, Partition& partition, Part& part, Loop& there, Appends& appends) {
     co_await append(produce, partition, part);
-    --left;
-    done.notify(there);
+    --appends.left;
+    appends.ended.notify(there);
 }
 
 // Appends what belongs to one core, and waits there until it is acknowledged. Requests of one connection
@@ -56,21 +59,20 @@ Task<> produce_on(Produce& produce, int core) {
     if (elsewhere) co_await Hop(loop);
     auto ours = [core](const Part& part) { return part.core == core; };
     bool several = std::ranges::count_if(produce.parts, ours) > 1;
-    int left = 0;
-    Signal done;
+    Appends appends;
     for (auto& part : produce.parts) {
         if (!ours(part)) continue;
         auto* partition = there.find(part.id);
         if (!partition) {
             part.appended.error = ErrorCode::not_leader_or_follower;
         } else if (several) {
-            ++left;
-            loop.spawn(append_beside(produce, *partition, part, loop, left, done));
+            ++appends.left;
+            loop.spawn(append_beside(produce, *partition, part, loop, appends));
         } else {
             co_await append(produce, *partition, part);
         }
     }
-    while (left > 0) co_await done.wait();
+    while (appends.left > 0) co_await appends.ended.wait();
     for (auto& part : produce.parts) {
         if (!ours(part) || part.appended.error != ErrorCode::none || produce.acks == 0) continue;
         part.appended.error =
