@@ -78,11 +78,13 @@ TEST_F(TimeSearch, under_append_time_a_batch_has_one_time) {
     auto batch = test::produced({.records = 3, .stamp = 1000});
     wire::ProduceRules rules;
     rules.append_time = true;
-    auto made = wire::check_produced(batch.rewritten, rules, Timestamp{7000});
+    auto made = wire::check_produced(batch.rewritten, rules, Timestamp{1001});
     ASSERT_TRUE(made && partition_.log.append(*made, 5));
-    EXPECT_EQ(find(6999).offset, Offset{0});
-    EXPECT_EQ(find(7000).timestamp, Timestamp{7000});
-    EXPECT_EQ(find(7001).offset, Offset{-1});
+    for (std::int64_t at : {0, 1000, 1001}) {
+        EXPECT_EQ(find(at).offset, Offset{0}) << at;  // Not the record that once said 1001.
+        EXPECT_EQ(find(at).timestamp, Timestamp{1001});
+    }
+    EXPECT_EQ(find(1002).offset, Offset{-1});  // Nor the one that says so.
 }
 
 TEST_F(TimeSearch, the_largest_time_is_found_from_the_index_on) {
