@@ -22,10 +22,10 @@ int give_up(std::string_view why) {
 }
 
 // What a person needs next, once it answers.
-void welcome(const Settings& settings, std::uint16_t port) {
-    auto at = fmt::format("{}:{}", settings.advertised.host, port);
+void welcome(const Settings& settings) {
+    auto at = to_text(settings.advertised);
     fmt::print(
-        "Fulmar {} listens on {}, data in {}\n"
+        "Fulmar {} answers at {}, data in {}\n"
         "\n"
         "  a first message   fulmar produce orders hello      then   fulmar consume orders\n"
         "  kcat              echo hello | kcat -b {} -t orders -P   then   kcat -b {} -t orders -C\n"
@@ -56,7 +56,7 @@ int serve_node(const cli::ServeOptions& options) {
     serving.open_store = [&](Loop& loop) { return coord::open_embedded(loop, directory + "/coord"); };
     serving.owner = fmt::format("process {}", ::getpid());
     serving.explain_taken = cli::explain_taken;
-    serving.on_ready = [&](const Broker&, std::uint16_t port) { welcome(*settings, port); };
+    serving.on_ready = [](const Broker& broker) { welcome(broker.settings()); };
     runtime.run([&](Host& host) { return serve(host, serving); });
     if (serving.failure) return give_up(*serving.failure);
     return cli::exit_done;

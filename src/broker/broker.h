@@ -46,6 +46,8 @@ private:
     Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
                       std::optional<std::string>& bad);
     Task<> publish(const cluster::Delta& delta);
+    template <class F>
+    Task<> on_each(F action);  // Each core's shard, one after the other.
     Task<> keep();
     Task<> run_controller();
     Task<bool> checkpoint();

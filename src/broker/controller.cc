@@ -79,6 +79,12 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
 Task<std::expected<void, std::string>> ControllerHost::found_or_verify() {
     auto format = co_await store_.get(path::format);
     auto wanted = fmt::format("1 {}", to_text(options_.cluster_id));
+    if (!format && format.error() == StoreError::missing && options_.in_use)
+        co_return std::unexpected(
+            "the metadata store is empty, and the data directory has partitions: their topics are lost, and "
+            "would be made again without what is in them; restore the store (coord/ in the data directory) "
+            "from "
+            "a backup, or start on another directory");
     if (!format && format.error() == StoreError::missing) {
         std::vector<Change> nodes{
             {Kind::create, path::format, wanted, {}}, {Kind::create, path::controller_epoch, "0", {}},

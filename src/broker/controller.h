@@ -19,6 +19,8 @@ public:
         Address advertised;
         std::int32_t default_partitions = 1;
         cluster::ConfigMap topic_defaults;
+        // The store was in use before, so that an empty one is not the right one, and is not founded anew.
+        bool in_use = false;
     };
     // `publish` carries facts to every core, and ends when all have them.
     using Publish = std::function<Task<>(const cluster::Delta&)>;

@@ -62,7 +62,7 @@ std::span<const Setting> settings_table() {
          .what = "Make a topic when a client that allows it first asks for it.",
          .kafkas = true},
         {.key = "num.partitions",
-         .kind = Setting::Number{&S::num_partitions, 1, 100'000},
+         .kind = Setting::Number{&S::num_partitions, 1, 10'000},
          .fallback = "1",
          .what = "Partitions of a topic that is made without saying how many.",
          .kafkas = true},

@@ -18,17 +18,27 @@ std::string why_not(const Serving& serving, Error error) {
 }  // namespace
 
 Task<> serve(Host& host, Serving& serving) {
-    Broker broker(host, serving.settings, serving.open_store, serving.owner);
+    auto settings = serving.settings;
+    // Before anything else: a port that is taken is told at once, one that may be any is known when the broker
+    // registers, and who connects early waits instead of being refused.
+    auto reserved = host.cores[0]->network.listen(settings.listen);
+    if (!reserved) {
+        serving.failure = why_not(serving, reserved.error());
+        co_return;
+    }
+    settings.listen.port = (*reserved)->port();
+    if (settings.advertised.port == 0) settings.advertised.port = settings.listen.port;
+    Broker broker(host, settings, serving.open_store, serving.owner);
     auto started = co_await broker.start();
     if (!started) {
         serving.failure = started.error();
     } else {
         kafka::KafkaDoor door(host, broker);
-        auto port = co_await door.open();
-        if (!port) {
-            serving.failure = why_not(serving, port.error());
+        if (auto opened = co_await door.open(); !opened) {
+            serving.failure = why_not(serving, opened.error());
         } else {
-            if (serving.on_ready) serving.on_ready(broker, *port);
+            (*reserved)->close();
+            if (serving.on_ready) serving.on_ready(broker);
             while (!host.stop.requested) co_await host.stop.changed.wait();
         }
         co_await door.close();

@@ -10,7 +10,7 @@ struct Serving {
     Settings settings;
     Broker::OpenStore open_store;
     std::string owner;  // Names this process for whoever finds the data directory locked.
-    std::function<void(const Broker&, std::uint16_t port)> on_ready;  // It answers from now on.
+    std::function<void(const Broker&)> on_ready;  // It answers from now on.
     // May be empty: says more of an address that another process holds.
     std::function<std::string(const Address&)> explain_taken;
     std::optional<std::string> failure;  // Afterwards: why it could not start, or had to stop.

@@ -60,10 +60,15 @@ std::string meta_text(const DirectoryMeta& meta) {
                        to_text(meta.directory_id));
 }
 
+// In the root of a file system of its own, as data directories often are.
+constexpr std::string_view file_systems_own = "lost+found";
+
 // What may stand in a directory that nobody has founded yet: what a crash while founding it leaves.
 bool unfounded(const std::vector<Directory::Entry>& entries) {
     for (auto& entry : entries)
-        if (entry.directory || (entry.name != "LOCK" && entry.name != "meta.tmp")) return false;
+        if (entry.directory ? entry.name != file_systems_own
+                            : entry.name != "LOCK" && entry.name != "meta.tmp")
+            return false;
     return true;
 }
 
@@ -138,6 +143,11 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
         return broken("LOCK", written.error());
 
     if (auto read = opened.read_partitions(); !read) return broken("partitions", read.error());
+    if (opened.doubled_)
+        return std::unexpected(
+            fmt::format("the data directory has two directories of one partition, {} and {}, and which is "
+                        "right nobody can tell: move one of them elsewhere",
+                        opened.doubled_->first, opened.doubled_->second));
     if (auto wrong = opened.read_points()) return std::unexpected(*wrong);
     return opened;
 }
@@ -146,17 +156,20 @@ Result<> DataDirectory::read_partitions() {
     auto entries = root_->list();
     if (!entries) return std::unexpected(entries.error());
     for (auto& entry : *entries) {
-        bool ours = entry.directory
-                        ? entry.name == "quarantine" || entry.name == "coord" || entry.name == "journal"
-                        : entry.name == "LOCK" || entry.name == "meta" || entry.name == "checkpoint" ||
-                              entry.name == "CLEAN";
+        bool ours = entry.directory ? entry.name == file_systems_own || entry.name == "quarantine" ||
+                                          entry.name == "coord" || entry.name == "journal"
+                                    : entry.name == "LOCK" || entry.name == "meta" ||
+                                          entry.name == "checkpoint" || entry.name == "CLEAN";
         if (ours) continue;
         if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
             if (auto removed = root_->remove(entry.name); !removed) return removed;
             continue;
         }
-        auto id = entry.directory ? partition_of_directory(entry.name) : std::nullopt;
-        if (id && partitions_.emplace(*id, entry.name).second) continue;
+        if (auto id = entry.directory ? partition_of_directory(entry.name) : std::nullopt) {
+            auto [at, fresh] = partitions_.emplace(*id, entry.name);
+            if (!fresh) doubled_ = {at->second, entry.name};
+            continue;
+        }
 
         auto quarantine = open_or_create_directory(*root_, "quarantine");
         if (!quarantine) return std::unexpected(quarantine.error());
@@ -177,9 +190,11 @@ std::optional<std::string> DataDirectory::read_points() {
         return fmt::format("the data directory cannot be used: {}: {}", what, to_text(error));
     };
     auto text = read_sealed(*root_, "checkpoint");
-    if (!text && text.error() == Error::failed) return broken("checkpoint", text.error());
+    if (!text && text.error() != Error::missing && text.error() != Error::damaged)
+        return broken("checkpoint", text.error());
     auto marker = read_sealed(*root_, "CLEAN");
-    if (!marker && marker.error() == Error::failed) return broken("CLEAN", marker.error());
+    if (!marker && marker.error() != Error::missing && marker.error() != Error::damaged)
+        return broken("CLEAN", marker.error());
     if (text) {
         std::string_view left = *text;
         while (!left.empty()) {

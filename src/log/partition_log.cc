@@ -27,7 +27,7 @@ Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_ep
     if (auto written = file_->write(end_.position, parts); !written) {
         if (written.error() != Error::full) return written;
         // Some of it may be there. Cut it off, so that no later batch is followed by what is left of it.
-        if (auto cut = file_->truncate(end_.position); !cut) return cut;
+        if (!file_->truncate(end_.position)) return std::unexpected(Error::failed);
         return std::unexpected(Error::full);
     }
     if (end_.position - index_.back().at.position >= index_interval_bytes) index_.push_back({end_, largest_});

@@ -17,6 +17,8 @@ struct RecoveryPoint {
     Offset offset{};
     // After a clean stop the log ends just there: what is torn behind it was not left by a crash.
     bool clean = false;
+    // No batch was written in a later one. No checksum covers a batch's epoch; this does.
+    std::int32_t leader_epoch = INT32_MAX;
 };
 
 struct Recovered {

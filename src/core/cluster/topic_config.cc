@@ -108,7 +108,8 @@ std::optional<std::string> invalid_topic_config(std::string_view name,
     };
     auto plain = trimmed(*value);
     auto in_range = [&](double n) -> std::optional<std::string> {
-        if (n < config->least) return invalid(fmt::format("Value must be at least {:.0f}", config->least));
+        if (!(n >= config->least))  // Nor is "nan".
+            return invalid(fmt::format("Value must be at least {:.0f}", config->least));
         if (n > config->most) return invalid(fmt::format("Value must be no more than {:.0f}", config->most));
         return std::nullopt;
     };
