@@ -19,8 +19,8 @@ std::string why_not(const Serving& serving, Error error) {
 
 Task<> serve(Host& host, Serving& serving) {
     auto settings = serving.settings;
-    // Before anything else: a port that is taken is told at once, one that may be any is known when the broker
-    // registers, and who connects early waits instead of being refused.
+    // Before anything else: a port that is taken is told at once, one that may be any is known when the
+    // broker registers, and who connects early waits instead of being refused.
     auto reserved = host.cores[0]->network.listen(settings.listen);
     if (!reserved) {
         serving.failure = why_not(serving, reserved.error());
