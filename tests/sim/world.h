@@ -11,8 +11,8 @@
 //   clocks    wall clocks that jump
 //   files     flipped, cut, zeroed or gone while nobody runs, after an orderly stop
 //
-// Left out: lying disks, rot of what is being served, drifting clocks, one-way cuts. It cannot show a data race: that is for
-// TSan, over io/real.
+// Left out: lying disks, rot of what is being served, drifting clocks, one-way cuts. It cannot show a data
+// race: that is for TSan, over io/real.
 #pragma once
 
 #include <functional>
