@@ -120,10 +120,10 @@ std::string explain_unopened(const std::string& directory, Error error) {
     return fmt::format("the data directory {} cannot be opened: {}", directory, why);
 }
 
-std::string welcome(const broker::Settings& settings, std::string_view program) {
-    auto at = broker::to_text(settings.advertised);
+std::string welcome(const Settings& settings, std::string_view program) {
+    auto at = to_text(settings.advertised);
     auto server = at == default_server ? "" : " --server " + at;
-    bool durable = settings.durability == broker::Durability::disk;
+    bool durable = settings.durability == Durability::disk;
     return fmt::format(
         "Fulmar {0} answers at {1}, data in {2}\n"
         "\n"

@@ -246,13 +246,13 @@ TEST(Serve, who_holds_a_port_is_found) {
 }
 
 TEST(Serve, the_welcome_can_be_typed_as_it_stands) {
-    broker::Settings settings;
+    Settings settings;
     settings.advertised = {"127.0.0.1", 9092};
     auto text = welcome(settings, "build/release/fulmar");
     EXPECT_NE(text.find(" build/release/fulmar produce orders hello\n"), text.npos) << text;
     EXPECT_NE(text.find("is on disk"), text.npos) << text;
     settings.advertised.port = 7;
-    settings.durability = broker::Durability::page_cache;
+    settings.durability = Durability::page_cache;
     text = welcome(settings, "fulmar");
     EXPECT_NE(text.find(" fulmar consume orders --server 127.0.0.1:7\n"), text.npos) << text;
     EXPECT_EQ(text.find("is on disk"), text.npos) << text;
