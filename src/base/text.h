@@ -15,11 +15,11 @@ namespace fulmar {
 template <class T>
 std::optional<T> parse_number(std::string_view text, int base = 10) {
     T value{};
-    auto* end = text.data() + text.size();
     std::from_chars_result read{};
-    if constexpr (std::integral<T>) read = std::from_chars(text.data(), end, value, base);
-    else read = std::from_chars(text.data(), end, value);
-    if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+    if constexpr (std::integral<T>)
+        read = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    else read = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
     return value;
 }
 

@@ -23,6 +23,8 @@ public:
         changed_.notify(loop_);
     }
 
+    std::uint64_t unsynced_bytes() const { return unsynced_; }
+
     // A write or sync failed: for good, since the kernel may have dropped the dirty pages, and a second
     // fdatasync would lie (ATC'20, "Can applications recover from fsync failures?").
     void fail() {

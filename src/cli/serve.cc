@@ -11,6 +11,9 @@
 #include <iterator>
 #include <sstream>
 
+#include "base/version.h"
+#include "cli/options.h"
+
 namespace fulmar::cli {
 
 namespace {
@@ -101,6 +104,40 @@ std::string explain_taken(const Address& address) {
     auto other = Address{address.host, std::uint16_t(address.port < 65526 ? address.port + 10 : 0)};
     return fmt::format("{} is taken by {}: stop it, or listen elsewhere with `fulmar serve --listen {}`",
                        to_text(address), by, to_text(other));
+}
+
+std::string explain_unopened(const std::string& directory, Error error) {
+    std::error_code none;
+    auto why = std::string(to_text(error));
+    auto there = std::filesystem::path(directory);
+    while (there.has_relative_path() && there != there.parent_path() && !std::filesystem::exists(there, none))
+        there = there.has_parent_path() ? there.parent_path() : ".";
+    if (std::filesystem::exists(there, none) && !std::filesystem::is_directory(there, none))
+        why = fmt::format("{} is a file; name a directory with --data", there.string());
+    else if (error == Error::refused)
+        why =
+            fmt::format("this user may not write in {}; name another directory with --data", there.string());
+    return fmt::format("the data directory {} cannot be opened: {}", directory, why);
+}
+
+std::string welcome(const broker::Settings& settings, std::string_view program) {
+    auto at = broker::to_text(settings.advertised);
+    auto server = at == default_server ? "" : " --server " + at;
+    bool durable = settings.durability == broker::Durability::disk;
+    return fmt::format(
+        "Fulmar {0} answers at {1}, data in {2}\n"
+        "\n"
+        "In another terminal:\n"
+        "  a first message   {3} produce orders hello{4}\n"
+        "                    {3} consume orders{4}\n"
+        "  kcat              echo hello | kcat -b {1} -t orders -P\n"
+        "                    kcat -b {1} -t orders -C -e\n"
+        "  any Kafka client  bootstrap.servers={1}\n"
+        "\n"
+        "Ctrl-C stops it. {5}\n",
+        version, at, settings.data_directory, program, server,
+        durable ? "What was acknowledged is on disk."
+                : "What was acknowledged reaches the disk a little later.");
 }
 
 }  // namespace fulmar::cli

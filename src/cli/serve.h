@@ -14,6 +14,12 @@ std::expected<Settings, std::string> settings_of(const ServeOptions& options);
 // "127.0.0.1:9092 is taken by process 4711 (java): ..." and how to move.
 std::string explain_taken(const Address& address);
 
+// Why a data directory cannot be opened, in words for who named it: it is a file, it may not be written.
+std::string explain_unopened(const std::string& directory, Error error);
+
+// What a person needs next, once it answers. `program` is how this one was called.
+std::string welcome(const broker::Settings& settings, std::string_view program);
+
 // The inodes of the sockets that listen on a port, from the text of /proc/net/tcp or tcp6.
 std::vector<std::uint64_t> listening_inodes(std::string_view proc_net_tcp, std::uint16_t port);
 

@@ -245,6 +245,32 @@ TEST(Serve, who_holds_a_port_is_found) {
     EXPECT_NE(explain_taken({"127.0.0.1", 1}).find("taken by another process"), std::string::npos);
 }
 
+TEST(Serve, the_welcome_can_be_typed_as_it_stands) {
+    broker::Settings settings;
+    settings.advertised = {"127.0.0.1", 9092};
+    auto text = welcome(settings, "build/release/fulmar");
+    EXPECT_NE(text.find(" build/release/fulmar produce orders hello\n"), text.npos) << text;
+    EXPECT_NE(text.find("is on disk"), text.npos) << text;
+    settings.advertised.port = 7;
+    settings.durability = broker::Durability::page_cache;
+    text = welcome(settings, "fulmar");
+    EXPECT_NE(text.find(" fulmar consume orders --server 127.0.0.1:7\n"), text.npos) << text;
+    EXPECT_EQ(text.find("is on disk"), text.npos) << text;
+}
+
+TEST(Serve, a_directory_that_cannot_be_is_explained) {
+    EXPECT_EQ(explain_unopened("/proc/version/a/b", Error::failed),
+              "the data directory /proc/version/a/b cannot be opened: /proc/version is a file; name a "
+              "directory with "
+              "--data");
+    EXPECT_EQ(
+        explain_unopened("/proc/no-such/a", Error::refused),
+        "the data directory /proc/no-such/a cannot be opened: this user may not write in /proc; name another "
+        "directory with --data");
+    EXPECT_EQ(explain_unopened("none/b", Error::full),
+              "the data directory none/b cannot be opened: no space left on the disk");
+}
+
 TEST(Serve, listening_sockets_are_read_from_the_kernels_table) {
     constexpr auto text =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"

@@ -10,6 +10,10 @@ namespace {
 
 std::string why_not(const Serving& serving, Error error) {
     auto& at = serving.settings.listen;
+    if (error == Error::refused)
+        return fmt::format(
+            "cannot listen on {}: this machine has no such address, or this user may not use the port",
+            to_text(at));
     if (error != Error::exists) return fmt::format("cannot listen on {}: {}", to_text(at), to_text(error));
     if (serving.explain_taken) return serving.explain_taken(at);
     return to_text(at) + " is taken by another process";
@@ -19,8 +23,8 @@ std::string why_not(const Serving& serving, Error error) {
 
 Task<> serve(Host& host, Serving& serving) {
     auto settings = serving.settings;
-    // Before anything else: a port that is taken is told at once, one that may be any is known when the broker
-    // registers, and who connects early waits instead of being refused.
+    // Before anything else: a port that is taken is told at once, one that may be any is known when the
+    // broker registers, and who connects early waits instead of being refused.
     auto reserved = host.cores[0]->network.listen(settings.listen);
     if (!reserved) {
         serving.failure = why_not(serving, reserved.error());

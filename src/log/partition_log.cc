@@ -67,7 +67,8 @@ Result<PartitionLog::Slice> PartitionLog::read(Offset from, LogPoint limit, std:
 LogPoint PartitionLog::before_time(Timestamp at) const {
     // The first batch with such a time stamp lies before the first entry that has it in front of itself.
     auto after = std::ranges::lower_bound(index_, at, {}, &IndexEntry::largest_before);
-    return after == index_.begin() ? after->at : std::prev(after)->at;
+    bool late = planted(Bug::time_search_begins_late) && after != index_.end();
+    return late || after == index_.begin() ? after->at : std::prev(after)->at;
 }
 const PartitionLog::IndexEntry& PartitionLog::before(LogPoint limit) const {
     auto after = std::ranges::lower_bound(index_, limit.position, {}, [](auto& e) { return e.at.position; });

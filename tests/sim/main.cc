@@ -27,6 +27,9 @@ constexpr std::pair<std::string_view, Bug> bugs[] = {
     {"timer-outlives-owner", Bug::timer_outlives_owner},
     {"read-past-durable-end", Bug::read_past_durable_end},
     {"sync-vouches-for-later", Bug::sync_vouches_for_later},
+    {"damage-taken-for-end", Bug::damage_taken_for_end},
+    {"epoch-not-checked", Bug::epoch_not_checked},
+    {"time-search-begins-late", Bug::time_search_begins_late},
 };
 
 int usage() {

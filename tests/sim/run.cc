@@ -103,7 +103,7 @@ private:
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
         page_cache_ = chance.one_in(5);
-        if (page_cache_) serving_.settings.durability = broker::Durability::page_cache;
+        if (page_cache_) serving_.settings.durability = Durability::page_cache;
         serving_.settings.producer_id_expiration = std::chrono::hours(24);
         world_.sends_per_reset = chance.one_in(4) ? 15 : 60;
         if (chance.one_in(3)) world_.job_delay_max = 60'000;  // A slow disk.
