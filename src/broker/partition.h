@@ -31,6 +31,9 @@ public:
     // What recovery found of it. REQUIRES: nothing was appended.
     void restore(Recovered found);
     void mark_damaged();  // It should have been there, and is not.
+    // From the log's end on there was more once. Nobody may take that for the partition's end: what is asked
+    // for there is `kafka_storage_error`.
+    bool damaged() const { return damaged_; }
     void lead(std::int32_t leader_epoch, wire::ProduceRules rules);
 
     const PartitionId& id() const { return id_; }
@@ -70,7 +73,6 @@ private:
     Task<Result<>> make_log();
     Task<> sync();
     void failed();
-    Sequences::Batch sequence_of(const wire::BatchView& batch) const;
 
     PartitionContext& context_;
     const PartitionId id_;

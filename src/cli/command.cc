@@ -23,7 +23,7 @@ struct Run {
     const Serve& serve;
     int operator()(const ServeOptions& options) const {
         if (!options.show_settings) return serve(options);
-        fmt::print("{}", broker::describe_settings());
+        fmt::print("{}", describe_settings());
         return end(Outcome());
     }
     template <class Options> int operator()(const Options& options) const { return end(run(options)); }

@@ -148,8 +148,7 @@ Outcome Consumer::open() {
                                            options_.topic, *options_.partition, count, count - 1));
     if (options_.at && !options_.partition && count > 1)
         return std::unexpected(
-            fmt::format("topic {} has {} partitions, each with its own offset {}: say which with "
-                        "--partition",
+            fmt::format("topic {} has {} partitions, each with its own offset {}: say which with --partition",
                         options_.topic, count, *options_.at));
     for (std::int32_t n = 0; n < count; ++n)
         if (options_.partition.value_or(n) == n) partitions_.push_back(n);

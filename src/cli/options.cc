@@ -4,14 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <span>
 
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/version.h"
-#include "broker/settings.h"
 
 namespace fulmar::cli {
 
@@ -42,16 +41,15 @@ std::string check_pair(const std::string& text) {
     return equals == text.npos || equals == 0 ? quoted(text) + " is not KEY=VALUE" : "";
 }
 std::string check_address(const std::string& text) {
-    auto address = broker::parse_address(text);
+    auto address = parse_address(text);
     return address && address->port != 0 ? "" : quoted(text) + " is not HOST:PORT";
 }
 std::optional<ConsumeOptions::From> parse_from(const std::string& text) {
     if (text == "beginning") return ConsumeOptions::Beginning{};
     if (text == "end") return ConsumeOptions::End{};
-    std::int64_t offset = 0;
-    auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
-    if (error != std::errc() || stop != text.data() + text.size() || offset < 0) return {};
-    return offset;
+    auto offset = parse_number<std::int64_t>(text);
+    if (!offset || *offset < 0) return {};
+    return *offset;
 }
 std::string check_from(const std::string& text) {
     return parse_from(text) ? "" : quoted(text) + " is neither beginning, end nor an offset";
@@ -60,10 +58,8 @@ std::string check_from(const std::string& text) {
 // As CLI::Range, which says that "abc" is not in the range, and shows it in every help.
 CLI::Validator number_from(std::int64_t least, std::int64_t most) {
     auto check = [=](const std::string& text) {
-        std::int64_t number = 0;
-        auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        bool good = error == std::errc() && stop == text.data() + text.size();
-        if (good && number >= least && number <= most) return std::string();
+        auto number = parse_number<std::int64_t>(text);
+        if (number && *number >= least && *number <= most) return std::string();
         return fmt::format("{} is not a number from {} to {}", quoted(text), least, most);
     };
     return {check, ""};
@@ -328,7 +324,7 @@ std::expected<Command, Ending> CommandLine::finish() {
                 Ending{exit_usage, fmt::format("environment variable FULMAR_SERVER: {}\n", wrong)});
         raw_.server = variable;
     }
-    auto server = [&] { return broker::parse_address(raw_.server).value_or(Address{}); };
+    auto server = [&] { return parse_address(raw_.server).value_or(Address{}); };
     if (name == "create") {
         create_.server = server();
         create_.configs = split(raw_.pairs);

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "io/seam.h"
+#include "base/address.h"
 
 namespace fulmar::cli {
 

@@ -53,8 +53,8 @@ std::optional<Process> holder_of(const std::vector<std::uint64_t>& inodes) {
 
 }  // namespace
 
-std::expected<broker::Settings, std::string> settings_of(const ServeOptions& options) {
-    broker::SettingSources sources;
+std::expected<Settings, std::string> settings_of(const ServeOptions& options) {
+    SettingSources sources;
     if (options.config) {
         auto text = text_of_file(*options.config);
         if (!text)
@@ -74,7 +74,7 @@ std::expected<broker::Settings, std::string> settings_of(const ServeOptions& opt
     if (options.listen)
         sources.arguments.push_back({"listeners", *options.listen, "--listen " + *options.listen});
     if (options.data) sources.arguments.push_back({"log.dirs", *options.data, "--data " + *options.data});
-    auto settings = broker::read_settings(sources);
+    auto settings = read_settings(sources);
     if (settings) return std::move(*settings);
     return std::unexpected(fmt::format("{}", fmt::join(settings.error(), "\n")));
 }
@@ -103,7 +103,7 @@ std::string explain_taken(const Address& address) {
     auto by = holder ? fmt::format("process {} ({})", holder->id, holder->name) : "another process";
     auto other = Address{address.host, std::uint16_t(address.port < 65526 ? address.port + 10 : 0)};
     return fmt::format("{} is taken by {}: stop it, or listen elsewhere with `fulmar serve --listen {}`",
-                       broker::to_text(address), by, broker::to_text(other));
+                       to_text(address), by, to_text(other));
 }
 
 std::string explain_unopened(const std::string& directory, Error error) {
@@ -120,10 +120,10 @@ std::string explain_unopened(const std::string& directory, Error error) {
     return fmt::format("the data directory {} cannot be opened: {}", directory, why);
 }
 
-std::string welcome(const broker::Settings& settings, std::string_view program) {
-    auto at = broker::to_text(settings.advertised);
+std::string welcome(const Settings& settings, std::string_view program) {
+    auto at = to_text(settings.advertised);
     auto server = at == default_server ? "" : " --server " + at;
-    bool durable = settings.durability == broker::Durability::disk;
+    bool durable = settings.durability == Durability::disk;
     return fmt::format(
         "Fulmar {0} answers at {1}, data in {2}\n"
         "\n"

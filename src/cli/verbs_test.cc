@@ -210,7 +210,7 @@ TEST(Serve, what_was_asked_for_is_handed_on) {
     EXPECT_EQ(served->listen, "127.0.0.1:1");
     ran = run({"serve", "--settings"}, [](const ServeOptions&) { return 9; });
     EXPECT_EQ(ran.code, exit_done);
-    EXPECT_EQ(ran.out, broker::describe_settings());
+    EXPECT_EQ(ran.out, describe_settings());
     EXPECT_EQ(run({"version"}).out.substr(0, 9), "fulmar 0.");
     EXPECT_EQ(run({"srve"}).code, exit_usage);
 }
@@ -246,13 +246,13 @@ TEST(Serve, who_holds_a_port_is_found) {
 }
 
 TEST(Serve, the_welcome_can_be_typed_as_it_stands) {
-    broker::Settings settings;
+    Settings settings;
     settings.advertised = {"127.0.0.1", 9092};
     auto text = welcome(settings, "build/release/fulmar");
     EXPECT_NE(text.find(" build/release/fulmar produce orders hello\n"), text.npos) << text;
     EXPECT_NE(text.find("is on disk"), text.npos) << text;
     settings.advertised.port = 7;
-    settings.durability = broker::Durability::page_cache;
+    settings.durability = Durability::page_cache;
     text = welcome(settings, "fulmar");
     EXPECT_NE(text.find(" fulmar consume orders --server 127.0.0.1:7\n"), text.npos) << text;
     EXPECT_EQ(text.find("is on disk"), text.npos) << text;

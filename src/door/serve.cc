@@ -13,11 +13,10 @@ std::string why_not(const Serving& serving, Error error) {
     if (error == Error::refused)
         return fmt::format(
             "cannot listen on {}: this machine has no such address, or this user may not use the port",
-            broker::to_text(at));
-    if (error != Error::exists)
-        return fmt::format("cannot listen on {}: {}", broker::to_text(at), to_text(error));
+            to_text(at));
+    if (error != Error::exists) return fmt::format("cannot listen on {}: {}", to_text(at), to_text(error));
     if (serving.explain_taken) return serving.explain_taken(at);
-    return broker::to_text(at) + " is taken by another process";
+    return to_text(at) + " is taken by another process";
 }
 
 }  // namespace

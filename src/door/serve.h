@@ -1,5 +1,5 @@
 // A whole node, from its start to its stop: the broker and its doors. The same in the real world and in the
-// simulator; only the host and the store differ.
+// simulator; only the host and the store differ. It runs on core 0.
 #pragma once
 
 #include "broker/broker.h"
@@ -7,7 +7,7 @@
 namespace fulmar {
 
 struct Serving {
-    broker::Settings settings;
+    Settings settings;
     Broker::OpenStore open_store;
     std::string owner;  // Names this process for whoever finds the data directory locked.
     std::function<void(const Broker&)> on_ready;  // It answers from now on.

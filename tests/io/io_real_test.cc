@@ -107,7 +107,8 @@ TEST(RealFiles, a_lock_of_another_process_is_busy_until_that_ends) {
 TEST(RealNetwork, an_address_in_use_by_another_is_told_apart) {
     Scratch scratch;
     int taken = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in at{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    sockaddr_in at{
+        .sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
     socklen_t size = sizeof at;
     ASSERT_EQ(::bind(taken, reinterpret_cast<sockaddr*>(&at), size), 0);
     ASSERT_EQ(::listen(taken, 1), 0);

@@ -52,8 +52,8 @@ inline Task<> woken_timers(Host& host, World) {
     std::string order;
     loop.spawn(note_at_ring(timer, order, 'w'));
     timer.wake();
-    timer.wake();            // Once is enough.
-    EXPECT_EQ(order, "");    // In a turn of its own,
+    timer.wake();                  // Once is enough.
+    EXPECT_EQ(order, "");          // In a turn of its own,
     EXPECT_FALSE(timer.is_set());  // and the deadline is no more.
     co_await Timer(loop, Millis(2));
     EXPECT_EQ(order, "w");
