@@ -58,10 +58,8 @@ std::string check_from(const std::string& text) {
 // As CLI::Range, which says that "abc" is not in the range, and shows it in every help.
 CLI::Validator number_from(std::int64_t least, std::int64_t most) {
     auto check = [=](const std::string& text) {
-        std::int64_t number = 0;
-        auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        bool good = error == std::errc() && stop == text.data() + text.size();
-        if (good && number >= least && number <= most) return std::string();
+        auto number = parse_number<std::int64_t>(text);
+        if (number && *number >= least && *number <= most) return std::string();
         return fmt::format("{} is not a number from {} to {}", quoted(text), least, most);
     };
     return {check, ""};

@@ -99,8 +99,9 @@ std::expected<std::string, std::string> prepare(const ProduceOptions& options) {
 std::string why(const ProduceOptions& options, const Deliveries& deliveries) {
     switch (deliveries.first_error) {
         case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-            return deliveries.all_down ? nobody_answers(options.server)
-                                       : "the broker did not acknowledge in time";
+            if (!deliveries.all_down) return "the broker did not acknowledge in time";
+            return deliveries.done > 0 ? to_text(options.server) + " no longer answers"
+                                       : nobody_answers(options.server);
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
             return "the message is larger than the topic's max.message.bytes (or the broker's "
                    "message.max.bytes) allows";
