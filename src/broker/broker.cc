@@ -195,8 +195,9 @@ Task<bool> Broker::checkpoint() {
     if (points == checkpointed_) co_return true;
     auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(points); });
     if (written) checkpointed_ = std::move(points);
-    // A full disk only makes the next recovery longer.
-    else if (written.error() == Error::full) log_warning("no room for a checkpoint");
+    // A full disk, or clients that took all handles, only make the next recovery longer.
+    else if (written.error() == Error::full || written.error() == Error::exhausted)
+        log_warning("no checkpoint now: {}", to_text(written.error()));
     else fail(fmt::format("the checkpoint cannot be written: {}", to_text(written.error())));
     co_return written.has_value();
 }
