@@ -35,7 +35,10 @@ Task<Result<TimedOffset>> search(Seam& seam, Partition& partition, Timestamp at)
         at = *largest;
     }
     auto from = log.before_time(at);
-    co_return co_await seam.disk.run([&] { return find_time(*file, from, limit, at); });
+    co_await partition.heavy_work().enter();  // It opens a batch.
+    auto found = co_await seam.disk.run([&] { return find_time(*file, from, limit, at); });
+    partition.heavy_work().leave(seam.loop);
+    co_return found;
 }
 
 // On the partition's core.
@@ -65,7 +68,7 @@ Task<> look_up(Seam& seam, Partition& partition, const Asked& asked, Told& told)
 }  // namespace
 
 Task<Answer> handle_list_offsets(Call& call) {
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<ListOffsetsRequest>(call, arena);
     if (!request) co_return Answer::close();
     std::map<std::pair<std::string_view, std::int32_t>, int> times;
