@@ -33,7 +33,8 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
     if (!data) return give_up(cli::explain_unopened(directory, data.error()));
 
     auto cores = settings->cores == 0 ? real::available_cores() : int(settings->cores);
-    real::Runtime runtime(cores, int(settings->disk_threads), *data);
+    // Beside those that wait for the disk, one a core that opens and compresses batches.
+    real::Runtime runtime(cores, int(settings->disk_threads) + cores, *data);
     Serving serving;
     serving.settings = *settings;
     serving.open_store = [&](Loop& loop) { return coord::open_embedded(loop, directory + "/coord"); };

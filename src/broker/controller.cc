@@ -18,8 +18,8 @@ namespace path = coord::path;
 // So many ids a commit; a restart wastes what is left of them. Kafka takes 1,000 (KIP-730); of 2^63 ids
 // neither is felt, and a storm of new producers commits less often.
 static constexpr std::int64_t ids_a_block = 10'000;
-// A round ends before its commit could pass the store's bound: room for the last topic and the overhead.
-static constexpr std::size_t round_bytes_max = coord::commit_bytes_max / 2;
+// A round's commit stays below the store's bound; the rest is for the check of the epoch.
+static constexpr std::size_t round_bytes_max = coord::commit_bytes_max - 1024;
 
 static std::unexpected<std::string> store_failed(std::string_view what, StoreError error) {
     return std::unexpected(
@@ -67,7 +67,9 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
     fence_ = (*elected)[1];
     auto node = co_await store_.get(path::broker(options_.broker_id));
     if (!node) co_return store_failed(path::broker(options_.broker_id), node.error());
-    apply(cluster::BrokerIs{{options_.broker_id, node->create_id, at.host, at.port, {}}});
+    cluster::Controller::RegisterBroker registration{
+        {options_.broker_id, node->create_id, at.host, at.port, {}}};
+    for (auto& fact : machine_.decide(registration, Ticket{}, loop_.clocks()).events) apply(fact);
 
     cluster::Delta all;
     for (auto& [id, broker] : image().brokers()) all.push_back(cluster::BrokerIs{broker});
@@ -146,29 +148,50 @@ Task<> ControllerHost::run() {
     answered_.notify(loop_);
 }
 
+// What a commit of `dirty` shards grows by when this new topic is in it too; never less.
+std::size_t ControllerHost::commit_bytes_more(const cluster::Topic& topic, const std::set<int>& dirty) const {
+    constexpr std::size_t path_bytes_max = 64;
+    std::size_t bytes = 0;
+    for (auto shard : cluster::shards_of(topic)) {
+        bytes += cluster::encode_shard(shard, {&topic}).size();
+        if (!dirty.contains(shard)) bytes += shard_bytes_[std::size_t(shard)] + path_bytes_max;
+    }
+    return bytes;
+}
+
 // Decides what waits, as much as one commit holds; commits; publishes; answers.
 Task<bool> ControllerHost::round() {
     cluster::Delta delta;
     std::set<int> dirty;
     std::size_t bytes = 0;
     std::vector<Request*> taken;
-    while (!queue_.empty() && bytes < round_bytes_max) {
+    for (bool full = false; !queue_.empty() && !full;) {
         auto* request = queue_.front();
-        while (request->answers.size() < request->wanted.size() && bytes < round_bytes_max) {
+        while (request->answers.size() < request->wanted.size()) {
             auto& command = request->wanted[request->answers.size()];
             auto decision = machine_.decide(command, Ticket{}, loop_.clocks());
+            auto& answer = decision.answers.front().second;
+            if (!decision.events.empty()) {
+                auto more = commit_bytes_more(**answer, dirty);
+                full = bytes + more > round_bytes_max;
+                if (full && !delta.empty()) break;  // The next round begins with it.
+                if (full) {                         // Alone it is too much, so it will never fit.
+                    answer = std::unexpected(cluster::Controller::Refused{
+                        cluster::TopicRefusal::no_room, "The metadata store has no room for this topic."});
+                    decision.events.clear();
+                    full = false;
+                }
+                bytes += decision.events.empty() ? 0 : more;
+            }
             for (auto& fact : decision.events) {
                 apply(fact);
                 delta.push_back(fact);
-                auto& topic = *std::get<cluster::TopicIs>(fact).topic;
-                bytes += 64 + topic.name.size() + 20 * topic.partitions.size();
-                for (auto& [name, value] : topic.configs) bytes += name.size() + value.size() + 4;
-                for (auto shard : cluster::shards_of(topic))
-                    if (dirty.insert(shard).second) bytes += shard_bytes_[std::size_t(shard)] + 64;
+                for (auto shard : cluster::shards_of(*std::get<cluster::TopicIs>(fact).topic))
+                    dirty.insert(shard);
             }
-            request->answers.push_back(std::move(decision.answers.front().second));
+            request->answers.push_back(std::move(answer));
         }
-        if (request->answers.size() < request->wanted.size()) break;
+        if (full) break;
         queue_.erase(queue_.begin());
         taken.push_back(request);
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 
 #include "coord/store.h"
 #include "core/cluster/controller.h"
@@ -54,6 +55,7 @@ private:
     Task<bool> round();
     Task<bool> commit(std::vector<coord::Change> changes, const std::vector<int>& shards);
     void apply(const cluster::Fact& fact);
+    std::size_t commit_bytes_more(const cluster::Topic& topic, const std::set<int>& dirty) const;
 
     Loop& loop_;
     coord::Store& store_;

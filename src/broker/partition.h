@@ -23,6 +23,11 @@ struct PartitionContext {
     DiskBudget& budget;
     std::shared_ptr<Directory> data;
     bool page_cache_acks = false;
+    // To open a batch takes milliseconds, to compress it anew up to seconds: large ones, and one of many
+    // small ones, are worked on off the loop, so that others have their turns. One at a time, since the
+    // disk's threads are few.
+    Turns heavy_work{};
+    std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
 };
 
 class Partition {
@@ -47,6 +52,7 @@ public:
     PartitionLog& log() { return log_; }
     Waiters& waiters() { return waiters_; }
     Sequences& sequences() { return sequences_; }
+    Turns& heavy_work() { return context_.heavy_work; }
 
     // What the epoch that a client names makes of its request; `none` when it names none (-1).
     kafka::ErrorCode check_epoch(std::int32_t named) const;
@@ -71,6 +77,8 @@ public:
 
 private:
     Task<Appended> append_in_turn(wire::ProducedBatch batch);
+    using Checked = std::expected<wire::ProducedBatch, wire::Refusal>;
+    Task<Checked> check(Bytes records, wire::ProduceRules rules);
     Task<Result<>> make_log();
     Task<> sync();
     void failed();

@@ -149,6 +149,8 @@ public:
     // Pending waits fail with `closed`. What was sent still arrives, unless what came lies unread: then
     // the kernel resets the connection.
     virtual void close() = 0;
+    // Whether the peer has sent its last, although more of it may lie unread.
+    virtual bool peer_ended() const = 0;
     virtual std::string peer() const = 0;  // For log lines: "127.0.0.1:40122".
 
     // For Wait. True: done at once, the result is in it. False: it will be posted.

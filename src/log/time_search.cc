@@ -9,8 +9,10 @@ namespace fulmar {
 using wire::BatchView;
 
 static TimedOffset first_record(const BatchView& batch, Timestamp at) {
-    // What is in the log was bounded when it came; this bound only guards against what was believed then.
-    constexpr std::size_t opened_max = 256 << 20;
+    // What is in the log was opened when it came, as far as this. What was only believed then is not opened
+    // now; a batch that the broker has compressed itself may open to more than its own size allows for.
+    constexpr std::size_t usual_batch_bytes_max = 1'048'588;
+    auto opened_max = wire::opened_bytes_max(std::max(batch.size(), usual_batch_bytes_max));
     TimedOffset found{batch.max_timestamp(), batch.base_offset(), batch.leader_epoch()};
     if (batch.has(wire::attribute::log_append_time)) return found;
     auto codec = wire::Codec(batch.codec_number());

@@ -65,6 +65,10 @@ bool Refusal::before_log() const {
     return fault <= BatchFault::zstd_too_early || fault == BatchFault::too_large;
 }
 
+Codec codec_of(Bytes records) {
+    bool batch = look(records) == Found::batch && records.size() >= batch_header_bytes;
+    return batch ? Codec(BatchView(records).codec_number()) : Codec::none;
+}
 bool claims_transaction(Bytes records) {
     return look(records) == Found::batch && records.size() >= batch_header_bytes &&
            BatchView(records).has(attribute::transactional);

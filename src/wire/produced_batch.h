@@ -67,6 +67,8 @@ struct ProducedBatch {
 
 std::expected<ProducedBatch, Refusal> check_produced(Bytes records, const ProduceRules& rules, Timestamp now);
 
+// That of the batch at the front; none when there is no batch.
+Codec codec_of(Bytes records);
 // Whether the one batch at the front is transactional; false when there is none. For the request's own check.
 bool claims_transaction(Bytes records);
 

@@ -44,6 +44,7 @@ public:
         auto why = core_.node.power.state == Power::State::on ? Error::closed : Error::reset;
         at_peer("end", [why](SimSocket& peer) { peer.end(why); });
     }
+    bool peer_ended() const override { return over_.has_value(); }
     std::string peer() const override { return "simulated"; }
 
 private:

@@ -44,6 +44,11 @@ Controller::Answer Controller::create(const NewTopic& wanted) const {
         if (auto why = invalid_topic_config(name, value)) return refuse(TopicRefusal::invalid_config, *why);
         topic->configs[name] = *value;
     }
+    std::size_t bytes = 0;
+    for (auto& [name, value] : topic->configs) bytes += name.size() + value.size();
+    if (bytes > topic_configs_bytes_max)
+        return refuse(TopicRefusal::no_room, fmt::format("The configs of one topic take at most {} bytes.",
+                                                         topic_configs_bytes_max));
     topic->id = wanted.id;
     topic->name = wanted.name;
     topic->partitions = std::move(*placed);

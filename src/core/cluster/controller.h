@@ -32,6 +32,7 @@ enum class TopicRefusal : std::uint8_t {
     invalid_replication,
     invalid_assignment,
     invalid_config,
+    no_room,        // Over what a request, a topic or the store may hold.
     contradiction,  // Assignment beside a number, or the topic twice in one request.
 };
 
@@ -81,5 +82,7 @@ private:
 
 // One topic cannot take more: a shard's parts stay within a commit, and a request within its bound.
 inline constexpr std::int32_t partitions_max = 10'000;
+// Nor may what is set for one topic: it stands in each of its parts.
+inline constexpr std::size_t topic_configs_bytes_max = 16 * 1024;
 
 }  // namespace fulmar::cluster

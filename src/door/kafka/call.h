@@ -38,6 +38,13 @@ struct Answer {
     static Answer close() { return {Then::close, Pieces()}; }
 };
 
+// What the arrays of one request may take, however large it is: half of this many bytes are a hundred
+// thousand partitions, and each element costs its handler far more than it costs here.
+inline constexpr std::size_t arrays_bytes_max = 8 << 20;
+inline std::size_t arrays_budget(const Call& call) {
+    return std::min(Arena::budget_for(call.body.size()), arrays_bytes_max);
+}
+
 using Handler = Task<Answer> (*)(Call& call);
 
 // The whole of the request's message, or nothing when it is none.

@@ -13,7 +13,8 @@ Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::
       loop_(here.seam.loop),
       socket_(std::move(socket)),
       receiver_(budget, std::size_t(broker.settings().socket_request_bytes_max)),
-      heard_(loop_.now()) {}
+      heard_(loop_.now()),
+      begun_(heard_) {}
 
 void Connection::drain() {
     draining_ = true;
@@ -33,8 +34,13 @@ Task<> Connection::run() {
         auto step = dispatch();
         if (step == Step::over || draining_) break;
         if (step == Step::dispatched) continue;
-        if (step == Step::muted) co_await progress_.wait();
-        else if (!co_await receive()) break;
+        if (step == Step::more) {
+            if (!co_await receive()) break;
+            continue;
+        }
+        muted_ = true;
+        co_await progress_.wait();
+        muted_ = false;
     }
     draining_ = true;
     hangup_.tell();
@@ -59,8 +65,9 @@ Task<bool> Connection::receive() {
         broken_ = got.error() != Error::closed;
         co_return false;
     }
-    receiver_.received(*got);
     heard_ = loop_.now();
+    if (receiver_.empty()) begun_ = heard_;
+    receiver_.received(*got);
     co_return true;
 }
 
@@ -88,6 +95,7 @@ Connection::Step Connection::dispatch() {
         request->body = *body;
     }
     auto frame = receiver_.take();
+    begun_ = heard_;
     auto& slot = slots_.emplace_back();
     if (apologise) {
         answered(slot, unknown_api_versions(header.correlation_id));

@@ -27,9 +27,19 @@ public:
     void drain();
     // At once.
     void close();
+    const Socket& socket() const { return *socket_; }
 
-    // Nothing under way, and nothing heard since then.
-    bool idle_since(Instant before) const { return slots_.empty() && heard_ < before; }
+    // Nothing under way, but that the peer may be slow to read, and nothing heard since then.
+    bool idle_since(Instant before) const { return handlers_ == 0 && heard_ < before; }
+    // Who is not listened to, since others of its requests are under way, may have gone meanwhile: then
+    // nobody waits for these any more.
+    void look_for_hangup() {
+        if (muted_ && !hangup_.happened && socket_->peer_ended()) hangup_.tell();
+    }
+    // What it holds of a request that began to arrive before then, and has not all come yet.
+    std::size_t unfinished_bytes(Instant before) const {
+        return slots_.empty() && !receiver_.empty() && begun_ < before ? receiver_.room() : 0;
+    }
     void shrink_if_idle() {
         if (slots_.empty()) receiver_.shrink_if_idle();
     }
@@ -53,9 +63,9 @@ private:
     Hangup hangup_;
     std::deque<Slot> slots_;  // Of requests under way, in their order. A deque: they do not move.
     std::size_t alone_ = 0;   // Of those under way, how many run alone: 0 or 1.
-    bool draining_ = false, broken_ = false, sending_ = false;
+    bool draining_ = false, broken_ = false, sending_ = false, muted_ = false;
     int handlers_ = 0;
-    Instant heard_;
+    Instant heard_, begun_;  // When something came; when what is buffered began to.
     Signal progress_;
 };
 

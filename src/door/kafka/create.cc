@@ -1,9 +1,30 @@
 #include "door/kafka/create.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace fulmar::kafka {
+
+// As Kafka counts: however a request divides them, it makes no more partitions than this.
+static constexpr std::int64_t partitions_a_request = cluster::partitions_max;
+
+static std::int64_t partitions_of(const cluster::NewTopic& topic, std::int64_t usual) {
+    std::int64_t asked = topic.partitions == -1 ? usual : topic.partitions;
+    if (topic.assigned) asked = std::int64_t(topic.assignment.size());
+    return std::clamp<std::int64_t>(asked, 0, cluster::partitions_max);
+}
 
 Task<std::vector<ControllerHost::Answer>> create_topics(
     Call& call, std::vector<cluster::Controller::CreateTopic> wanted) {
+    std::int64_t partitions = 0;
+    for (auto& each : wanted) partitions += partitions_of(each.topic, call.broker.settings().num_partitions);
+    if (partitions > partitions_a_request) {
+        cluster::Controller::Refused refused{
+            cluster::TopicRefusal::no_room,
+            fmt::format("One request may create at most {} partitions.", partitions_a_request)};
+        co_return std::vector<ControllerHost::Answer>(wanted.size(), std::unexpected(std::move(refused)));
+    }
     for (auto& each : wanted) each.topic.id = uuid_from(call.loop().random(), call.loop().random());
     auto& there = call.broker.controller_loop();
     bool elsewhere = &there != &call.loop();

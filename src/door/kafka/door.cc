@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log_sink.h"
 
 namespace fulmar::kafka {
 
-static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{10'000};
+static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{10'000}, arrival_patience{5'000};
 
 struct KafkaDoor::Part {
     Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
@@ -78,6 +80,17 @@ Task<> KafkaDoor::serve(Part& part, std::shared_ptr<Socket> socket) {
     part.connections.erase(place);
     part.ended.notify(part.loop);
 }
+// Some wait for room to receive in, so nobody may sit on it: of those whose request takes too long to come,
+// whoever holds the most goes.
+void KafkaDoor::make_room(Part& part) {
+    auto before = part.loop.now() + -arrival_patience;
+    auto held = [&](const Connection& connection) { return connection.unfinished_bytes(before); };
+    auto largest = std::ranges::max_element(part.connections, {}, held);
+    if (largest == part.connections.end() || held(*largest) <= Receiver::small_bytes) return;
+    log_warning("{}: closed, others need the {} bytes that its request has held for long",
+                largest->socket().peer(), held(*largest));
+    largest->close();
+}
 // Closes what has been silent for too long: one coarse look, since a timer a connection costs far more.
 Task<> KafkaDoor::sweep(Part& part) {
     ++part.running;
@@ -87,9 +100,12 @@ Task<> KafkaDoor::sweep(Part& part) {
         co_await part.sweeper;
         auto now = part.loop.now();
         for (auto& connection : part.connections) {
+            connection.look_for_hangup();
             if (connection.idle_since(now + -settings.connections_idle_max)) connection.close();
-            else if (connection.idle_since(now + -buffer_kept)) connection.shrink_if_idle();
+            else if (part.budget.short_of || connection.idle_since(now + -buffer_kept))
+                connection.shrink_if_idle();
         }
+        if (std::exchange(part.budget.short_of, false)) make_room(part);
     }
     --part.running;
     part.ended.notify(part.loop);

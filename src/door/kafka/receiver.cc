@@ -31,14 +31,22 @@ std::span<std::byte> Receiver::space() {
 }
 bool Receiver::grow(std::size_t room) {
     auto part = filled_ - start_;
-    if (room > small_bytes && room > room_ && budget_.bytes - room_ + room > budget_.bytes_max) return false;
     if (room == room_ && buffer_.use_count() == 1) {  // Nobody looks at it: its tail moves to its front.
         std::memmove(buffer_.get(), &buffer_[start_], part);
     } else {
-        auto larger = std::make_shared_for_overwrite<std::byte[]>(room);
+        // The one it takes the place of goes, unless a frame is still looked at.
+        auto kept = budget_.bytes - (buffer_.use_count() == 1 ? room_ : 0);
+        if (room > small_bytes && kept + room > budget_.bytes_max) {
+            budget_.short_of = true;
+            return false;
+        }
+        budget_.bytes += room;
+        std::shared_ptr<std::byte[]> larger(new std::byte[room], [&budget = budget_, room](std::byte* bytes) {
+            delete[] bytes;
+            budget.bytes -= room;
+        });
         if (part > 0) std::memcpy(larger.get(), &buffer_[start_], part);
         buffer_ = std::move(larger);
-        budget_.bytes += room - room_;
         room_ = room;
     }
     start_ = 0;
@@ -47,7 +55,6 @@ bool Receiver::grow(std::size_t room) {
 }
 void Receiver::shrink_if_idle() {
     if (start_ != filled_ || room_ <= small_bytes) return;
-    budget_.bytes -= room_;
     buffer_.reset();
     room_ = start_ = filled_ = 0;
 }

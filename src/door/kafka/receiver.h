@@ -8,9 +8,11 @@
 
 namespace fulmar::kafka {
 
-// What a core's connections may hold in receive buffers, all together.
+// What a core's connections may hold in receive buffers, all together: those that fill, and those of frames
+// that are still looked at. It outlives both.
 struct ReceiveBudget {
     std::uint64_t bytes_max = 0, bytes = 0;
+    bool short_of = false;  // Somebody got nothing since this was last looked at.
 };
 
 class Receiver {
@@ -20,7 +22,6 @@ public:
 
     Receiver(ReceiveBudget& budget, std::size_t frame_bytes_max)
         : budget_(budget), frame_bytes_max_(frame_bytes_max) {}
-    ~Receiver() { budget_.bytes -= room_; }
     Receiver(const Receiver&) = delete;
 
     enum class Front : std::uint8_t {
@@ -36,6 +37,9 @@ public:
     // Where the next bytes go; empty when the budget has no room for a larger buffer now.
     std::span<std::byte> space();
     void received(std::size_t bytes) { filled_ += bytes; }
+    bool empty() const { return start_ == filled_; }
+    // What its buffer takes.
+    std::size_t room() const { return room_; }
     // Nothing is buffered, and the buffer is larger than an idle connection should have.
     void shrink_if_idle();
 

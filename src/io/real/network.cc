@@ -1,5 +1,6 @@
 #include "io/real/network.h"
 
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,6 +45,10 @@ public:
     void close() override {
         error_code ignored;
         socket_.close(ignored);
+    }
+    bool peer_ended() const override {
+        pollfd look{const_cast<tcp::socket&>(socket_).native_handle(), POLLRDHUP, 0};
+        return ::poll(&look, 1, 0) > 0;
     }
     std::string peer() const override {
         error_code gone;

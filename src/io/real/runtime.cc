@@ -1,6 +1,7 @@
 #include "io/real/runtime.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -54,6 +55,11 @@ struct Runtime::Impl {
 
 Runtime::Runtime(int cores, int disk_threads, std::shared_ptr<Directory> data)
     : impl_(std::make_unique<Impl>(disk_threads)) {
+    rlimit handles{};  // Each partition and each connection takes one; usual soft limits are for `select`.
+    if (::getrlimit(RLIMIT_NOFILE, &handles) == 0 && handles.rlim_cur < handles.rlim_max) {
+        handles.rlim_cur = handles.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &handles);
+    }
     std::signal(SIGPIPE, SIG_IGN);  // sendfile to a peer that has gone would end the process.
     for (int i = 0; i < cores; ++i) {
         impl_->cores.push_back(std::make_unique<Core>(impl_->pool, impl_->ports));

@@ -15,7 +15,7 @@ static bool valid_software_text(std::string_view text) {
 }
 
 Task<Answer> handle_api_versions(Call& call) {
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<ApiVersionsRequest>(call, arena);
     if (!request) co_return Answer::close();
     ApiVersionsResponse response;

@@ -9,6 +9,9 @@ namespace fulmar::kafka {
 
 using cluster::TopicRefusal;
 
+// Such a text may quote what was asked for, and a string of the protocol holds no more than 32,767 bytes.
+static constexpr std::size_t text_bytes_max = 1000;
+
 static ErrorCode error_of(TopicRefusal why) {
     switch (why) {
         case TopicRefusal::invalid_name: return ErrorCode::invalid_topic_exception;
@@ -17,6 +20,7 @@ static ErrorCode error_of(TopicRefusal why) {
         case TopicRefusal::invalid_replication: return ErrorCode::invalid_replication_factor;
         case TopicRefusal::invalid_assignment: return ErrorCode::invalid_replica_assignment;
         case TopicRefusal::invalid_config: return ErrorCode::invalid_config;
+        case TopicRefusal::no_room: return ErrorCode::policy_violation;
         case TopicRefusal::contradiction: return ErrorCode::invalid_request;
     }
     return ErrorCode::unknown_server_error;
@@ -52,7 +56,7 @@ static std::span<CreateTopicsResponse::Config> configs_of(const cluster::Topic& 
 }
 
 Task<Answer> handle_create_topics(Call& call) {
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<CreateTopicsRequest>(call, arena);
     if (!request) co_return Answer::close();
 
@@ -89,7 +93,7 @@ Task<Answer> handle_create_topics(Call& call) {
         auto& answer = answers[next++];
         if (!answer) {
             told.error_code = error_of(answer.error().why);
-            told.error_message = answer.error().text;
+            told.error_message = std::string_view(answer.error().text).substr(0, text_bytes_max);
             continue;
         }
         auto& made = **answer;

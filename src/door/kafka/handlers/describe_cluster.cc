@@ -7,7 +7,7 @@ namespace fulmar::kafka {
 
 Task<Answer> handle_describe_cluster(Call& call) {
     constexpr std::int8_t brokers_endpoint = 1, controllers_endpoint = 2;
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<DescribeClusterRequest>(call, arena);
     if (!request) co_return Answer::close();
     DescribeClusterResponse response;

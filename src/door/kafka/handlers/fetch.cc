@@ -23,6 +23,9 @@ struct Part {
     ErrorCode error{};
     Offset high_watermark{-1}, log_start{-1};
     PartitionLog::Slice slice;
+    // What was read when the watermark was there, whatever became of `slice` since.
+    PartitionLog::Slice found{};
+    Offset found_until{-1};
     bool failed() const { return error != ErrorCode::none; }
 };
 
@@ -118,11 +121,18 @@ void Fetch::read_on(Shard& there) {
         auto limit = partition->visible_end();
         part.high_watermark = limit.offset;
         part.log_start = partition->log_start();
-        if (from >= limit.offset) continue;  // Not durable yet: as if it were not there.
-        auto bytes_max = std::size_t(std::max(0, part.asked->partition_max_bytes));
-        auto slice = partition->log().read(from, limit, bytes_max, true);
-        if (slice) part.slice = *slice;
-        else part.error = ErrorCode::kafka_storage_error;
+        if (from >= limit.offset) continue;      // Not durable yet: as if it were not there.
+        if (part.found_until != limit.offset) {  // Else it is here because another partition has moved.
+            auto bytes_max = std::size_t(std::max(0, part.asked->partition_max_bytes));
+            auto slice = partition->log().read(from, limit, bytes_max, true);
+            if (!slice) {
+                part.error = ErrorCode::kafka_storage_error;
+                continue;
+            }
+            part.found = *slice;
+            part.found_until = limit.offset;
+        }
+        part.slice = part.found;
     }
 }
 
@@ -271,8 +281,8 @@ Task<Answer> Fetch::run() {
 }  // namespace
 
 Task<Answer> handle_fetch(Call& call) {
-    std::array<std::byte, 1024> few;
-    Arena arena(Arena::budget_for(call.body.size()), few);
+    alignas(void*) std::array<std::byte, 1024> few;
+    Arena arena(arrays_budget(call), few);
     auto request = read<FetchRequest>(call, arena);
     if (!request) co_return Answer::close();
     // There are no sessions: what opens one is answered as a full fetch that opened none, and what goes on

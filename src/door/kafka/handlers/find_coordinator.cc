@@ -8,7 +8,7 @@ namespace fulmar::kafka {
 // one that clients retry in the background: many that only assign partitions name a group all the same, and
 // go on reading. For the rest it is final.
 Task<Answer> handle_find_coordinator(Call& call) {
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<FindCoordinatorRequest>(call, arena);
     if (!request) co_return Answer::close();
     auto why = [](std::int8_t type) -> std::string_view {

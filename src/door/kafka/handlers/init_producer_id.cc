@@ -5,7 +5,7 @@
 namespace fulmar::kafka {
 
 Task<Answer> handle_init_producer_id(Call& call) {
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<InitProducerIdRequest>(call, arena);
     if (!request) co_return Answer::close();
     InitProducerIdResponse response;

@@ -39,7 +39,9 @@ Task<Result<TimedOffset>> search(Seam& seam, Partition& partition, Timestamp at)
         at = *largest;
     }
     auto from = log.before_time(at);
+    co_await partition.heavy_work().enter();  // It opens a batch.
     auto found = co_await seam.disk.run([&] { return find_time(*file, from, limit, at); });
+    partition.heavy_work().leave(seam.loop);
     co_return found && found->offset < Offset{0} ? nothing : found;
 }
 
@@ -72,7 +74,7 @@ Task<> look_up(Seam& seam, Partition& partition, const Asked& asked, Told& told)
 }  // namespace
 
 Task<Answer> handle_list_offsets(Call& call) {
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<ListOffsetsRequest>(call, arena);
     if (!request) co_return Answer::close();
     std::map<std::pair<std::string_view, std::int32_t>, int> times;

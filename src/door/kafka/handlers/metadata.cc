@@ -86,7 +86,7 @@ Task<> create_missing(Call& call, const MetadataRequest& request, const std::set
 }  // namespace
 
 Task<Answer> handle_metadata(Call& call) {
-    Arena arena(Arena::budget_for(call.body.size()));
+    Arena arena(arrays_budget(call));
     auto request = read<MetadataRequest>(call, arena);
     if (!request) co_return Answer::close();
     auto& image = call.here.image();

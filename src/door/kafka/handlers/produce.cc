@@ -176,8 +176,8 @@ Answer answer_of(Produce& produce, const ProduceRequest& request) {
 }  // namespace
 
 Task<Answer> handle_produce(Call& call) {
-    std::array<std::byte, 1024> few;
-    Arena arena(Arena::budget_for(call.body.size()), few);
+    alignas(void*) std::array<std::byte, 1024> few;
+    Arena arena(arrays_budget(call), few);
     auto request = read<ProduceRequest>(call, arena);
     if (!request) co_return Answer::close();
     Produce produce{

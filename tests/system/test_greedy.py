@@ -1,0 +1,351 @@
+"""Clients that want more than their share: of memory, of processor time, of handles, of the store.
+
+Whatever they do, the broker lives on, stays within its bounds, and serves the others.
+"""
+
+import contextlib
+import os
+import random
+import resource
+import socket
+import struct
+import threading
+import time
+
+import codec
+import pytest
+import records
+from broker import SANITIZER_FACTOR, Broker
+from connection import Closed
+
+MIB = 1 << 20
+POLICY_VIOLATION = 44
+
+
+class SetBroker(Broker):
+    """A broker of one core, with these settings."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        self.settings = {"cores": 1, **settings}
+
+    def command(self):
+        sets = [f"{name.replace('_', '.')}={value}" for name, value in self.settings.items()]
+        return super().command() + [word for each in sets for word in ("--set", each)]
+
+    def handles(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def peak_growth_of(self, work):
+        self.forget_peak()
+        before = self.rss_bytes()
+        work()
+        assert self.process.poll() is None, self.output()
+        return self.peak_rss_bytes() - before
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with SetBroker() as running:
+        yield running
+
+
+def frame(data):
+    return struct.pack(">i", len(data)) + data
+
+
+def eventually(condition, seconds=5):
+    end = time.monotonic() + seconds * SANITIZER_FACTOR
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.02)
+
+
+def create(connection, names, partitions=1, version=7, validate_only=False, **configs):
+    """The answers' topics."""
+    body = {
+        "Topics": [{
+            "Name": name, "NumPartitions": partitions, "ReplicationFactor": 1,
+            "Configs": [{"Name": k.replace("_", "."), "Value": v} for k, v in configs.items()],
+        } for name in names],
+        "timeoutMs": 30000, "validateOnly": validate_only,
+    }  # fmt: skip
+    return connection.call("CreateTopics", version, body)["Topics"]
+
+
+def produce_many(connection, topic, batches, acks=-1):
+    data = [{"Index": n, "Records": batch} for n, batch in enumerate(batches)]
+    body = {
+        "Acks": acks,
+        "TimeoutMs": 30000,
+        "TopicData": [{"Name": topic, "PartitionData": data}],
+    }
+    connection.send("Produce", 9, body)
+
+
+class Pings:
+    """Asks for ApiVersions again and again in a `with`, and keeps the slowest answer's time."""
+
+    def __init__(self, broker):
+        self.connection = broker.connect(timeout=100)
+        self.slowest, self.stopping = 0.0, False
+        self.thread = threading.Thread(target=self.work)
+
+    def work(self):
+        while not self.stopping:
+            begin = time.monotonic()
+            self.connection.call("ApiVersions", 0)
+            self.slowest = max(self.slowest, time.monotonic() - begin)
+            time.sleep(0.005)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.thread.join()
+        self.connection.close()
+
+
+def test_configs_larger_than_a_commit_are_refused(broker):
+    with broker.connect() as c:
+        for key in ("leader_replication_throttled_replicas", "cleanup_policy"):
+            (topic,) = create(c, ["wordy"], **{key: "delete" + " " * 700_000})
+            assert topic["ErrorCode"] == POLICY_VIOLATION, topic
+        # In each of its twenty parts, too.
+        (topic,) = create(c, ["wordy"], 10_000, 4, leader_replication_throttled_replicas="x" * 32_000)
+        assert topic["ErrorCode"] == POLICY_VIOLATION, topic
+        (topic,) = create(c, ["wordy"])
+        assert topic["ErrorCode"] == 0
+
+
+def test_a_full_store_refuses_topics_and_goes_on():
+    with SetBroker() as broker, broker.connect(timeout=60) as c:
+        codes = []
+        for n in range(8):
+            (topic,) = create(
+                c, [f"huge-{n}"], 10_000, leader_replication_throttled_replicas="x" * 16_000
+            )
+            codes.append(topic["ErrorCode"])
+        assert set(codes) == {0, POLICY_VIOLATION}, codes
+        assert create(c, ["small"])[0]["ErrorCode"] == 0
+        broker.restart()
+        with broker.connect() as again:
+            found = again.call("Metadata", 9, {"Topics": [{"Name": f"huge-{codes.index(0)}"}]})["Topics"]
+            assert len(found[0]["Partitions"]) == 10_000
+
+
+def test_what_an_error_quotes_fits_a_string(broker):
+    long = "n" * 32_760
+    with broker.connect() as c:
+        (topic,) = create(c, [long], version=4)
+        assert topic["ErrorCode"] == 17 and topic["Name"] == long
+        (topic,) = create(c, ["quoted"], version=4, retention_ms=long)
+        assert topic["ErrorCode"] == 40
+        assert c.call("ApiVersions", 0)["ErrorCode"] == 0
+
+
+@pytest.mark.parametrize("validate_only", [True, False])
+def test_a_request_creates_a_bounded_number_of_partitions(broker, validate_only):
+    def ask():
+        with broker.connect(timeout=60) as c:
+            made = create(c, [f"many-{n}" for n in range(100)], 10_000, validate_only=validate_only)
+            assert {topic["ErrorCode"] for topic in made} == {POLICY_VIOLATION}
+            assert {topic["ErrorCode"] for topic in create(c, ["a", "b"], 5_000, 7, True)} == {0}
+
+    assert broker.peak_growth_of(ask) < 32 * MIB * SANITIZER_FACTOR
+
+
+def test_metadata_makes_a_bounded_number_of_topics(broker):
+    with broker.connect(timeout=60) as c:
+        names = [{"Name": f"auto-{n}"} for n in range(20_000)]
+        topics = c.call("Metadata", 9, {"Topics": names, "AllowAutoTopicCreation": True})["Topics"]
+        assert {topic["ErrorCode"] for topic in topics} == {3}
+
+
+def tiny(api):
+    """A frame of some megabytes, of as many elements as go into it."""
+    many = 1_500_000
+    count = codec.uvarint(many + 1)
+    if api == "FindCoordinator":
+        return struct.pack(">hhihb", 10, 4, 1, -1, 0) + b"\0" + count + b"\x02a" * many + b"\0"
+    if api == "Produce":
+        start = struct.pack(">hhihb", 0, 9, 1, -1, 0) + b"\0" + struct.pack(">hi", -1, 1000)
+        return start + b"\x02\x02a" + count + b"\0\0\0\0\x01\0" * many + b"\0\0"
+    element = b"\x02a" + struct.pack(">ih", 1, 1) + b"\x01\x01\0"
+    return struct.pack(">hhihb", 19, 7, 1, -1, 0) + count + element * many + bytes(6)
+
+
+@pytest.mark.parametrize("api", ["FindCoordinator", "Produce", "CreateTopics"])
+def test_what_tiny_elements_take_is_bounded(broker, api):
+    data = tiny(api)
+
+    def ask():
+        with broker.connect(timeout=60) as c:
+            c.send_frame(data)
+            with contextlib.suppress(Closed):
+                c.receive_frame()
+
+    assert broker.peak_growth_of(ask) < 2 * len(data) + 64 * MIB * SANITIZER_FACTOR
+
+
+def test_handles_that_run_out_end_nothing():
+    with SetBroker() as broker, broker.connect() as c:
+        c.create_topic("before")
+        c.produce("before", 0, records.values_batch(b"one"))
+        resource.prlimit(broker.pid, resource.RLIMIT_NOFILE, (64, 64))
+        others = [broker.connect() for _ in range(100)]
+        time.sleep(0.2)
+        c.produce("before", 0, records.values_batch(b"two"))
+        time.sleep(6)  # A checkpoint comes every five seconds, and needs a handle.
+        assert broker.process.poll() is None, broker.output()
+        assert c.end_offset("before", 0) == 2
+        for other in others:
+            other.close()
+        time.sleep(0.5)
+        c.create_topic("after")
+        c.produce("after", 0, records.values_batch(b"three"))
+
+
+def test_requests_that_never_end_make_room_for_others():
+    with SetBroker(queued_max_request_bytes=64 * MIB) as broker:
+        with broker.connect() as c:
+            c.create_topic("honest")
+        hogs = []
+        for size in (9, 9, 9, 5, 2.5, 1.25, 0.6, 0.3):  # Their buffers are powers of two, and fill the bound.
+            hog = broker.connect()
+            hog.send_bytes(struct.pack(">ihhih", 100 * MIB, 0, 9, 1, -1) + bytes(int(size * MIB)))
+            hogs.append(hog)
+        time.sleep(1)
+        begin = time.monotonic()
+        with broker.connect(timeout=30) as c:
+            c.produce("honest", 0, records.values_batch(bytes(900_000)))
+        assert time.monotonic() - begin < 9 * SANITIZER_FACTOR
+        hogs[-1].send_bytes(bytes(1))  # Only the one that held the most had to go.
+        for hog in hogs:
+            hog.close()
+
+
+def test_frames_under_way_count_as_requests_held():
+    with SetBroker(queued_max_request_bytes=256 * MIB) as broker:
+        with broker.connect() as c:
+            c.create_topic("empty")
+        clients = []
+
+        def fill():
+            for _ in range(8):
+                c = broker.connect(timeout=1)
+                clients.append(c)
+                fetch = codec.encode_request("Fetch", 12, 1, c.fetch_body("empty", 0, 0, wait_ms=60_000))
+                waiting = frame(fetch + bytes(28 * MIB))  # Bytes behind a request are ignored.
+                with contextlib.suppress(OSError):
+                    c.send_bytes(waiting)
+                    c.send_bytes(waiting[:-1])
+
+        # Some memory beside the buffers: what they hold when they grow, and what is free and not given back.
+        assert broker.peak_growth_of(fill) < 256 * MIB + 64 * MIB * SANITIZER_FACTOR
+        for c in clients:
+            c.close()
+
+
+def test_who_has_gone_is_not_waited_for(broker):
+    with broker.connect() as c:
+        c.create_topic("quiet")
+    before = broker.handles()
+    for _ in range(50):
+        with broker.connect() as c:
+            fetch = frame(codec.encode_request("Fetch", 12, 1, c.fetch_body("quiet", 0, 0, wait_ms=2**31 - 1)))
+            c.send_bytes(fetch * 3)
+            time.sleep(0.002)
+    eventually(lambda: broker.handles() < before + 5)
+
+
+def test_who_never_reads_is_closed_as_idle():
+    with SetBroker(connections_max_idle_ms=1000) as broker:
+        with broker.connect() as c:
+            c.create_topic("large")
+            for _ in range(10):
+                c.produce("large", 0, records.values_batch(random.randbytes(900_000)))
+        before = broker.handles()
+        deaf = [broker.connect() for _ in range(10)]
+        for c in deaf:
+            c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.send_bytes(frame(codec.encode_request("Fetch", 12, 1, c.fetch_body("large", 0, 0))) * 4)
+        eventually(lambda: broker.handles() > before + 5)
+        eventually(lambda: broker.handles() < before + 5)
+        for c in deaf:
+            c.close()
+
+
+def test_batches_that_are_dear_to_compress_leave_time_for_others(broker):
+    rng = random.Random(1)
+    words = [rng.randbytes(6) for _ in range(3000)]
+    batch = records.values_batch(b"".join(rng.choice(words) for _ in range(170_000)))
+    with broker.connect(timeout=100) as c:
+        c.create_topic("dear", 8, compression_type="zstd", compression_zstd_level="22")
+        with Pings(broker) as pings:
+            produce_many(c, "dear", [batch] * 8)
+            answer = c.receive("Produce", 9)
+        (topic,) = answer["Responses"]
+        assert {part["ErrorCode"] for part in topic["PartitionResponses"]} == {0}
+        assert pings.slowest < 0.5 * SANITIZER_FACTOR
+
+
+def test_the_order_of_batches_survives_their_cost(broker):
+    """Dear and cheap ones for the same partitions, pipelined."""
+    with broker.connect(timeout=100) as c:
+        c.create_topic("mixed", 3, compression_type="gzip")
+        producer = c.call("InitProducerId", 4, {"TransactionTimeoutMs": 1000})
+        rounds = 20
+        for n in range(rounds):
+            value = random.randbytes(200_000 if n % 3 == 0 else 10)
+            batch = records.values_batch(
+                value, producer_id=producer["ProducerId"], producer_epoch=0, base_sequence=n
+            )
+            produce_many(c, "mixed", [batch] * 3)
+        for n in range(rounds):
+            answer = c.receive("Produce", 9, c.correlation - rounds + 1 + n)
+            for part in answer["Responses"][0]["PartitionResponses"]:
+                assert (part["ErrorCode"], part["BaseOffset"]) == (0, n)
+
+
+def test_a_search_opens_no_more_than_a_produce_did(broker):
+    block, size = 131072, 512 * MIB
+    blocks = [struct.pack("<I", block << 3 | 1 << 1 | (n == size // block - 1))[:3] + b"\0" for n in range(size // block)]
+    payload = bytes.fromhex("28b52ffd0038") + b"".join(blocks)
+    bomb = records.Batch(attributes=4, count=1, payload=payload, base_timestamp=10, max_timestamp=10).sealed()
+    with broker.connect(timeout=60) as c:
+        c.create_topic("bombs")
+        c.produce("bombs", 0, bomb)
+        asked = [{"PartitionIndex": 0, "Timestamp": 5}]
+
+        def ask():
+            body = {"ReplicaId": -1, "Topics": [{"Name": "bombs", "Partitions": asked}]}
+            (part,) = c.call("ListOffsets", 5, body)["Topics"][0]["Partitions"]
+            assert (part["ErrorCode"], part["Offset"], part["Timestamp"]) == (0, 0, 10)
+
+        assert broker.peak_growth_of(ask) < 64 * MIB * SANITIZER_FACTOR
+
+
+def test_a_fetch_that_waits_reads_only_what_moved(broker):
+    partitions, rounds = 300, 20
+    batch = records.values_batch(b"x")
+    with broker.connect(timeout=60) as c, broker.connect(timeout=60) as waiting:
+        c.create_topic("wide", partitions)
+        produce_many(c, "wide", [batch] * partitions)
+        c.receive("Produce", 9)
+        asked = [{"Partition": n, "FetchOffset": 0, "PartitionMaxBytes": MIB} for n in range(partitions)]
+        topics = [{"Topic": "wide", "Partitions": asked}]
+        waiting.send("Fetch", 12, {"MaxWaitMs": 60_000, "MinBytes": 2**31 - 1, "MaxBytes": MIB, "Topics": topics})
+        time.sleep(0.5)
+
+        def reads():
+            with open(f"/proc/{broker.pid}/io") as counters:
+                return int(next(line for line in counters if line.startswith("syscr")).split()[1])
+
+        before = reads()
+        for _ in range(rounds):
+            c.produce("wide", 0, batch)
+            time.sleep(0.01)
+        assert reads() - before < partitions * rounds / 4
