@@ -246,7 +246,7 @@ TEST(Serve, who_holds_a_port_is_found) {
 }
 
 TEST(Serve, the_welcome_can_be_typed_as_it_stands) {
-    Settings settings;
+    Settings settings{};
     settings.advertised = {"127.0.0.1", 9092};
     auto text = welcome(settings, "build/release/fulmar");
     EXPECT_NE(text.find(" build/release/fulmar produce orders hello\n"), text.npos) << text;
