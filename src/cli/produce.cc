@@ -51,8 +51,9 @@ rd_kafka_vu_t field(rd_kafka_vtype_t type, std::string_view bytes) {
     return one;
 }
 
-// Hands one message over; waits while librdkafka's queue is full.
-rd_kafka_resp_err_t hand_over(rd_kafka_t* client, const ProduceOptions& options, std::string_view value) {
+// Hands one message over; waits while librdkafka's queue is full, unless what is in it times out.
+rd_kafka_resp_err_t hand_over(rd_kafka_t* client, const ProduceOptions& options, const Deliveries& deliveries,
+                              std::string_view value) {
     std::vector<rd_kafka_vu_t> fields;
     fields.push_back(field(RD_KAFKA_VTYPE_TOPIC));
     fields.back().u.cstr = options.topic.c_str();
@@ -73,6 +74,7 @@ rd_kafka_resp_err_t hand_over(rd_kafka_t* client, const ProduceOptions& options,
         rd_kafka_error_destroy(error);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return code;
         rd_kafka_poll(client, 100);
+        if (deliveries.timed_out) return RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
     }
 }
 
@@ -133,7 +135,7 @@ Outcome run(const ProduceOptions& options) {
     if (!client) return std::unexpected(client.error());
     auto* producer = client->get();
     auto send = [&](std::string_view value) {
-        if (auto code = hand_over(producer, options, value)) deliveries.fail(code);
+        if (auto code = hand_over(producer, options, deliveries, value)) deliveries.fail(code);
         rd_kafka_poll(producer, 0);
     };
     for (auto& value : options.values) send(value);

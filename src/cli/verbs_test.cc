@@ -248,6 +248,7 @@ TEST(Serve, who_holds_a_port_is_found) {
 TEST(Serve, the_welcome_can_be_typed_as_it_stands) {
     Settings settings{};
     settings.advertised = {"127.0.0.1", 9092};
+    settings.durability = Durability::disk;
     auto text = welcome(settings, "build/release/fulmar");
     EXPECT_NE(text.find(" build/release/fulmar produce orders hello\n"), text.npos) << text;
     EXPECT_NE(text.find("is on disk"), text.npos) << text;

@@ -132,7 +132,7 @@ TEST_F(PartitionLogTest, a_failing_disk_is_told_and_moves_no_end) {
 TEST(PartitionDirectory, names_are_read_back) {
     for (auto* topic : {"a", "orders", "a-1", "a.b-c_", "..-", "3"}) {
         for (std::int32_t index : {0, 7, 9999, INT32_MAX}) {
-            PartitionId id{uuid_from(0x1234567890abcdef * unsigned(index + 1), 3), index};
+            PartitionId id{uuid_from(0x1234567890abcdefULL * (unsigned(index) + 1), 3), index};
             EXPECT_EQ(partition_of_directory(partition_directory_name(topic, id)), id) << topic;
         }
     }
