@@ -21,22 +21,7 @@ int give_up(std::string_view why) {
     return cli::exit_failed;
 }
 
-// What a person needs next, once it answers.
-void welcome(const broker::Settings& settings, std::uint16_t port) {
-    auto at = fmt::format("{}:{}", settings.advertised.host, port);
-    fmt::print(
-        "Fulmar {} listens on {}, data in {}\n"
-        "\n"
-        "  a first message   fulmar produce orders hello      then   fulmar consume orders\n"
-        "  kcat              echo hello | kcat -b {} -t orders -P   then   kcat -b {} -t orders -C\n"
-        "  any Kafka client  bootstrap.servers={}\n"
-        "\n"
-        "Ctrl-C stops it. What was acknowledged is on disk.\n",
-        version, at, settings.data_directory, at, at, at);
-    std::fflush(stdout);
-}
-
-int serve_node(const cli::ServeOptions& options) {
+int serve_node(const cli::ServeOptions& options, std::string_view program) {
     auto settings = cli::settings_of(options);
     if (!settings) {
         fmt::print(stderr, "{}\n", settings.error());
@@ -45,9 +30,7 @@ int serve_node(const cli::ServeOptions& options) {
     real::log_to_stderr(settings->log_level);
     auto& directory = settings->data_directory;
     auto data = real::open_directory(directory, true);
-    if (!data)
-        return give_up(
-            fmt::format("the data directory {} cannot be opened: {}", directory, to_text(data.error())));
+    if (!data) return give_up(cli::explain_unopened(directory, data.error()));
 
     auto cores = settings->cores == 0 ? real::available_cores() : int(settings->cores);
     // Beside those that wait for the disk, one a core that opens and compresses batches.
@@ -57,7 +40,10 @@ int serve_node(const cli::ServeOptions& options) {
     serving.open_store = [&](Loop& loop) { return coord::open_embedded(loop, directory + "/coord"); };
     serving.owner = fmt::format("process {}", ::getpid());
     serving.explain_taken = cli::explain_taken;
-    serving.on_ready = [&](const Broker&, std::uint16_t port) { welcome(*settings, port); };
+    serving.on_ready = [&](const Broker& broker) {
+        fmt::print("{}", cli::welcome(broker.settings(), program));
+        std::fflush(stdout);
+    };
     runtime.run([&](Host& host) { return serve(host, serving); });
     if (serving.failure) return give_up(*serving.failure);
     return cli::exit_done;
@@ -66,4 +52,9 @@ int serve_node(const cli::ServeOptions& options) {
 }  // namespace
 }  // namespace fulmar
 
-int main(int argc, char** argv) { return fulmar::cli::run_command(argc, argv, fulmar::serve_node); }
+int main(int argc, char** argv) {
+    std::string_view program = argc > 0 ? argv[0] : "fulmar";
+    return fulmar::cli::run_command(argc, argv, [&](const fulmar::cli::ServeOptions& options) {
+        return fulmar::serve_node(options, program);
+    });
+}

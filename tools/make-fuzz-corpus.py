@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills tests/fuzz/corpus with the first inputs of the fuzzers of requests, responses and headers.
+"""Fills tests/fuzz/corpus with the first inputs of the fuzzers of requests, responses, headers and batches.
 
 They come from tests/reference/recorded: for each API and version the request and the response of middle
 length among those of at most LIMIT bytes. Files are named for what they hold.
@@ -49,6 +49,15 @@ def main():
         write("header", name, data)
     for kind in sorted(requests)[::len(requests) // HEADERS]:
         write("header", kind, middle(requests[kind]))
+    # Batches: behind a byte that asks for length and checksum to be made right. The magic marks where one begins.
+    batches = {}
+    for name, data in ((n, d) for n, ds in requests.items() if n.startswith("Produce") for d in ds):
+        for at in range(len(data) - 61):
+            length = int.from_bytes(data[at + 8:at + 12], "big")
+            if data[at + 16] == 2 and data[at:at + 8] == bytes(8) and 49 <= length <= len(data) - at - 12:
+                batches.setdefault((data[at + 22] & 7, length % 5), b"\x01" + data[at:at + 12 + length])
+    for (codec, number), data in batches.items():
+        write("batches", f"codec-{codec}-{number}", data)
 
 
 if __name__ == "__main__":

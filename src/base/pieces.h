@@ -1,4 +1,5 @@
-// What leaves through a socket: bytes owned here, and ranges of files that nobody copies. Values.
+// What comes and goes through sockets without being copied: Frame is a request as it came, Pieces an answer
+// as it leaves, with FileRanges in it. Values.
 #pragma once
 
 #include <memory>

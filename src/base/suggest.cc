@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <vector>
 
-namespace fulmar {
+#include "base/text.h"
 
-namespace {
-char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
-}  // namespace
+namespace fulmar {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     // Rows of the table of distances between beginnings: of a's first i - 2, i - 1 and i letters.

@@ -1,4 +1,4 @@
-// The version of this source.
+// The version of this source, as `fulmar version` prints it.
 #pragma once
 
 #include <string_view>

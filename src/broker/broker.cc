@@ -14,9 +14,9 @@ static constexpr Millis expiry_every{60'000};
 static constexpr int recoveries_at_once = 4;
 
 // Only what somebody set: the rest are Kafka's defaults, and answers say so.
-static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
+static cluster::ConfigMap topic_defaults_of(const Settings& settings) {
     cluster::ConfigMap defaults;
-    auto table = broker::settings_table();
+    auto table = settings_table();
     for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
         if (settings.shown[i].place.empty()) continue;
         if (table[i].key == "message.max.bytes")
@@ -27,7 +27,7 @@ static cluster::ConfigMap topic_defaults_of(const broker::Settings& settings) {
     return defaults;
 }
 
-Broker::Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner)
+Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
       settings_(std::move(settings)),
       topic_defaults_(topic_defaults_of(settings_)),
@@ -69,12 +69,17 @@ Task<std::expected<void, std::string>> Broker::start() {
         shards_.back()->budget.on_failure = [this, core] {
             auto& here = shard(core);
             for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
-            // The directory holds coord/ too, so this process ends with it (storage-faults.md, fsync error).
+            // The directory holds coord/ too, so this process ends with it: without its metadata a broker can
+            // promise nothing, and the next start recovers from what is on the disk.
             here.seam.loop.spawn(fail_from(core, "the data directory failed"));
         };
     }
-    ControllerHost::Options options{id(), cluster_id(), settings_.advertised,
-                                    std::int32_t(settings_.num_partitions), topic_defaults_};
+    ControllerHost::Options options{id(),
+                                    cluster_id(),
+                                    settings_.advertised,
+                                    std::int32_t(settings_.num_partitions),
+                                    topic_defaults_,
+                                    !data_->partitions().empty() || !data_->recovery_points().empty()};
     controller_ = std::make_unique<ControllerHost>(
         loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
     if (auto started = co_await controller_->start(); !started) co_return started;
@@ -86,25 +91,33 @@ Task<std::expected<void, std::string>> Broker::start() {
     co_return std::expected<void, std::string>();
 }
 
-// Facts reach every core before anyone is told of them.
+// Facts reach every core before anyone is told of them; and before any core knows of a topic, its partitions
+// are where they live, since a client may ask one core for the topic and another for a partition of it.
 Task<> Broker::publish(const cluster::Delta& delta) {
+    auto lead = [&](Shard& shard) {
+        for (auto& fact : delta) {
+            auto* is = std::get_if<cluster::TopicIs>(&fact);
+            if (!is) continue;
+            auto& topic = *is->topic;
+            for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
+                bool ours = core_of({topic.id, i}, cores()) == shard.core;
+                if (ours && topic.partitions[std::size_t(i)].leader == id())
+                    shard.lead(topic, i, topic_defaults_);
+            }
+        }
+    };
+    auto learn = [&](Shard& shard) {
+        for (auto& fact : delta) shard.apply(fact);
+    };
+    co_await on_each(lead);
+    co_await on_each(learn);
+}
+template <class F>
+Task<> Broker::on_each(F action) {
     auto& home = controller_loop();
     for (auto& shard : shards_) {
-        auto apply = [&] {
-            for (auto& fact : delta) {
-                shard->apply(fact);
-                auto* is = std::get_if<cluster::TopicIs>(&fact);
-                if (!is) continue;
-                auto& topic = *is->topic;
-                for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
-                    bool ours = core_of({topic.id, i}, cores()) == shard->core;
-                    if (ours && topic.partitions[std::size_t(i)].leader == id())
-                        shard->lead(topic, i, topic_defaults_);
-                }
-            }
-        };
-        if (&shard->seam.loop == &home) apply();
-        else co_await call_on(shard->seam.loop, home, std::move(apply));
+        if (&shard->seam.loop == &home) action(*shard);
+        else co_await call_on(shard->seam.loop, home, [&] { action(*shard); });
     }
 }
 
@@ -146,6 +159,9 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
         auto id = ids[next++];
         auto& name = data_->partitions().at(id);
         auto point = data_->recovery_point(id);
+        if (auto* topic = controller_->image().find(id.topic);
+            topic && std::size_t(id.index) < topic->partitions.size())
+            point.leader_epoch = topic->partitions[std::size_t(id.index)].leader_epoch;
         auto now = home.now();
         auto found =
             co_await host_.cores[0]->disk.run([&] { return fulmar::recover(*host_.data, name, point, now); });
@@ -159,7 +175,7 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
             return partition != nullptr;
         };
         bool known = co_await call_on(shard(core).seam.loop, home, restore);
-        // Never deleted on doubt (rule R26 of known-failures.md): the metadata may be the one that is wrong.
+        // Never deleted for not being known: the metadata may be the one that is wrong.
         if (!known) log_warning("{} belongs to no topic; it is left as it is", name);
     }
     --running_;
@@ -195,9 +211,9 @@ Task<bool> Broker::checkpoint() {
     if (points == checkpointed_) co_return true;
     auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(points); });
     if (written) checkpointed_ = std::move(points);
-    // A full disk, or clients that took all handles, only make the next recovery longer.
+    // A full disk, or no file handles left, only make the next recovery longer.
     else if (written.error() == Error::full || written.error() == Error::exhausted)
-        log_warning("no checkpoint now: {}", to_text(written.error()));
+        log_warning("no checkpoint: {}", to_text(written.error()));
     else fail(fmt::format("the checkpoint cannot be written: {}", to_text(written.error())));
     co_return written.has_value();
 }

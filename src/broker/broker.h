@@ -16,7 +16,7 @@ public:
     // Opens the store once the data directory is ours; the text says why it cannot.
     using OpenStore = std::function<std::expected<std::unique_ptr<coord::Store>, std::string>(Loop&)>;
     // `owner` names this process for whoever finds the directory locked.
-    Broker(Host& host, broker::Settings settings, OpenStore open_store, std::string owner);
+    Broker(Host& host, Settings settings, OpenStore open_store, std::string owner);
     ~Broker();
 
     // Takes the data directory, recovers every partition and takes office. The text says why not.
@@ -30,11 +30,11 @@ public:
     int cores() const { return int(shards_.size()); }
     Shard& shard(int core) { return *shards_[std::size_t(core)]; }
     Shard& owner(const PartitionId& id) { return shard(core_of(id, cores())); }
-    const broker::Settings& settings() const { return settings_; }
+    // All cores may read these four: they are set before the doors open, and never changed.
+    const Settings& settings() const { return settings_; }
     BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
     // What the broker's settings say of topics that say nothing themselves, by Kafka's names.
     const cluster::ConfigMap& topic_defaults() const { return topic_defaults_; }
-    // All cores may read these: they are set before the doors open, and never changed.
     const Uuid& cluster_id() const { return data_->meta().cluster_id; }
 
     // On core 0.
@@ -46,6 +46,8 @@ private:
     Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
                       std::optional<std::string>& bad);
     Task<> publish(const cluster::Delta& delta);
+    template <class F>
+    Task<> on_each(F action);  // Each core's shard, one after the other.
     Task<> keep();
     Task<> run_controller();
     Task<bool> checkpoint();
@@ -55,7 +57,7 @@ private:
     Task<> fail_from(int core, std::string why);
 
     Host& host_;
-    const broker::Settings settings_;
+    const Settings settings_;
     const cluster::ConfigMap topic_defaults_;
     OpenStore open_store_;
     const std::string owner_;

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <set>
 
 #include "base/log_sink.h"
+#include "base/text.h"
 #include "coord/paths.h"
 #include "core/cluster/shard_codec.h"
 
@@ -15,17 +15,12 @@ using coord::Change, coord::StoreError;
 using Kind = coord::Change::Kind;
 namespace path = coord::path;
 
-// So many ids a commit: a restart wastes what is left of them (FACTS.md d.1 has 1,000).
+// So many ids a commit; a restart wastes what is left of them. Kafka takes 1,000 (KIP-730); of 2^63 ids
+// neither is felt, and a storm of new producers commits less often.
 static constexpr std::int64_t ids_a_block = 10'000;
 // A round's commit stays below the store's bound; the rest is for the check of the epoch.
 static constexpr std::size_t round_bytes_max = coord::commit_bytes_max - 1024;
 
-static std::optional<std::int64_t> number(std::string_view text) {
-    std::int64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 static std::unexpected<std::string> store_failed(std::string_view what, StoreError error) {
     return std::unexpected(
         fmt::format("the metadata store cannot be used: {}: {}", what, coord::to_text(error)));
@@ -52,13 +47,13 @@ void ControllerHost::apply(const cluster::Fact& fact) {
 }
 
 Task<std::expected<void, std::string>> ControllerHost::start() {
-    if (auto founded = co_await found(); !founded) co_return founded;
+    if (auto ours = co_await found_or_verify(); !ours) co_return ours;
     if (auto loaded = co_await load(); !loaded) co_return loaded;
 
     // In office: who was controller before fails from here on, since the fence has moved.
     auto epoch = co_await store_.get(path::controller_epoch);
     if (!epoch) co_return store_failed(path::controller_epoch, epoch.error());
-    auto last = number(epoch->data);
+    auto last = parse_number<std::int64_t>(epoch->data);
     if (!last) co_return std::unexpected("the metadata store is damaged: /controller_epoch is no number");
     auto& at = options_.advertised;
     auto me =
@@ -72,7 +67,9 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
     fence_ = (*elected)[1];
     auto node = co_await store_.get(path::broker(options_.broker_id));
     if (!node) co_return store_failed(path::broker(options_.broker_id), node.error());
-    apply(cluster::BrokerIs{{options_.broker_id, node->create_id, at.host, at.port, {}}});
+    cluster::Controller::RegisterBroker registration{
+        {options_.broker_id, node->create_id, at.host, at.port, {}}};
+    for (auto& fact : machine_.decide(registration, Ticket{}, loop_.clocks()).events) apply(fact);
 
     cluster::Delta all;
     for (auto& [id, broker] : image().brokers()) all.push_back(cluster::BrokerIs{broker});
@@ -81,9 +78,15 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
     co_return std::expected<void, std::string>();
 }
 
-Task<std::expected<void, std::string>> ControllerHost::found() {
+Task<std::expected<void, std::string>> ControllerHost::found_or_verify() {
     auto format = co_await store_.get(path::format);
     auto wanted = fmt::format("1 {}", to_text(options_.cluster_id));
+    if (!format && format.error() == StoreError::missing && options_.in_use)
+        co_return std::unexpected(
+            "the metadata store is empty, and the data directory has partitions: their topics are lost, and "
+            "would be made again without what is in them; restore the store (coord/ in the data directory) "
+            "from "
+            "a backup, or start on another directory");
     if (!format && format.error() == StoreError::missing) {
         std::vector<Change> nodes{
             {Kind::create, path::format, wanted, {}}, {Kind::create, path::controller_epoch, "0", {}},
@@ -109,14 +112,12 @@ Task<std::expected<void, std::string>> ControllerHost::load() {
     if (!nodes) co_return store_failed(path::state, nodes.error());
     std::vector<cluster::Part> parts;
     for (auto& node : *nodes) {
-        int shard = -1;
-        auto* end = node.name.data() + node.name.size();
-        auto [stop, error] = std::from_chars(node.name.data(), end, shard, 16);
-        if (error != std::errc() || stop != end || shard < 0 || shard >= cluster::shards) continue;
-        auto decoded = cluster::decode_shard(shard, node.data);
+        auto shard = parse_number<int>(node.name, 16);
+        if (!shard || *shard < 0 || *shard >= cluster::shards) continue;
+        auto decoded = cluster::decode_shard(*shard, node.data);
         if (!decoded) co_return std::unexpected(decoded.error());
-        shard_versions_[std::size_t(shard)] = node.version;
-        shard_bytes_[std::size_t(shard)] = node.data.size();
+        shard_versions_[std::size_t(*shard)] = node.version;
+        shard_bytes_[std::size_t(*shard)] = node.data.size();
         std::ranges::move(*decoded, std::back_inserter(parts));
     }
     auto topics = cluster::assemble(std::move(parts));
@@ -251,7 +252,7 @@ Task<std::optional<ProducerId>> ControllerHost::next_producer_id() {
         }
         taking_ids_ = true;
         auto node = co_await store_.get(path::producer_ids);
-        auto first = node ? number(node->data) : std::nullopt;
+        auto first = node ? parse_number<std::int64_t>(node->data) : std::nullopt;
         bool taken = first.has_value();
         if (taken) {
             std::vector<Change> take{

@@ -20,6 +20,8 @@ public:
         Address advertised;
         std::int32_t default_partitions = 1;
         cluster::ConfigMap topic_defaults;
+        // The store was in use before, so that an empty one is not the right one, and is not founded anew.
+        bool in_use = false;
     };
     // `publish` carries facts to every core, and ends when all have them.
     using Publish = std::function<Task<>(const cluster::Delta&)>;
@@ -48,7 +50,7 @@ private:
         std::vector<Answer> answers;
         bool done = false;
     };
-    Task<std::expected<void, std::string>> found();
+    Task<std::expected<void, std::string>> found_or_verify();  // A new store, or this cluster's own.
     Task<std::expected<void, std::string>> load();
     Task<bool> round();
     Task<bool> commit(std::vector<coord::Change> changes, const std::vector<int>& shards);

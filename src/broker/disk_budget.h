@@ -22,10 +22,11 @@ public:
         unsynced_ -= bytes;
         changed_.notify(loop_);
     }
+
     std::uint64_t unsynced_bytes() const { return unsynced_; }
 
     // A write or sync failed: for good, since the kernel may have dropped the dirty pages, and a second
-    // fdatasync would lie (rule R31 of known-failures.md).
+    // fdatasync would lie (ATC'20, "Can applications recover from fsync failures?").
     void fail() {
         if (std::exchange(failed_, true)) return;
         changed_.notify(loop_);

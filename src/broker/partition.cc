@@ -13,7 +13,7 @@ static ErrorCode error_of(BatchFault fault) {
         case BatchFault::corrupt: return ErrorCode::corrupt_message;
         case BatchFault::too_large: return ErrorCode::message_too_large;
         case BatchFault::zstd_too_early: return ErrorCode::unsupported_compression_type;
-        case BatchFault::codec: return ErrorCode::unknown_server_error;  // As Kafka has it (FACTS.md b.3).
+        case BatchFault::codec: return ErrorCode::unknown_server_error;  // As Kafka's.
         case BatchFault::timestamp: return ErrorCode::invalid_timestamp;
         default: return ErrorCode::invalid_record;
     }
@@ -43,12 +43,6 @@ LogPoint Partition::visible_end() const {
 ErrorCode Partition::check_epoch(std::int32_t named) const {
     if (named < 0 || named == leader_epoch_) return ErrorCode::none;
     return named < leader_epoch_ ? ErrorCode::fenced_leader_epoch : ErrorCode::unknown_leader_epoch;
-}
-
-Sequences::Batch Partition::sequence_of(const wire::BatchView& batch) const {
-    return {batch.producer_id(),   batch.producer_epoch(),
-            batch.base_sequence(), Sequences::last_sequence(batch.base_sequence(), batch.count()),
-            batch.last_offset(),   batch.max_timestamp()};
 }
 
 Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::ProduceRules rules) {
@@ -96,7 +90,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     if (!log_.exists()) {
         auto made = co_await make_log();
         if (!made) {
-            if (sequenced) sequences_.refused(sequence_of(view), context_.seam.loop.now());
+            if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
             co_return Appended{.error = ErrorCode::kafka_storage_error};
         }
     }
@@ -105,13 +99,13 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
 
     Appended appended{.log_start = log_start()};
     if (sequenced) {
-        auto judgement = sequences_.judge(sequence_of(view));
+        auto judgement = sequences_.judge(Sequences::Batch::of(view));
         switch (judgement.verdict) {
             case Sequences::Verdict::next: break;
             case Sequences::Verdict::duplicate:
                 appended.base_offset = judgement.known.base_offset();
-                appended.append_time =
-                    judgement.known.timestamp;  // Whatever the topic's stamps are (recorded).
+                // Whatever the topic's time stamps are: so Kafka answers (tests/reference/recorded).
+                appended.append_time = judgement.known.timestamp;
                 appended.until =
                     planted(Bug::duplicate_acked_early) ? Offset{0} : judgement.known.last_offset + 1;
                 co_return appended;
@@ -126,12 +120,12 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     if (auto written = log_.append(batch, leader_epoch_); !written) {
         log_error("{}: append failed: {}", name_, to_text(written.error()));
         if (written.error() != Error::full) failed();
-        if (sequenced) sequences_.refused(sequence_of(view), context_.seam.loop.now());
+        if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
         co_return Appended{.error = ErrorCode::kafka_storage_error};
     }
     budget.written(batch.size());
     view = batch.view();
-    if (sequenced) sequences_.appended(sequence_of(view), context_.seam.loop.now());
+    if (sequenced) sequences_.appended(Sequences::Batch::of(view), context_.seam.loop.now());
     appended.base_offset = view.base_offset();
     appended.until = view.next_offset();
     if (view.has(wire::attribute::log_append_time)) appended.append_time = view.max_timestamp();

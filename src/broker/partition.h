@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "base/planted.h"
 #include "broker/disk_budget.h"
 #include "broker/waiters.h"
 #include "core/cluster/image.h"
@@ -37,6 +38,9 @@ public:
     // What recovery found of it. REQUIRES: nothing was appended.
     void restore(Recovered found);
     void mark_damaged();  // It should have been there, and is not.
+    // From the log's end on there was more once. Nobody may take that for the partition's end: what is asked
+    // for there is `kafka_storage_error`.
+    bool damaged() const { return damaged_ && !planted(Bug::damage_taken_for_end); }
     void lead(std::int32_t leader_epoch, wire::ProduceRules rules);
 
     const PartitionId& id() const { return id_; }
@@ -80,7 +84,6 @@ private:
     Task<Result<>> make_log();
     Task<> sync();
     void failed();
-    Sequences::Batch sequence_of(const wire::BatchView& batch) const;
 
     PartitionContext& context_;
     const PartitionId id_;

@@ -4,17 +4,15 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/check.h"
 #include "base/suggest.h"
 
-namespace fulmar::broker {
+namespace fulmar {
 
 namespace {
-
-using Wrong = std::unexpected<std::string>;
-using Outcome = std::expected<void, std::string>;
 
 struct Unit {
     std::string_view name;
@@ -25,7 +23,7 @@ constexpr Unit byte_units[] = {
 constexpr Unit time_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
 
 // A whole number, with one of the units behind it or none.
-std::optional<std::int64_t> parse_number(std::string_view text, std::span<const Unit> units = {}) {
+std::optional<std::int64_t> parse_amount(std::string_view text, std::span<const Unit> units = {}) {
     std::int64_t number = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc()) return {};
@@ -47,12 +45,12 @@ struct Assign {
         return text == "true" || text == "false";
     }
     bool operator()(const Setting::Number& number) const {
-        auto n = parse_number(text, number.bytes ? byte_units : std::span<const Unit>());
+        auto n = parse_amount(text, number.bytes ? byte_units : std::span<const Unit>());
         if (n) settings.*number.field = *n;
         return n && *n >= number.least && *n <= number.most;
     }
     bool operator()(const Setting::Duration& duration) const {
-        auto n = parse_number(text, time_units);
+        auto n = parse_amount(text, time_units);
         if (n) settings.*duration.field = Millis(*n);
         return n && *n >= duration.least && *n <= duration.most;
     }
@@ -136,16 +134,15 @@ void Reading::check_together() {
     auto& advertised = s.shown[row_of("advertised.listeners")];
     if (!loopback(s.listen.host) && !s.allow_unauthenticated_listen)
         wrong(fmt::format(
-            "{}: {} can be reached from other machines, and whoever reaches it can read, write and "
-            "delete everything: set allow.unauthenticated.listen=true if that is meant, or listen on "
-            "127.0.0.1",
+            "{}: {} can be reached from other machines, and whoever reaches it can read, write and delete "
+            "everything: set allow.unauthenticated.listen=true if that is meant, or listen on 127.0.0.1",
             place_of("listeners"), to_text(s.listen)));
     if (every_address(advertised.value.empty() ? s.listen.host : s.advertised.host))
-        wrong(fmt::format(
-            "{}: clients cannot connect to {}: set advertised.listeners to the address by which they "
-            "reach this machine",
-            place_of(advertised.value.empty() ? "listeners" : "advertised.listeners"),
-            to_text(advertised.value.empty() ? s.listen : s.advertised)));
+        wrong(
+            fmt::format("{}: clients cannot connect to {}: set advertised.listeners to the address by which "
+                        "they reach this machine",
+                        place_of(advertised.value.empty() ? "listeners" : "advertised.listeners"),
+                        to_text(advertised.value.empty() ? s.listen : s.advertised)));
     if (advertised.value.empty()) {
         s.advertised = s.listen;
         advertised.value = to_text(s.listen);
@@ -205,25 +202,6 @@ void read_environment(const std::vector<std::pair<std::string, std::string>>& va
 
 }  // namespace
 
-std::optional<Address> parse_address(std::string_view text) {
-    constexpr std::string_view scheme = "PLAINTEXT://";
-    if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
-    auto colon = text.rfind(':');
-    if (colon == text.npos) return {};
-    auto host = text.substr(0, colon), digits = text.substr(colon + 1);
-    auto port = parse_number(digits);
-    if (!port || *port < 0 || *port > 65535 || digits.starts_with('-')) return {};
-    bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
-    if (bracketed) host = host.substr(1, host.size() - 2);
-    if (host.find_first_of(bracketed ? "[]/, " : "[]/, :") != host.npos) return {};
-    return Address{host.empty() ? "0.0.0.0" : std::string(host), std::uint16_t(*port)};
-}
-
-std::string to_text(const Address& address) {
-    bool v6 = address.host.find(':') != std::string::npos;
-    return fmt::format(fmt::runtime(v6 ? "[{}]:{}" : "{}:{}"), address.host, address.port);
-}
-
 std::expected<Settings, std::vector<std::string>> read_settings(const SettingSources& sources) {
     Reading reading;
     if (!sources.file_name.empty()) read_file(sources.file_name, sources.file_text, reading);
@@ -232,4 +210,4 @@ std::expected<Settings, std::vector<std::string>> read_settings(const SettingSou
     return reading.finish();
 }
 
-}  // namespace fulmar::broker
+}  // namespace fulmar

@@ -15,11 +15,11 @@
 #include <variant>
 #include <vector>
 
-#include "base/ids.h"
+#include "base/address.h"
 #include "base/log_sink.h"
-#include "io/seam.h"
+#include "base/time.h"
 
-namespace fulmar::broker {
+namespace fulmar {
 
 // When a produce is answered that asks for an answer.
 enum class Durability : std::uint8_t {
@@ -116,8 +116,5 @@ std::expected<Settings, std::vector<std::string>> read_settings(const SettingSou
 std::string describe_settings();
 // The environment variable of a key.
 std::string variable_of(std::string_view key);
-// "HOST:PORT", "[V6]:PORT", ":PORT" (every address), any of them behind "PLAINTEXT://". Nothing if not.
-std::optional<Address> parse_address(std::string_view text);
-std::string to_text(const Address& address);
 
-}  // namespace fulmar::broker
+}  // namespace fulmar

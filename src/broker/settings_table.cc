@@ -3,9 +3,10 @@
 
 #include <limits>
 
+#include "base/text.h"
 #include "broker/settings.h"
 
-namespace fulmar::broker {
+namespace fulmar {
 
 namespace {
 constexpr auto int_max = std::int64_t(std::numeric_limits<std::int32_t>::max());
@@ -19,23 +20,21 @@ std::span<const Setting> settings_table() {
         {.key = "listeners",
          .kind = Setting::HostPort{&S::listen},
          .fallback = "127.0.0.1:9092",
-         .what = "Where clients connect: HOST:PORT. Port 0 takes any free one. Connections are not "
-                 "authenticated, so "
-                 "any address but this machine's own needs allow.unauthenticated.listen=true.",
+         .what =
+             "Where clients connect: HOST:PORT. Port 0 takes any free one. Connections are not "
+             "authenticated, so any address but this machine's own needs allow.unauthenticated.listen=true.",
          .kafkas = true},
         {.key = "advertised.listeners",
          .kind = Setting::HostPort{&S::advertised},
          .fallback = "",
          .what = "The address that clients are told to use, when it is not the one in listeners: behind NAT, "
-                 "in a "
-                 "container, or with listeners=0.0.0.0.",
+                 "in a container, or with listeners=0.0.0.0.",
          .kafkas = true},
         {.key = "allow.unauthenticated.listen",
          .kind = Setting::Flag{&S::allow_unauthenticated_listen},
          .fallback = "false",
-         .what =
-             "Listen on addresses that other machines reach. Whoever reaches them can read, write and delete "
-             "everything."},
+         .what = "Listen on addresses that other machines reach. Whoever reaches them can read, write and "
+                 "delete everything."},
         {.key = "log.dirs",
          .kind = Setting::Text{&S::data_directory},
          .fallback = "./fulmar-data",
@@ -52,8 +51,7 @@ std::span<const Setting> settings_table() {
          .kind = Setting::Number{&S::cores, 0, 256},
          .fallback = "0",
          .what = "Threads that serve clients, each with its own connections and partitions. 0: one for each "
-                 "CPU that "
-                 "this process may use."},
+                 "CPU that this process may use."},
         {.key = "disk.threads",
          .kind = Setting::Number{&S::disk_threads, 1, 256},
          .fallback = "4",
@@ -64,7 +62,7 @@ std::span<const Setting> settings_table() {
          .what = "Make a topic when a client that allows it first asks for it.",
          .kafkas = true},
         {.key = "num.partitions",
-         .kind = Setting::Number{&S::num_partitions, 1, 100'000},
+         .kind = Setting::Number{&S::num_partitions, 1, 10'000},
          .fallback = "1",
          .what = "Partitions of a topic that is made without saying how many.",
          .kafkas = true},
@@ -97,30 +95,28 @@ std::span<const Setting> settings_table() {
          .kind = Setting::Number{&S::request_memory_max, 64 * mib, 1024 * gib, true},
          .fallback = "1073741824",
          .what = "What all connections together may hold in requests that have begun to arrive. A connection "
-                 "that "
-                 "gets no room for ten seconds is closed.",
+                 "that gets no room for ten seconds is closed.",
          .kafkas = true},
         {.key = "log.retention.ms",
          .kind = Setting::Duration{&S::log_retention, -1, long_max},
          .fallback = "2592000000",
-         .what = "How long records are kept, of topics that do not say otherwise: 30 days. -1: for ever.",
+         .what = "How long records are kept, of topics that do not say otherwise: 30 days. -1: for ever. "
+                 "Topics keep and show it; nothing is deleted by it.",
          .kafkas = true},
         {.key = "durability",
          .kind =
              Setting::ChoiceOf<Durability>{
                  &S::durability, {{"disk", Durability::disk}, {"page-cache", Durability::page_cache}}},
          .fallback = "disk",
-         .what =
-             "When a write is acknowledged. disk: once it is on disk, so that it survives a power cut. "
-             "page-cache: "
-             "once the kernel has it, as Kafka does; then a power cut or a crash of the kernel loses "
-             "acknowledged records of the last seconds. A crash of the broker alone loses none either way."},
+         .what = "When a write is acknowledged. disk: once it is on disk, so that it survives a power cut. "
+                 "page-cache: once the kernel has it, as Kafka does; then a power cut or a crash of the "
+                 "kernel loses acknowledged records of the last seconds. A crash of the broker alone loses "
+                 "none either way."},
         {.key = "unsynced.bytes.max",
          .kind = Setting::Number{&S::unsynced_bytes_max, 1 * mib, 64 * gib, true},
          .fallback = "67108864",
          .what = "Bytes written but not yet on disk. At this many, producers are not read until the disk has "
-                 "caught "
-                 "up."},
+                 "caught up."},
         {.key = "producer.id.expiration.ms",
          .kind = Setting::Duration{&S::producer_id_expiration, 1, long_max},
          .fallback = "86400000",
@@ -176,7 +172,7 @@ std::string allowed(const Setting& setting) { return std::visit(Allowed{}, setti
 
 std::string variable_of(std::string_view key) {
     std::string name = "FULMAR_";
-    for (char c : key) name += c == '.' || c == '-' ? '_' : c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
+    for (char c : key) name += c == '.' || c == '-' ? '_' : upper(c);
     return name;
 }
 
@@ -201,4 +197,4 @@ std::string describe_settings() {
     return text;
 }
 
-}  // namespace fulmar::broker
+}  // namespace fulmar

@@ -4,7 +4,7 @@
 
 #include <set>
 
-namespace fulmar::broker {
+namespace fulmar {
 namespace {
 
 using Sources = SettingSources;
@@ -147,18 +147,6 @@ TEST(Settings, kafkas_other_names_are_understood) {
     EXPECT_EQ(read(argument("log.dir", "/data")).data_directory, "/data");
 }
 
-TEST(Settings, addresses_are_written_as_kafka_writes_them_or_shorter) {
-    EXPECT_EQ(parse_address("127.0.0.1:9092"), (Address{"127.0.0.1", 9092}));
-    EXPECT_EQ(parse_address("PLAINTEXT://localhost:0"), (Address{"localhost", 0}));
-    EXPECT_EQ(parse_address(":9092"), (Address{"0.0.0.0", 9092}));
-    EXPECT_EQ(parse_address("[::1]:65535"), (Address{"::1", 65535}));
-    for (auto text : {"", "localhost", "localhost:", "localhost:x", "localhost:65536", "localhost:-1",
-                      "::1:9092", "[]:1", "a:1,b:2", "SSL://a:1", "http://a:1", "a b:1", "[a:1"})
-        EXPECT_EQ(parse_address(text), std::nullopt) << text;
-    EXPECT_EQ(to_text(Address{"::1", 9092}), "[::1]:9092");
-    EXPECT_EQ(to_text(Address{"a.example", 1}), "a.example:1");
-}
-
 TEST(Settings, an_address_that_others_reach_must_be_allowed) {
     for (auto host : {"10.0.0.1:9092", "example.org:9092", "[fe80::1]:9092"}) {
         auto sources = argument("listeners", host);
@@ -211,4 +199,4 @@ TEST(Settings, the_table_holds_what_it_says) {
 }
 
 }  // namespace
-}  // namespace fulmar::broker
+}  // namespace fulmar

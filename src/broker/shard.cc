@@ -4,12 +4,11 @@
 
 namespace fulmar {
 
-Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data,
-             const broker::Settings& settings)
+Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data, const Settings& settings)
     : core(number),
       seam(world),
       budget(world.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
-      context_{world, budget, std::move(data), settings.durability == broker::Durability::page_cache} {}
+      context_{world, budget, std::move(data), settings.durability == Durability::page_cache} {}
 
 Partition* Shard::find(const PartitionId& id) {
     auto at = partitions_.find(id);

@@ -1,5 +1,5 @@
 // Shard: what one core has of the broker: its copy of the cluster's image, and the partitions that live
-// here. A map and nothing more: a partition looks after itself.
+// here. A map and nothing more: a partition looks after itself. It belongs to its core; core 0 makes it.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@ namespace fulmar {
 
 class Shard {
 public:
-    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const broker::Settings& settings);
+    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const Settings& settings);
 
     const int core;
     Seam& seam;

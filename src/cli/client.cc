@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "broker/settings.h"
-
 namespace fulmar::cli {
 
 std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Address& server,
@@ -14,7 +12,7 @@ std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Addre
     auto set = [&](const char* key, const std::string& value) {
         good = good && rd_kafka_conf_set(conf, key, value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK;
     };
-    set("bootstrap.servers", broker::to_text(server));
+    set("bootstrap.servers", to_text(server));
     set("client.id", "fulmar-cli");
     set("socket.timeout.ms", "10000");
     for (auto& [key, value] : properties) set(key, value);
@@ -37,9 +35,8 @@ std::string text_of(rd_kafka_resp_err_t code) { return rd_kafka_err2str(code); }
 std::string nobody_answers(const Address& server) {
     return fmt::format(
         "{} answers, but not at the address that it tells clients to use: its advertised.listeners must be "
-        "one "
-        "that is reached from here",
-        broker::to_text(server));
+        "one that is reached from here",
+        to_text(server));
 }
 
 }  // namespace fulmar::cli

@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 
+#include "base/address.h"
 #include "cli/output.h"
-#include "io/seam.h"
 
 namespace fulmar::cli {
 

@@ -23,12 +23,14 @@ struct Run {
     const Serve& serve;
     int operator()(const ServeOptions& options) const {
         if (!options.show_settings) return serve(options);
-        fmt::print("{}", broker::describe_settings());
-        return exit_done;
+        fmt::print("{}", describe_settings());
+        return end(Outcome());
     }
-    template <class Options> int operator()(const Options& options) const {
-        auto outcome = run(options);
-        std::fflush(stdout);
+    template <class Options> int operator()(const Options& options) const { return end(run(options)); }
+    // What was printed counts only once it is out.
+    static int end(Outcome outcome) {
+        if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && outcome)
+            outcome = std::unexpected("standard output cannot be written");
         if (outcome) return exit_done;
         fmt::print(stderr, "fulmar: {}\n", outcome.error());
         return exit_failed;

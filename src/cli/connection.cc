@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "broker/settings.h"
 #include "wire/kafka/api_versions.h"
 
 namespace fulmar::cli {
@@ -41,7 +40,7 @@ std::string nobody_listens(const Address& server) {
     return fmt::format(
         "nobody listens on {0}: start a broker there with `fulmar serve --listen {0}`, or name another with "
         "--server HOST:PORT",
-        broker::to_text(server));
+        to_text(server));
 }
 
 std::expected<Connection, std::string> Connection::open(const Address& server) {
@@ -61,7 +60,7 @@ std::expected<Connection, std::string> Connection::open(const Address& server) {
     }
     if (errno == ECONNREFUSED) return std::unexpected(nobody_listens(server));
     auto why = errno == EINPROGRESS || errno == EAGAIN ? "it does not answer" : std::strerror(errno);
-    return std::unexpected(fmt::format("cannot connect to {}: {}", broker::to_text(server), why));
+    return std::unexpected(fmt::format("cannot connect to {}: {}", to_text(server), why));
 }
 
 Connection::~Connection() {
@@ -81,18 +80,18 @@ std::expected<int, std::string> Connection::pick(int key, wire::Versions usable)
         int version = std::min(usable.last, spoken->second.last);
         if (version >= std::max(usable.first, spoken->second.first)) return version;
     }
-    return std::unexpected(fmt::format("{} does not speak request {} in a version that this tool knows",
-                                       broker::to_text(server_), key));
+    return std::unexpected(
+        fmt::format("{} does not speak request {} in a version that this tool knows", to_text(server_), key));
 }
 
 std::string Connection::not_an_answer() const {
     return fmt::format("{} does not answer as a broker of Kafka's protocol does: is it one?",
-                       broker::to_text(server_));
+                       to_text(server_));
 }
 std::string Connection::lost(const char* doing) const {
     if (errno == EAGAIN || errno == EWOULDBLOCK)
-        return fmt::format("{} did not answer within {} s", broker::to_text(server_), patience.tv_sec);
-    return fmt::format("the connection to {} broke while {}: {}", broker::to_text(server_), doing,
+        return fmt::format("{} did not answer within {} s", to_text(server_), patience.tv_sec);
+    return fmt::format("the connection to {} broke while {}: {}", to_text(server_), doing,
                        errno == 0 ? "the other side closed it" : std::strerror(errno));
 }
 

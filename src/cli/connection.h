@@ -6,8 +6,8 @@
 #include <map>
 #include <memory>
 
+#include "base/address.h"
 #include "cli/output.h"
-#include "io/seam.h"
 #include "wire/kafka/header.h"
 #include "wire/wire.h"
 

@@ -1,6 +1,7 @@
 #include "cli/consume.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -86,6 +87,32 @@ void print_whole(const rd_kafka_message_t& message, std::int64_t first, std::int
     print_value(message);
 }
 
+volatile sig_atomic_t interrupted = 0;
+
+// While it lives, Ctrl-C and SIGTERM are noted, so that what is printed ends with a whole message; then they
+// take their course. A second one ends the process at once.
+class Interruptible {
+public:
+    Interruptible() {
+        interrupted = 0;
+        struct sigaction note{};
+        note.sa_handler = [](int signal) { interrupted = signal; };
+        note.sa_flags = SA_RESETHAND;
+        for (auto& [signal, before] : before_) {
+            ::sigaction(signal, nullptr, &before);
+            if (before.sa_handler != SIG_IGN) ::sigaction(signal, &note, nullptr);
+        }
+    }
+    Interruptible(const Interruptible&) = delete;
+    ~Interruptible() {
+        for (auto& [signal, before] : before_) ::sigaction(signal, &before, nullptr);
+        if (interrupted) ::raise(interrupted);
+    }
+
+private:
+    std::pair<int, struct sigaction> before_[2] = {{SIGINT, {}}, {SIGTERM, {}}};
+};
+
 class Consumer : Watch {
 public:
     explicit Consumer(const ConsumeOptions& options) : options_(options) {}
@@ -121,8 +148,7 @@ Outcome Consumer::open() {
                                            options_.topic, *options_.partition, count, count - 1));
     if (options_.at && !options_.partition && count > 1)
         return std::unexpected(
-            fmt::format("topic {} has {} partitions, each with its own offset {}: say which with "
-                        "--partition",
+            fmt::format("topic {} has {} partitions, each with its own offset {}: say which with --partition",
                         options_.topic, count, *options_.at));
     for (std::int32_t n = 0; n < count; ++n)
         if (options_.partition.value_or(n) == n) partitions_.push_back(n);
@@ -166,7 +192,7 @@ Message Consumer::next() {
     Message message(rd_kafka_consume_queue(queue_.get(), 0));
     if (!message) {
         std::fflush(stdout);
-        message.reset(rd_kafka_consume_queue(queue_.get(), 500));
+        message.reset(rd_kafka_consume_queue(queue_.get(), 100));
     }
     rd_kafka_poll(client_.get(), 0);
     return message;
@@ -176,7 +202,10 @@ std::string Consumer::wrong(const rd_kafka_message_t& message) {
     auto code = message.err;
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
         auto there = range(message.partition);
-        auto what = there ? fmt::format("it holds {} to {}", there->first, there->second - 1) : there.error();
+        auto what = !there ? there.error()
+                    : there->first < there->second
+                        ? fmt::format("it holds {} to {}", there->first, there->second - 1)
+                        : fmt::format("it is empty, and the next will be {}", there->second);
         return fmt::format("partition {} of {} does not hold the offset that was asked for: {}",
                            message.partition, options_.topic, what);
     }
@@ -199,6 +228,7 @@ Outcome Consumer::show() {
     if (auto started = start(partition, *options_.at); !started) return started;
     for (;;) {
         auto message = next();
+        if (interrupted) return {};
         if (!message && all_down) return std::unexpected(nobody_answers(options_.server));
         if (!message) continue;
         bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
@@ -227,8 +257,9 @@ Outcome Consumer::follow() {
     std::int64_t printed = 0;
     std::set<std::int32_t> not_ended(partitions_.begin(), partitions_.end());
     bool told = false;
-    while (!options_.count || printed < *options_.count) {
+    while (!interrupted && (!options_.count || printed < *options_.count)) {
         auto message = next();
+        if (interrupted) break;
         if (std::ferror(stdout)) return std::unexpected("standard output cannot be written");
         if (!message && all_down) {
             if (options_.until_end) return std::unexpected(nobody_answers(options_.server));
@@ -255,6 +286,7 @@ Outcome Consumer::run() {
     bool watched = ::isatty(STDERR_FILENO) && ::isatty(STDOUT_FILENO);
     if (watched && !options_.at && !options_.until_end && !options_.count)
         fmt::print(stderr, "following {}; Ctrl-C ends\n", options_.topic);
+    Interruptible until_flushed;
     auto outcome = options_.at ? show() : follow();
     for (auto partition : partitions_) rd_kafka_consume_stop(topic_.get(), partition);
     std::fflush(stdout);

@@ -4,20 +4,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <span>
 
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/version.h"
-#include "broker/settings.h"
 
 namespace fulmar::cli {
 
 namespace {
-
-constexpr const char* default_server = "127.0.0.1:9092";
 
 // Texts that are taken apart after parsing, where CLI11 can only check them.
 struct Raw {
@@ -25,24 +22,47 @@ struct Raw {
     std::vector<std::string> pairs;
 };
 
+// CLI11 takes the word "[a,b]" for two. A zero byte at its end, which no process is given, keeps
+// such a word whole until it is parsed.
+constexpr char keeps_whole = '\0';
+std::string kept_whole(std::string word) {
+    if (word.starts_with('[') && word.ends_with(']')) word += keeps_whole;
+    return word;
+}
+void as_typed(std::string& text) { std::erase(text, keeps_whole); }
+// As it was typed, for an error.
+std::string quoted(std::string text) {
+    as_typed(text);
+    return fmt::format("\"{}\"", text);
+}
+
 std::string check_pair(const std::string& text) {
     auto equals = text.find('=');
-    return equals == text.npos || equals == 0 ? fmt::format("\"{}\" is not KEY=VALUE", text) : "";
+    return equals == text.npos || equals == 0 ? quoted(text) + " is not KEY=VALUE" : "";
 }
 std::string check_address(const std::string& text) {
-    auto address = broker::parse_address(text);
-    return address && address->port != 0 ? "" : fmt::format("\"{}\" is not HOST:PORT", text);
+    auto address = parse_address(text);
+    return address && address->port != 0 ? "" : quoted(text) + " is not HOST:PORT";
 }
 std::optional<ConsumeOptions::From> parse_from(const std::string& text) {
     if (text == "beginning") return ConsumeOptions::Beginning{};
     if (text == "end") return ConsumeOptions::End{};
-    std::int64_t offset = 0;
-    auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
-    if (error != std::errc() || stop != text.data() + text.size() || offset < 0) return {};
-    return offset;
+    auto offset = parse_number<std::int64_t>(text);
+    if (!offset || *offset < 0) return {};
+    return *offset;
 }
 std::string check_from(const std::string& text) {
-    return parse_from(text) ? "" : fmt::format("\"{}\" is neither beginning, end nor an offset", text);
+    return parse_from(text) ? "" : quoted(text) + " is neither beginning, end nor an offset";
+}
+
+// As CLI::Range, which says that "abc" is not in the range, and shows it in every help.
+CLI::Validator number_from(std::int64_t least, std::int64_t most) {
+    auto check = [=](const std::string& text) {
+        auto number = parse_number<std::int64_t>(text);
+        if (number && *number >= least && *number <= most) return std::string();
+        return fmt::format("{} is not a number from {} to {}", quoted(text), least, most);
+    };
+    return {check, ""};
 }
 
 Pairs split(const std::vector<std::string>& texts) {
@@ -57,7 +77,7 @@ Pairs split(const std::vector<std::string>& texts) {
 class CommandLine {
 public:
     CommandLine() {
-        app_.set_version_flag("--version", std::string(version), "Print the version");
+        app_.set_version_flag("--version", fmt::format("fulmar {}", version), "Print the version");
         app_.require_subcommand(0, 1);
         app_.footer(
             "Without a command fulmar serves. `fulmar COMMAND --help` shows a command's options and "
@@ -66,33 +86,45 @@ public:
         topic();
         produce();
         consume();
-        add(app_, "version", "Print the version")->add_flag("--json", version_.json, "Print it as JSON");
+        add(app_, "version", "Print the version", "  fulmar version --json")
+            ->add_flag("--json", version_.json, "Print it as JSON");
     }
 
     std::expected<Command, Ending> parse(int argc, const char* const* argv) {
         if (auto wrong = unknown_command(argc, argv)) return std::unexpected(*wrong);
         try {
-            app_.parse(argc, argv);
+            std::vector<std::string> words;  // From the last to the first, as CLI11 wants them.
+            for (int n = argc; n-- > 1;) words.push_back(kept_whole(argv[n]));
+            app_.parse(std::move(words));
         } catch (const CLI::ParseError& error) {
-            return std::unexpected(ending(error));
+            auto end = ending(error);
+            as_typed(end.text);
+            return std::unexpected(end);
         }
+        for (auto* texts : {&raw_.pairs, &create_.names, &produce_.values})
+            std::ranges::for_each(*texts, as_typed);
+        for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name}) as_typed(*text);
+        for (auto* text : {&produce_.key, &serve_.listen, &serve_.data, &serve_.config})
+            if (*text) as_typed(**text);
         return finish();
     }
 
 private:
-    CLI::App* add(CLI::App& to, const char* name, const char* what, const char* examples = nullptr) {
+    CLI::App* add(CLI::App& to, const char* name, const char* what, const char* examples) {
         auto* command = to.add_subcommand(name, what);
-        if (examples) command->footer(std::string("Examples:\n") + examples);
+        command->footer(std::string("Examples:\n") + examples);
         return command;
     }
     void add_server(CLI::App* command) {
         command->add_option("--server", raw_.server, "The broker to talk to, else what FULMAR_SERVER says")
-            ->check(CLI::Validator(check_address, "HOST:PORT"))
+            ->check(CLI::Validator(check_address, ""))
+            ->type_name("HOST:PORT")
             ->capture_default_str();
     }
     CLI::Option* add_pairs(CLI::App* command, const char* name, const char* what) {
         return command->add_option(name, raw_.pairs, what)
-            ->check(CLI::Validator(check_pair, "KEY=VALUE"))
+            ->check(CLI::Validator(check_pair, ""))
+            ->type_name("KEY=VALUE")
             ->allow_extra_args(false);
     }
 
@@ -121,7 +153,7 @@ void CommandLine::serve() {
         add(app_, "serve", "Run a broker (the default)",
             "  fulmar serve\n"
             "  fulmar serve --listen 127.0.0.1:19092 --data /var/lib/fulmar\n"
-            "  fulmar serve --config fulmar.toml --set log.retention.ms=7d\n"
+            "  fulmar serve --config fulmar.toml --set unsynced.bytes.max=256MiB\n"
             "  FULMAR_LOG_LEVEL=debug fulmar serve\n"
             "  fulmar serve --settings         explains every setting\n"
             "What is set weakest first: defaults, the file, the environment, --set, the other options.");
@@ -136,22 +168,24 @@ void CommandLine::serve() {
 }
 
 void CommandLine::topic() {
-    auto* command = add(app_, "topic", "Make topics, and look at them");
+    auto* command = add(app_, "topic", "Make topics, and look at them",
+                        "  fulmar topic create orders --partitions 3\n"
+                        "  fulmar topic list");
     command->require_subcommand(1);
     auto* create = add(*command, "create", "Make topics",
                        "  fulmar topic create orders\n"
                        "  fulmar topic create orders payments --partitions 12\n"
                        "  fulmar topic create audit --config retention.ms=-1");
-    create->add_option("NAME", create_.names, "Their names")->required();
+    create->add_option("NAME", create_.names, "Their names")->type_name("")->required();
     create
         ->add_option("--partitions", create_.partitions,
                      "How many each has (default: the broker's num.partitions)")
-        ->check(CLI::Range(1, std::numeric_limits<std::int32_t>::max()))
+        ->check(number_from(1, std::numeric_limits<std::int32_t>::max()))
         ->type_name("N");
     create
         ->add_option("--replication-factor", create_.replication_factor,
                      "Copies of each (default: the broker's)")
-        ->check(CLI::Range(1, int(std::numeric_limits<std::int16_t>::max())))
+        ->check(number_from(1, std::numeric_limits<std::int16_t>::max()))
         ->type_name("N");
     add_pairs(create, "--config", "A setting of the topic; may be repeated");
     create->add_flag("--if-not-exists", create_.if_not_exists, "A topic that exists is no failure");
@@ -167,7 +201,7 @@ void CommandLine::topic() {
     auto* describe = add(*command, "describe", "Show a topic's partitions",
                          "  fulmar topic describe orders\n"
                          "  fulmar topic describe orders --json");
-    describe->add_option("NAME", describe_.name, "Its name")->required();
+    describe->add_option("NAME", describe_.name, "Its name")->type_name("")->required();
     describe->add_flag("--json", describe_.json, "Print it as JSON");
     add_server(describe);
 }
@@ -178,18 +212,20 @@ void CommandLine::produce() {
                         "  fulmar produce orders '{\"id\":7}' --key customer-7 --header source=shop\n"
                         "  seq 1000 | fulmar produce numbers --codec zstd\n"
                         "  fulmar produce orders -- '--begins with a dash'");
-    command->add_option("TOPIC", produce_.topic, "Where to")->required();
-    command->add_option("VALUE", produce_.values,
-                        "A message each; without any, a message a line of standard input");
+    command->add_option("TOPIC", produce_.topic, "Where to")->type_name("")->required();
+    command
+        ->add_option("VALUE", produce_.values,
+                     "A message each; without any, a message a line of standard input")
+        ->type_name("");
     command->add_option("--key", produce_.key, "The key of all of them; those of one key stay in order")
         ->type_name("KEY");
     add_pairs(command, "--header", "A header of all of them; may be repeated");
     command
         ->add_option("--partition", produce_.partition, "The partition (default: by key, as Java clients do)")
-        ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()))
+        ->check(number_from(0, std::numeric_limits<std::int32_t>::max()))
         ->type_name("N");
-    command->add_option("--codec", produce_.codec, "How to compress")
-        ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}))
+    command->add_option("--codec", produce_.codec, "How to compress: none, gzip, snappy, lz4 or zstd")
+        ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}).description(""))
         ->type_name("CODEC")
         ->capture_default_str();
     command->add_flag("--json", produce_.json, "Print where each message went, a line of JSON each");
@@ -203,19 +239,20 @@ void CommandLine::consume() {
                         "  fulmar consume orders --from end\n"
                         "  fulmar consume orders --partition 3 --from 1000 --count 10\n"
                         "  fulmar consume orders --at 1234");
-    command->add_option("TOPIC", consume_.topic, "Where from")->required();
+    command->add_option("TOPIC", consume_.topic, "Where from")->type_name("")->required();
     auto* from = command->add_option("--from", raw_.from, "Where to begin: beginning, end, or an offset")
-                     ->check(CLI::Validator(check_from, "WHERE"))
+                     ->check(CLI::Validator(check_from, ""))
+                     ->type_name("WHERE")
                      ->capture_default_str();
     command->add_option("--partition", consume_.partition, "Of one partition only")
-        ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()))
+        ->check(number_from(0, std::numeric_limits<std::int32_t>::max()))
         ->type_name("N");
     auto* count = command->add_option("--count", consume_.count, "End after so many messages")
-                      ->check(CLI::Range(std::int64_t(1), std::numeric_limits<std::int64_t>::max()))
+                      ->check(number_from(1, std::numeric_limits<std::int64_t>::max()))
                       ->type_name("N");
     auto* until_end = command->add_flag("--until-end", consume_.until_end, "End where the topic ends");
     command->add_option("--at", consume_.at, "Show the one message at this offset, and what surrounds it")
-        ->check(CLI::Range(std::int64_t(0), std::numeric_limits<std::int64_t>::max()))
+        ->check(number_from(0, std::numeric_limits<std::int64_t>::max()))
         ->type_name("OFFSET")
         ->excludes(from)
         ->excludes(count)
@@ -268,7 +305,12 @@ Ending CommandLine::ending(const CLI::ParseError& error) {
         auto option = std::ranges::find_if(extra, [](auto& word) { return word.starts_with('-'); });
         if (option == extra.end()) option = extra.begin();
         auto first = option == extra.end() ? std::string() : option->substr(0, option->find('='));
-        what = fmt::format("{} does not take \"{}\"{}", path, first, did_you_mean(first, known));
+        auto* serving = app_.get_subcommand("serve");
+        if (std::ranges::find(known, first) != known.end())
+            what = fmt::format("\"{}\" comes after the command: {} {}", first, path, first);
+        else if (app == &app_ && serving->get_option_no_throw(first))
+            what = fmt::format("\"{0}\" comes after the command: fulmar serve {0}", first);
+        else what = fmt::format("{} does not take \"{}\"{}", path, first, did_you_mean(first, known));
     }
     return {exit_usage, fmt::format("{}\n`{} --help` shows how it is used.\n", what, path)};
 }
@@ -282,7 +324,7 @@ std::expected<Command, Ending> CommandLine::finish() {
                 Ending{exit_usage, fmt::format("environment variable FULMAR_SERVER: {}\n", wrong)});
         raw_.server = variable;
     }
-    auto server = [&] { return broker::parse_address(raw_.server).value_or(Address{}); };
+    auto server = [&] { return parse_address(raw_.server).value_or(Address{}); };
     if (name == "create") {
         create_.server = server();
         create_.configs = split(raw_.pairs);

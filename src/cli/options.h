@@ -10,9 +10,12 @@
 #include <variant>
 #include <vector>
 
-#include "io/seam.h"
+#include "base/address.h"
 
 namespace fulmar::cli {
+
+// Whom the client's verbs ask when nobody is named; where a broker listens when it is told nothing.
+inline constexpr const char* default_server = "127.0.0.1:9092";
 
 // What the process ends with.
 inline constexpr int exit_done = 0, exit_failed = 1, exit_usage = 2;

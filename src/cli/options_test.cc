@@ -88,6 +88,12 @@ TEST(Options, produce_takes_values_or_reads_lines) {
     EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--header", "a=1", "value"}).values.size(), 1U);
     EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--", "--dash"}).values[0], "--dash");
     EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--key", ""}).key, "");
+    for (auto* word : {"[1,2]", "[]", "[a]", "{}", "-5", "[[1],[2,3]]"})
+        EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", word}).values,
+                  (std::vector<std::string>{word}));
+    EXPECT_EQ(parsed<ProduceOptions>({"produce", "[o]", "x", "--key", "[k]"}).key, "[k]");
+    EXPECT_EQ(parsed<ProduceOptions>({"produce", "[o]", "x"}).topic, "[o]");
+    EXPECT_EQ(refusal({"produce", "orders", "--header", "[a]"}), "--header: \"[a]\" is not KEY=VALUE");
     EXPECT_NE(refusal({"produce"}), "(taken)");
     EXPECT_NE(refusal({"produce", "orders", "--codec", "rar"}), "(taken)");
     EXPECT_NE(refusal({"produce", "orders", "--partition", "-1"}), "(taken)");
@@ -139,6 +145,11 @@ TEST(Options, a_mistyped_word_gets_the_nearest_command) {
     EXPECT_EQ(refusal({"xyzzy"}), "fulmar has no command \"xyzzy\"");
     EXPECT_EQ(refusal({"consume", "orders", "--form", "end"}),
               "fulmar consume does not take \"--form\"; did you mean --from?");
+    EXPECT_EQ(refusal({"--listen", "h:1"}), "\"--listen\" comes after the command: fulmar serve --listen");
+    EXPECT_EQ(refusal({"--json", "topic", "list"}),
+              "\"--json\" comes after the command: fulmar topic list --json");
+    EXPECT_EQ(refusal({"topic", "create", "a", "--partitions", "x"}),
+              "--partitions: \"x\" is not a number from 1 to 2147483647");
     EXPECT_EQ(refusal({"produce", "orders", "x", "--headr=a=b"}),
               "fulmar produce does not take \"--headr\"; did you mean --header?");
 }
@@ -146,9 +157,11 @@ TEST(Options, a_mistyped_word_gets_the_nearest_command) {
 TEST(Options, every_command_explains_itself_with_examples) {
     EXPECT_NE(help({"--help"}).find("produce"), std::string::npos);
     for (auto words : std::vector<std::vector<const char*>>{{"serve"},
+                                                            {"topic"},
                                                             {"topic", "create"},
                                                             {"topic", "list"},
                                                             {"topic", "describe"},
+                                                            {"version"},
                                                             {"produce"},
                                                             {"consume"}}) {
         std::string name = "fulmar";
@@ -158,8 +171,9 @@ TEST(Options, every_command_explains_itself_with_examples) {
         auto examples = text.find("Examples:");
         ASSERT_NE(examples, text.npos) << name;
         EXPECT_NE(text.find(name, examples), text.npos) << name;
+        EXPECT_EQ(text.find("TEXT"), text.npos) << text;  // CLI11's word for what it knows nothing about.
     }
-    EXPECT_TRUE(help({"--version"}).starts_with("0."));
+    EXPECT_TRUE(help({"--version"}).starts_with("fulmar 0."));
     EXPECT_TRUE(parsed<VersionOptions>({"version", "--json"}).json);
 }
 

@@ -1,6 +1,7 @@
 #include "cli/produce.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <iostream>
 
@@ -18,8 +19,10 @@ struct Deliveries : Watch {
     std::int32_t last_partition = -1;
     std::int64_t last_offset = -1;
     rd_kafka_resp_err_t first_error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool timed_out = false;  // Then the next ones would too, after as long a wait.
 
     void fail(rd_kafka_resp_err_t code) {
+        timed_out = timed_out || code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
         if (failed++ == 0) first_error = code;
     }
     void note(const rd_kafka_message_t& message) {
@@ -96,8 +99,9 @@ std::expected<std::string, std::string> prepare(const ProduceOptions& options) {
 std::string why(const ProduceOptions& options, const Deliveries& deliveries) {
     switch (deliveries.first_error) {
         case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-            return deliveries.all_down ? nobody_answers(options.server)
-                                       : "the broker did not acknowledge in time";
+            if (!deliveries.all_down) return "the broker did not acknowledge in time";
+            return deliveries.done > 0 ? to_text(options.server) + " no longer answers"
+                                       : nobody_answers(options.server);
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
             return "the message is larger than the topic's max.message.bytes (or the broker's "
                    "message.max.bytes) allows";
@@ -135,7 +139,9 @@ Outcome run(const ProduceOptions& options) {
     for (auto& value : options.values) send(value);
     if (stream) {
         std::ios::sync_with_stdio(false);
-        for (std::string line; std::getline(std::cin, line);) send(line);
+        if (::isatty(STDIN_FILENO) && ::isatty(STDERR_FILENO))
+            fmt::print(stderr, "each line is a message to {}; Ctrl-D ends\n", options.topic);
+        for (std::string line; !deliveries.timed_out && std::getline(std::cin, line);) send(line);
     }
     while (rd_kafka_outq_len(producer) > 0) rd_kafka_poll(producer, 100);
 

@@ -11,6 +11,9 @@
 #include <iterator>
 #include <sstream>
 
+#include "base/version.h"
+#include "cli/options.h"
+
 namespace fulmar::cli {
 
 namespace {
@@ -50,8 +53,8 @@ std::optional<Process> holder_of(const std::vector<std::uint64_t>& inodes) {
 
 }  // namespace
 
-std::expected<broker::Settings, std::string> settings_of(const ServeOptions& options) {
-    broker::SettingSources sources;
+std::expected<Settings, std::string> settings_of(const ServeOptions& options) {
+    SettingSources sources;
     if (options.config) {
         auto text = text_of_file(*options.config);
         if (!text)
@@ -71,7 +74,7 @@ std::expected<broker::Settings, std::string> settings_of(const ServeOptions& opt
     if (options.listen)
         sources.arguments.push_back({"listeners", *options.listen, "--listen " + *options.listen});
     if (options.data) sources.arguments.push_back({"log.dirs", *options.data, "--data " + *options.data});
-    auto settings = broker::read_settings(sources);
+    auto settings = read_settings(sources);
     if (settings) return std::move(*settings);
     return std::unexpected(fmt::format("{}", fmt::join(settings.error(), "\n")));
 }
@@ -100,7 +103,41 @@ std::string explain_taken(const Address& address) {
     auto by = holder ? fmt::format("process {} ({})", holder->id, holder->name) : "another process";
     auto other = Address{address.host, std::uint16_t(address.port < 65526 ? address.port + 10 : 0)};
     return fmt::format("{} is taken by {}: stop it, or listen elsewhere with `fulmar serve --listen {}`",
-                       broker::to_text(address), by, broker::to_text(other));
+                       to_text(address), by, to_text(other));
+}
+
+std::string explain_unopened(const std::string& directory, Error error) {
+    std::error_code none;
+    auto why = std::string(to_text(error));
+    auto there = std::filesystem::path(directory);
+    while (there.has_relative_path() && there != there.parent_path() && !std::filesystem::exists(there, none))
+        there = there.has_parent_path() ? there.parent_path() : ".";
+    if (std::filesystem::exists(there, none) && !std::filesystem::is_directory(there, none))
+        why = fmt::format("{} is a file; name a directory with --data", there.string());
+    else if (error == Error::refused)
+        why =
+            fmt::format("this user may not write in {}; name another directory with --data", there.string());
+    return fmt::format("the data directory {} cannot be opened: {}", directory, why);
+}
+
+std::string welcome(const Settings& settings, std::string_view program) {
+    auto at = to_text(settings.advertised);
+    auto server = at == default_server ? "" : " --server " + at;
+    bool durable = settings.durability == Durability::disk;
+    return fmt::format(
+        "Fulmar {0} answers at {1}, data in {2}\n"
+        "\n"
+        "In another terminal:\n"
+        "  a first message   {3} produce orders hello{4}\n"
+        "                    {3} consume orders{4}\n"
+        "  kcat              echo hello | kcat -b {1} -t orders -P\n"
+        "                    kcat -b {1} -t orders -C -e\n"
+        "  any Kafka client  bootstrap.servers={1}\n"
+        "\n"
+        "Ctrl-C stops it. {5}\n",
+        version, at, settings.data_directory, program, server,
+        durable ? "What was acknowledged is on disk."
+                : "What was acknowledged reaches the disk a little later.");
 }
 
 }  // namespace fulmar::cli

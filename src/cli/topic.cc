@@ -43,6 +43,10 @@ std::expected<std::vector<Topic>, std::string> ask(Connection& broker, std::opti
         auto code = said.error_code;
         if (code == ErrorCode::unknown_topic_or_partition) continue;
         auto called = std::string(said.name.value_or(""));
+        if (code == ErrorCode::invalid_topic_exception)
+            return std::unexpected(fmt::format(
+                "\"{}\" cannot be a topic's name: it takes 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'",
+                called));
         if (code != ErrorCode::none && code != ErrorCode::leader_not_available)
             return std::unexpected(fmt::format("topic {}: {}", called, kafka::to_text(code)));
         Topic topic{called, id_text(said.topic_id), said.is_internal, {}};

@@ -210,7 +210,7 @@ TEST(Serve, what_was_asked_for_is_handed_on) {
     EXPECT_EQ(served->listen, "127.0.0.1:1");
     ran = run({"serve", "--settings"}, [](const ServeOptions&) { return 9; });
     EXPECT_EQ(ran.code, exit_done);
-    EXPECT_EQ(ran.out, broker::describe_settings());
+    EXPECT_EQ(ran.out, describe_settings());
     EXPECT_EQ(run({"version"}).out.substr(0, 9), "fulmar 0.");
     EXPECT_EQ(run({"srve"}).code, exit_usage);
 }
@@ -243,6 +243,32 @@ TEST(Serve, who_holds_a_port_is_found) {
     EXPECT_NE(text.find("taken by process " + std::to_string(::getpid()) + " ("), text.npos) << text;
     EXPECT_NE(text.find("--listen 127.0.0.1:"), text.npos) << text;
     EXPECT_NE(explain_taken({"127.0.0.1", 1}).find("taken by another process"), std::string::npos);
+}
+
+TEST(Serve, the_welcome_can_be_typed_as_it_stands) {
+    Settings settings{};
+    settings.advertised = {"127.0.0.1", 9092};
+    auto text = welcome(settings, "build/release/fulmar");
+    EXPECT_NE(text.find(" build/release/fulmar produce orders hello\n"), text.npos) << text;
+    EXPECT_NE(text.find("is on disk"), text.npos) << text;
+    settings.advertised.port = 7;
+    settings.durability = Durability::page_cache;
+    text = welcome(settings, "fulmar");
+    EXPECT_NE(text.find(" fulmar consume orders --server 127.0.0.1:7\n"), text.npos) << text;
+    EXPECT_EQ(text.find("is on disk"), text.npos) << text;
+}
+
+TEST(Serve, a_directory_that_cannot_be_is_explained) {
+    EXPECT_EQ(explain_unopened("/proc/version/a/b", Error::failed),
+              "the data directory /proc/version/a/b cannot be opened: /proc/version is a file; name a "
+              "directory with "
+              "--data");
+    EXPECT_EQ(
+        explain_unopened("/proc/no-such/a", Error::refused),
+        "the data directory /proc/no-such/a cannot be opened: this user may not write in /proc; name another "
+        "directory with --data");
+    EXPECT_EQ(explain_unopened("none/b", Error::full),
+              "the data directory none/b cannot be opened: no space left on the disk");
 }
 
 TEST(Serve, listening_sockets_are_read_from_the_kernels_table) {

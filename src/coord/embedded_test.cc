@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "coord/contract.h"
+#include "tests/coord/contract.h"
 #include "tests/support/test_loop.h"
 
 namespace fulmar::coord {

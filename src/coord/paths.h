@@ -1,5 +1,5 @@
-// Every node of the store, and what is in it (coordination.md §3.1). What may change under which condition
-// is the controller's to know.
+// Every node of the store, and what is in it. Under which condition each may change is the controller's to
+// know. Names only; any thread.
 //
 //   /format            text: "1 <cluster id>"; by the first broker
 //   /controller        ephemeral: who is controller

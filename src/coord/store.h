@@ -1,6 +1,6 @@
 // Store: where the cluster's metadata lives. Small nodes in a tree, changed by conditional commits that
 // are applied whole or not at all. One interface, several engines: embedded (SQLite, one machine),
-// ZooKeeper, and the simulator's model; all pass the same contract test.
+// ZooKeeper, and the simulator's model; all pass the same contract test (tests/coord/contract.h).
 //
 // A Store belongs to one Loop: it is called there and its answers come there, never inside the call.
 // It knows nothing of what the nodes mean (coord/paths.h does).

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/address.h"
 #include "base/pieces.h"
 #include "base/time.h"
 #include "io/task.h"
@@ -102,6 +103,15 @@ private:
     Op** last_ = &first_;
 };
 
+// `co_await Yield(loop)`: this coroutine goes on a turn later, after what is posted already.
+struct Yield : Op {
+    explicit Yield(Loop& l) : loop(l) {}
+    Loop& loop;
+    void await_suspend(std::coroutine_handle<> here) {
+        waiter = here;
+        loop.post(*this);
+    }
+};
 // `co_await Hop(there)`: this coroutine goes on on another core. Until it hops home it touches
 // nothing of home but its own frame, and it ends at home.
 struct Hop : Op {
@@ -157,12 +167,6 @@ public:
     virtual std::uint16_t port() const = 0;
     virtual void close() = 0;
     virtual bool start(Accept&) = 0;
-};
-
-struct Address {
-    std::string host;
-    std::uint16_t port = 0;
-    bool operator==(const Address&) const = default;
 };
 
 class Network {

@@ -17,7 +17,8 @@ Result<std::optional<BatchView>> BatchWalk::header() {
     }
     auto here = Bytes(chunk_).subspan(at_.position - chunk_position_);
     BatchView view(here);
-    if (view.magic() != wire::magic_2 || at_.position + view.size() > until_)
+    if (view.magic() != wire::magic_2 || view.base_offset() != at_.offset ||
+        at_.position + view.size() > until_)
         return std::unexpected(Error::damaged);
     return std::optional(view);
 }

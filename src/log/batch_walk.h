@@ -1,5 +1,5 @@
 // Steps from batch to batch through a log file, reading headers, in few reads. Not for damaged files: it
-// trusts lengths that recovery has checked. Private to `log`.
+// trusts lengths that recovery has checked. Private to `log`; one thread at a time.
 #pragma once
 
 #include "log/partition_log.h"

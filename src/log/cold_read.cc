@@ -7,7 +7,7 @@ bool is_cached(const FileRange& range) {
            (range.file->cached(range.position) && range.file->cached(range.position + range.length - 1));
 }
 
-Result<> read_ahead(const FileRange& range) {
+Result<> read_ahead(const FileRange& range, Offset base) {
     std::vector<std::byte> bytes(range.length);
     auto got = range.file->read(range.position, bytes);
     if (!got) return std::unexpected(got.error());
@@ -16,7 +16,9 @@ Result<> read_ahead(const FileRange& range) {
         auto size = wire::BatchView(left).size();
         if (size > left.size()) break;
         auto batch = wire::BatchView::whole(left);
-        if (!batch || !batch->crc_matches()) return std::unexpected(Error::damaged);
+        if (!batch || !batch->crc_matches() || batch->base_offset() != base)
+            return std::unexpected(Error::damaged);
+        base = batch->next_offset();
         left = left.subspan(batch->size());
     }
     return {};

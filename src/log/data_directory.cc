@@ -2,18 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/crc32c.h"
 #include "base/log_sink.h"
 #include "base/planted.h"
+#include "base/text.h"
 
 namespace fulmar {
 
 namespace {
 
-// Side files are small texts whose last line is their checksum; whole or not there (rule R32 of
-// known-failures.md): written beside, synced, renamed, and the directory synced.
+// Side files are small texts whose last line is their checksum. After any crash such a file is the old one or
+// the new one, whole: it is written beside, synced, renamed, and the directory synced.
 Result<> write_sealed(Directory& root, const std::string& name, std::string text) {
     text += fmt::format("crc32c={:08x}\n", crc32c(bytes_of(text)));
     auto beside = name + ".tmp";
@@ -54,13 +53,6 @@ std::string_view value_of(std::string_view text, std::string_view name) {
     }
     return {};
 }
-template <class T>
-std::optional<T> number(std::string_view text) {
-    T value{};
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 std::string meta_text(const DirectoryMeta& meta) {
     return fmt::format("format={}\ncluster.id={}\nbroker.id={}\ndirectory.id={}\n", DataDirectory::format,
@@ -68,10 +60,15 @@ std::string meta_text(const DirectoryMeta& meta) {
                        to_text(meta.directory_id));
 }
 
+// In the root of a file system of its own, as data directories often are.
+constexpr std::string_view file_systems_own = "lost+found";
+
 // What may stand in a directory that nobody has founded yet: what a crash while founding it leaves.
 bool unfounded(const std::vector<Directory::Entry>& entries) {
     for (auto& entry : entries)
-        if (entry.directory || (entry.name != "LOCK" && entry.name != "meta.tmp")) return false;
+        if (entry.directory ? entry.name != file_systems_own
+                            : entry.name != "LOCK" && entry.name != "meta.tmp")
+            return false;
     return true;
 }
 
@@ -120,13 +117,13 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     } else if (!meta) {
         return broken("meta", meta.error());
     } else {
-        auto found = number<int>(value_of(*meta, "format"));
+        auto found = parse_number<int>(value_of(*meta, "format"));
         if (!found || *found > format)
             return std::unexpected(
                 fmt::format("the data directory has format {}, this Fulmar knows formats up to {}; "
                             "run the version that wrote it, or a newer one",
                             value_of(*meta, "format"), format));
-        auto broker = number<std::int32_t>(value_of(*meta, "broker.id"));
+        auto broker = parse_number<std::int32_t>(value_of(*meta, "broker.id"));
         if (*found < 1 || !broker || !from_text(value_of(*meta, "cluster.id"), opened.meta_.cluster_id) ||
             !from_text(value_of(*meta, "directory.id"), opened.meta_.directory_id))
             return std::unexpected("the data directory's meta file makes no sense; restore it from a backup");
@@ -146,6 +143,11 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
         return broken("LOCK", written.error());
 
     if (auto read = opened.read_partitions(); !read) return broken("partitions", read.error());
+    if (opened.doubled_)
+        return std::unexpected(
+            fmt::format("the data directory has two directories of one partition, {} and {}, and which is "
+                        "right nobody can tell: move one of them elsewhere",
+                        opened.doubled_->first, opened.doubled_->second));
     if (auto wrong = opened.read_points()) return std::unexpected(*wrong);
     return opened;
 }
@@ -154,21 +156,22 @@ Result<> DataDirectory::read_partitions() {
     auto entries = root_->list();
     if (!entries) return std::unexpected(entries.error());
     for (auto& entry : *entries) {
-        bool ours = entry.directory
-                        ? entry.name == "quarantine" || entry.name == "coord" || entry.name == "journal"
-                        : entry.name == "LOCK" || entry.name == "meta" || entry.name == "checkpoint" ||
-                              entry.name == "CLEAN";
+        bool ours = entry.directory ? entry.name == file_systems_own || entry.name == "quarantine" ||
+                                          entry.name == "coord" || entry.name == "journal"
+                                    : entry.name == "LOCK" || entry.name == "meta" ||
+                                          entry.name == "checkpoint" || entry.name == "CLEAN";
         if (ours) continue;
         if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
             if (auto removed = root_->remove(entry.name); !removed) return removed;
             continue;
         }
-        auto id = entry.directory ? partition_of_directory(entry.name) : std::nullopt;
-        if (id && partitions_.emplace(*id, entry.name).second) continue;
+        if (auto id = entry.directory ? partition_of_directory(entry.name) : std::nullopt) {
+            auto [at, fresh] = partitions_.emplace(*id, entry.name);
+            if (!fresh) doubled_ = {at->second, entry.name};
+            continue;
+        }
 
-        auto quarantine = root_->create_directory("quarantine");
-        if (!quarantine && quarantine.error() == Error::exists)
-            quarantine = root_->open_directory("quarantine");
+        auto quarantine = open_or_create_directory(*root_, "quarantine");
         if (!quarantine) return std::unexpected(quarantine.error());
         Result<> moved = std::unexpected(Error::exists);
         for (int n = 0; !moved && moved.error() == Error::exists; ++n)
@@ -187,9 +190,11 @@ std::optional<std::string> DataDirectory::read_points() {
         return fmt::format("the data directory cannot be used: {}: {}", what, to_text(error));
     };
     auto text = read_sealed(*root_, "checkpoint");
-    if (!text && text.error() == Error::failed) return broken("checkpoint", text.error());
+    if (!text && text.error() != Error::missing && text.error() != Error::damaged)
+        return broken("checkpoint", text.error());
     auto marker = read_sealed(*root_, "CLEAN");
-    if (!marker && marker.error() == Error::failed) return broken("CLEAN", marker.error());
+    if (!marker && marker.error() != Error::missing && marker.error() != Error::damaged)
+        return broken("CLEAN", marker.error());
     if (text) {
         std::string_view left = *text;
         while (!left.empty()) {
@@ -198,15 +203,15 @@ std::optional<std::string> DataDirectory::read_points() {
             PartitionId id;
             auto first = line.find(' '), second = line.find(' ', first + 1);
             if (second == line.npos || !from_text(line.substr(0, first), id.topic)) continue;
-            auto index = number<std::int32_t>(line.substr(first + 1, second - first - 1));
-            auto offset = number<std::int64_t>(line.substr(second + 1));
+            auto index = parse_number<std::int32_t>(line.substr(first + 1, second - first - 1));
+            auto offset = parse_number<std::int64_t>(line.substr(second + 1));
             if (index && offset) points_[{id.topic, *index}] = Offset{*offset};
         }
         clean_ = marker && *marker == fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(*text)));
     } else if (text.error() == Error::damaged) {
         log_warning("the checkpoint is damaged: every partition is recovered from its start");
     }
-    // Before anything is served: a crash from here on is no clean stop (rule R30 of known-failures.md).
+    // Before anything is served: a crash from here on is no clean stop.
     if (planted(Bug::clean_marker_kept)) return std::nullopt;
     if (auto gone = root_->remove("CLEAN"); !gone && gone.error() != Error::missing)
         return broken("CLEAN", gone.error());

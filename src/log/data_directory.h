@@ -13,6 +13,7 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/ids.h"
@@ -64,6 +65,7 @@ private:
     std::unique_ptr<Directory::Lock> lock_;
     DirectoryMeta meta_;
     std::map<PartitionId, std::string> partitions_;
+    std::optional<std::pair<std::string, std::string>> doubled_;  // Two names of one partition.
     Points points_;
     bool clean_ = false;
 };

@@ -61,4 +61,7 @@ public:
     virtual Result<std::unique_ptr<Lock>> lock(const std::string& name) = 0;
 };
 
+// The directory `name`, made if it is missing.
+Result<std::shared_ptr<Directory>> open_or_create_directory(Directory& parent, const std::string& name);
+
 }  // namespace fulmar

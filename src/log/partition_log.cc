@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/planted.h"
+#include "base/text.h"
 #include "log/batch_walk.h"
 
 namespace fulmar {
@@ -27,7 +27,7 @@ Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_ep
     if (auto written = file_->write(end_.position, parts); !written) {
         if (written.error() != Error::full) return written;
         // Some of it may be there. Cut it off, so that no later batch is followed by what is left of it.
-        if (auto cut = file_->truncate(end_.position); !cut) return cut;
+        if (!file_->truncate(end_.position)) return std::unexpected(Error::failed);
         return std::unexpected(Error::full);
     }
     if (end_.position - index_.back().at.position >= index_interval_bytes) index_.push_back({end_, largest_});
@@ -67,7 +67,8 @@ Result<PartitionLog::Slice> PartitionLog::read(Offset from, LogPoint limit, std:
 LogPoint PartitionLog::before_time(Timestamp at) const {
     // The first batch with such a time stamp lies before the first entry that has it in front of itself.
     auto after = std::ranges::lower_bound(index_, at, {}, &IndexEntry::largest_before);
-    return after == index_.begin() ? after->at : std::prev(after)->at;
+    bool late = planted(Bug::time_search_begins_late) && after != index_.end();
+    return late || after == index_.begin() ? after->at : std::prev(after)->at;
 }
 const PartitionLog::IndexEntry& PartitionLog::before(LogPoint limit) const {
     auto after = std::ranges::lower_bound(index_, limit.position, {}, [](auto& e) { return e.at.position; });
@@ -87,16 +88,15 @@ std::optional<PartitionId> partition_of_directory(std::string_view name) {
     name.remove_suffix(id_length + 1);
     auto dash = name.rfind('-');
     if (dash == name.npos || dash == 0) return std::nullopt;
-    auto digits = name.substr(dash + 1);
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id.index);
-    if (error != std::errc() || end != digits.data() + digits.size() || id.index < 0) return std::nullopt;
+    auto index = parse_number<std::int32_t>(name.substr(dash + 1));
+    if (!index || *index < 0) return std::nullopt;
+    id.index = *index;
     return id;
 }
 std::string log_file_name(Offset base) { return fmt::format("{:020}.log", std::to_underlying(base)); }
 
 Result<std::shared_ptr<File>> make_log(Directory& data, const std::string& name) {
-    auto directory = data.create_directory(name);
-    if (!directory && directory.error() == Error::exists) directory = data.open_directory(name);
+    auto directory = open_or_create_directory(data, name);
     if (!directory) return std::unexpected(directory.error());
     auto file_name = log_file_name(Offset{0});
     auto file = (*directory)->create(file_name);

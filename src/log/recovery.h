@@ -5,7 +5,7 @@
 // lies before it is served, and nothing is appended. Above it the log is cut at the first bad batch, as a
 // power cut leaves it torn there; if a valid batch follows all the same, the cut bytes are kept in
 // quarantine/ and the possible loss is told. What is kept is synced, because after a kill bytes in the page
-// cache are not yet durable (storage-faults.md, Recovery).
+// cache are not yet durable.
 #pragma once
 
 #include "log/partition_log.h"
@@ -17,6 +17,8 @@ struct RecoveryPoint {
     Offset offset{};
     // After a clean stop the log ends just there: what is torn behind it was not left by a crash.
     bool clean = false;
+    // No batch was written in a later one. No checksum covers a batch's epoch; this does.
+    std::int32_t leader_epoch = INT32_MAX;
 };
 
 struct Recovered {

@@ -13,7 +13,7 @@
 
 namespace fulmar::wire {
 
-// security.md's bound for any frame: 16 times what was received, and 64 KiB.
+// The bound on what any frame may cost (base/arena.h): 16 times what was received, and 64 KiB.
 constexpr std::size_t opened_bytes_max(std::size_t packed) { return 16 * packed + 64 * 1024; }
 
 // The topic's settings that decide. Kafka's names: max.message.bytes, message.timestamp.*, cleanup.policy,
@@ -21,10 +21,10 @@ constexpr std::size_t opened_bytes_max(std::size_t packed) { return 16 * packed 
 struct ProduceRules {
     std::size_t batch_bytes_max = 1'048'588;
     Millis before_max{std::numeric_limits<std::int64_t>::max()}, after_max{3'600'000};
-    bool append_time = false;    // message.timestamp.type = LogAppendTime.
-    bool keys_required = false;  // cleanup.policy holds "compact".
-    bool zstd_allowed = true;    // False before Produce version 7 (KIP-110).
-    std::optional<Codec> codec;  // compression.type other than "producer".
+    bool append_time = false;      // message.timestamp.type = LogAppendTime.
+    bool keys_required = false;    // cleanup.policy holds "compact".
+    bool zstd_allowed = true;      // False before Produce version 7 (KIP-110).
+    std::optional<Codec> codec{};  // compression.type other than "producer".
     int codec_level = default_level;
 };
 

@@ -27,8 +27,6 @@
 
 namespace fulmar::wire {
 
-static_assert(std::endian::native == std::endian::little);
-
 enum class Error : std::uint8_t { truncated = 1, length, null, varint, tag, budget, trailing };
 
 // The message versions in which a field exists, both ends included.
@@ -108,12 +106,14 @@ constexpr std::size_t smallest(int version, bool flexible) {
         return sum;
     }
 }
-// The same as a table made at compile time. Past its end, and for what has no size, one byte.
+// The same as a table made at compile time, for versions below `tabled_versions`: no message has more. For
+// what takes no bytes, one.
+inline constexpr int tabled_versions = 24;
 template <class T>
 inline constexpr auto smallest_table = [] {
-    std::array<std::array<std::uint16_t, 24>, 2> table{};
+    std::array<std::array<std::uint16_t, tabled_versions>, 2> table{};
     for (int f = 0; f < 2; ++f)
-        for (int v = 0; v < 24; ++v) table[f][v] = std::max<std::uint16_t>(1, smallest<T>(v, f));
+        for (int v = 0; v < tabled_versions; ++v) table[f][v] = std::max<std::uint16_t>(1, smallest<T>(v, f));
     return table;
 }();
 
@@ -173,7 +173,7 @@ private:
     void fill(Records& records, std::size_t n) { records = {take(n), {}}; }
     template <class T>
     void fill(std::span<T>& items, std::size_t n) {
-        std::size_t least = version_ < 24 ? smallest_table<T>[flexible_][version_] : 1;
+        std::size_t least = version_ < tabled_versions ? smallest_table<T>[flexible_][version_] : 1;
         if (n > in_.size() / least) n = bad(Error::truncated);
         items = arena_.take<T>(n);
         if (items.size() != n) bad(Error::budget);

@@ -4,9 +4,9 @@
 
 #include <filesystem>
 
-#include "coord/contract.h"
 #include "coord/embedded.h"
 #include "io/real/runtime.h"
+#include "tests/coord/contract.h"
 
 namespace fulmar::coord {
 namespace {

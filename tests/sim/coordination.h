@@ -1,7 +1,7 @@
 // The simulator's Store: an ensemble that outlives the nodes that use it, and a handle of one node.
 //
 // All of it happens in turns of the node's Loop, with latencies from a given source of chance: one seed,
-// one history. It passes the contract test of coord/contract.h. Not modelled: reads that are older than
+// one history. It passes the contract test of tests/coord/contract.h. Not modelled: reads that are older than
 // another node's commit.
 #pragma once
 

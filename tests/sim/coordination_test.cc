@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "coord/contract.h"
+#include "tests/coord/contract.h"
 #include "tests/support/test_loop.h"
 
 namespace fulmar::sim {

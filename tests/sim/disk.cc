@@ -7,7 +7,7 @@
 
 namespace fulmar::sim {
 
-Power::Outcome Power::operate(World& world, bool needs_room) {
+Power::Outcome Power::operate(World& world, Needs needs) {
     ++operations;
     if (state == State::on && dies_at > 0 && --dies_at == 0) {
         state = State::dying;
@@ -17,7 +17,13 @@ Power::Outcome Power::operate(World& world, bool needs_room) {
     if (state != State::on) return {Error::failed, false, false};
     bool due = fails_at > 0 && --fails_at == 0;
     if (due && failure == Error::full) full_for = world.disk.between(1, 6), due = false;
-    if (full_for > 0 && needs_room) {
+    if (due && failure == Error::exhausted) exhausted_for = world.disk.between(1, 6), due = false;
+    if (exhausted_for > 0 && needs == Needs::handle) {
+        --exhausted_for;
+        ++world.disk_errors;
+        return {Error::exhausted, false, false};
+    }
+    if (full_for > 0 && needs == Needs::room) {
         --full_for;
         ++world.disk_errors;
         return {Error::full, true, true};
@@ -87,13 +93,13 @@ public:
     Result<> write(std::uint64_t position, std::span<const Bytes> parts) override {
         std::vector<std::byte> bytes;
         for (auto& part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
-        auto outcome = power_.operate(world_, true);
+        auto outcome = power_.operate(world_, Power::Needs::room);
         if (outcome.partly) bytes.resize(std::size_t(world_.disk.below(bytes.size() + 1)));
         if (outcome.effect && !bytes.empty()) state_->change({position, std::move(bytes)});
         return result(outcome);
     }
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override {
-        if (auto outcome = power_.operate(world_, false); outcome.error)
+        if (auto outcome = power_.operate(world_, Power::Needs::nothing); outcome.error)
             return std::unexpected(*outcome.error);
         auto& bytes = state_->seen;
         position = std::min<std::uint64_t>(position, bytes.size());
@@ -102,21 +108,27 @@ public:
         return n;
     }
     Result<> sync() override {
-        auto outcome = power_.operate(world_, false);
+        auto outcome = power_.operate(world_, Power::Needs::nothing);
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         return result(outcome);
     }
     Result<> drop_cache() override {
+        if (auto outcome = power_.operate(world_, Power::Needs::nothing); outcome.error)
+            return std::unexpected(*outcome.error);
         state_->drop_cache();
         return {};
     }
     Result<> truncate(std::uint64_t size) override {
-        auto outcome = power_.operate(world_, false);
+        auto outcome = power_.operate(world_, Power::Needs::nothing);
         if (outcome.effect) state_->change({size, {}, true});
         return result(outcome);
     }
-    Result<std::uint64_t> size() override { return state_->seen.size(); }
+    Result<std::uint64_t> size() override {
+        if (auto outcome = power_.operate(world_, Power::Needs::nothing); outcome.error)
+            return std::unexpected(*outcome.error);
+        return state_->seen.size();
+    }
     bool cached(std::uint64_t) override { return !world_.disk.one_in(10); }
 
 private:
@@ -154,6 +166,8 @@ public:
         return open(name);
     }
     Result<std::shared_ptr<File>> open(const std::string& name) override {
+        if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
+            return std::unexpected(*outcome.error);
         auto at = names().find(name);
         if (at == names().end()) return std::unexpected(Error::missing);
         auto* file = std::get_if<std::shared_ptr<FileState>>(&at->second);
@@ -168,6 +182,8 @@ public:
         return open_directory(name);
     }
     Result<std::shared_ptr<Directory>> open_directory(const std::string& name) override {
+        if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
+            return std::unexpected(*outcome.error);
         auto at = names().find(name);
         if (at == names().end()) return std::unexpected(Error::missing);
         auto* directory = std::get_if<std::shared_ptr<DirectoryState>>(&at->second);
@@ -193,13 +209,15 @@ public:
         return change(false, [&](auto& names) { names.erase(name); });
     }
     Result<std::vector<Entry>> list() override {
+        if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
+            return std::unexpected(*outcome.error);
         std::vector<Entry> entries;
         for (auto& [name, entry] : names())
             entries.push_back({name, std::holds_alternative<std::shared_ptr<DirectoryState>>(entry)});
         return entries;
     }
     Result<> sync() override {
-        auto outcome = power_.operate(world_, false);
+        auto outcome = power_.operate(world_, Power::Needs::nothing);
         if (!outcome.error || outcome.effect) state_->sync();
         if (outcome.error) return std::unexpected(*outcome.error);
         return {};
@@ -217,7 +235,7 @@ private:
     DirectoryState::Names& names() { return state_->names(); }
     template <class F>
     Result<> change(bool needs_room, F effect) {
-        auto outcome = power_.operate(world_, needs_room);
+        auto outcome = power_.operate(world_, needs_room ? Power::Needs::room : Power::Needs::nothing);
         bool refused = outcome.error == Error::full;  // A name is made whole or not at all.
         if (outcome.effect && !refused) effect(state_->changed());
         if (outcome.error) return std::unexpected(*outcome.error);

@@ -18,7 +18,8 @@ struct Power {
     std::int64_t dies_at = 0;   // It dies at this operation from now; 0: it lives.
     std::int64_t fails_at = 0;  // This operation from now fails; 0: none does.
     Error failure = Error::failed;
-    std::int64_t full_for = 0;  // With `full`: so many operations that need room fail.
+    // With `full` or `exhausted`: so many operations that need room, or a handle, fail.
+    std::int64_t full_for = 0, exhausted_for = 0;
     std::uint64_t operations = 0;
 
     // What becomes of one operation: nothing (take effect), or an error; `partly`, for writes: some of it.
@@ -26,7 +27,8 @@ struct Power {
         std::optional<Error> error;
         bool effect = true, partly = false;
     };
-    Outcome operate(World& world, bool needs_room);
+    enum class Needs : std::uint8_t { nothing, room, handle };
+    Outcome operate(World& world, Needs needs);
 };
 
 // How a power cut treats what was not synced.

@@ -2,15 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 namespace fulmar::sim {
 
 static std::string text_of(const Place& place, Offset offset) {
     return fmt::format("{}-{} offset {}", place.topic, place.partition, std::to_underlying(offset));
 }
 
-void Ledger::sent(const Place& place, const std::string& value, bool once) {
+void Ledger::sent(const Place& place, const std::string& value, bool once, Timestamp stamp) {
     places_.insert(place);
-    sent_[place][value] = once;
+    sent_[place][value] = {once, stamp};
 }
 void Ledger::promise(const Place& place, Offset offset, const std::string& value, const char* by) {
     auto [at, fresh] = promised_[place].emplace(offset, value);
@@ -25,13 +27,25 @@ void Ledger::acknowledged(const Place& place, Offset base, const std::vector<std
         promise(place, base + std::int64_t(i), values[i], "acknowledged");
     acknowledged_count += values.size();
 }
-void Ledger::seen(const Place& place, Offset offset, const std::string& value) {
+void Ledger::check_stamp(const Place& place, const Record& record) {
+    auto known = sent_[place].find(record.value);
+    auto expected = stamps_[place].emplace(record.offset, record.stamp).first->second;
+    if (!record.appended_at && known != sent_[place].end()) expected = known->second.stamp;
+    if (record.stamp != expected)
+        complain(fmt::format("another time: {} has the time stamp {}, not {}", text_of(place, record.offset),
+                             std::to_underlying(record.stamp), std::to_underlying(expected)));
+}
+void Ledger::seen(const Place& place, const Record& record) {
+    auto& [offset, value, stamp, appended_at] = record;
+    check_stamp(place, record);
     if (!sent_[place].contains(value))
         complain(fmt::format("invented: {} shows '{}', which nobody sent", text_of(place, offset), value));
     promise(place, offset, value, "seen");
     ++seen_count;
 }
-void Ledger::final_record(const Place& place, Offset offset, const std::string& value) {
+void Ledger::final_record(const Place& place, const Record& record) {
+    auto& [offset, value, stamp, appended_at] = record;
+    check_stamp(place, record);
     auto& all = final_[place];
     auto expected = all.empty() ? Offset{0} : all.rbegin()->first + 1;
     if (offset != expected)
@@ -54,13 +68,36 @@ void Ledger::judge() {
     }
     for (auto& [place, all] : final_) {
         std::map<std::string, Offset> first;
+        std::map<std::string, std::uint64_t> last;
         for (auto& [offset, value] : all) {
+            // "p3.17.…": the producer, and its count.
+            auto dot = value.find('.');
+            auto count = std::strtoull(value.c_str() + dot + 1, nullptr, 10);
+            auto& before = last[value.substr(0, dot)];
+            if (sent_[place][value].once && count < before)
+                complain(fmt::format("reordered: {} is '{}', behind number {} of its producer",
+                                     text_of(place, offset), value, before));
+            before = count;
             auto [at, fresh] = first.emplace(value, offset);
-            if (!fresh && sent_[place][value])
+            if (!fresh && sent_[place][value].once)
                 complain(fmt::format("twice: '{}' is at {} and at {}", value, text_of(place, at->second),
                                      std::to_underlying(offset)));
         }
     }
+}
+
+void Ledger::judge_served(const Place& place, const std::vector<Record>& records, bool whole) {
+    auto& all = final_[place];
+    auto expected = all.begin();
+    for (auto& record : records) {
+        check_stamp(place, record);
+        if (expected == all.end() || expected->first != record.offset || expected->second != record.value)
+            return complain(
+                fmt::format("damage served: {} is '{}'", text_of(place, record.offset), record.value));
+        ++expected;
+    }
+    if (whole && expected != all.end())
+        complain(fmt::format("damage hidden: {} is the end", text_of(place, expected->first)));
 }
 
 }  // namespace fulmar::sim

@@ -25,24 +25,40 @@ public:
 
     // `value` will be sent; no two are alike. `once`: by an idempotent producer, so it may be there once
     // only.
-    void sent(const Place& place, const std::string& value, bool once);
+    void sent(const Place& place, const std::string& value, bool once, Timestamp stamp);
     // A batch with these values was acknowledged at `base`.
     void acknowledged(const Place& place, Offset base, const std::vector<std::string>& values);
+    // A record as a consumer gets it.
+    struct Record {
+        Offset offset{};
+        std::string value;
+        Timestamp stamp{};
+        bool appended_at = false;  // The stamp is the broker's.
+    };
     // A consumer saw this; then it is durable, whatever happens.
-    void seen(const Place& place, Offset offset, const std::string& value);
+    void seen(const Place& place, const Record& record);
     // At the end, after a last power cut: all there is of a partition, in order.
-    void final_record(const Place& place, Offset offset, const std::string& value);
+    void final_record(const Place& place, const Record& record);
     // After all of those: what is missing, invented, there twice.
     void judge();
+    // After that, when files were damaged while nobody ran: `records` are what is still served of `place`, to
+    // its end or, when not `whole`, up to an error that says so.
+    void judge_served(const Place& place, const std::vector<Record>& records, bool whole);
 
     std::uint64_t acknowledged_count = 0, seen_count = 0;
     const std::set<Place>& places() const { return places_; }
     std::map<Place, Offset> acknowledged_end;  // One past the largest offset told of.
 
 private:
+    void check_stamp(const Place& place, const Record& record);
     void promise(const Place& place, Offset offset, const std::string& value, const char* by);
     std::set<Place> places_;
-    std::map<Place, std::map<std::string, bool>> sent_;  // Value → once.
+    struct Sent {
+        bool once;
+        Timestamp stamp;
+    };
+    std::map<Place, std::map<std::string, Sent>> sent_;
+    std::map<Place, std::map<Offset, Timestamp>> stamps_;  // As first seen.
     std::map<Place, std::map<Offset, std::string>> promised_, final_;
     std::vector<std::string> complaints_;
 };

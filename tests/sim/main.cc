@@ -1,4 +1,5 @@
-// fulmar-sim: runs the broker in the simulated world.
+// fulmar-sim: runs the broker in the simulated world (world.h), each seed twice, and says what was promised
+// and not kept. With the seed of a run comes the same run.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -26,6 +27,9 @@ constexpr std::pair<std::string_view, Bug> bugs[] = {
     {"timer-outlives-owner", Bug::timer_outlives_owner},
     {"read-past-durable-end", Bug::read_past_durable_end},
     {"sync-vouches-for-later", Bug::sync_vouches_for_later},
+    {"damage-taken-for-end", Bug::damage_taken_for_end},
+    {"epoch-not-checked", Bug::epoch_not_checked},
+    {"time-search-begins-late", Bug::time_search_begins_late},
 };
 
 int usage() {
@@ -44,8 +48,7 @@ int usage() {
 void print(const RunOptions& options, const RunResult& r) {
     fmt::print(
         "seed {}: {} events, {} ms, hash {:016x}; {} acknowledged, {} seen; {} kills, {} power cuts, {} "
-        "stops, {} "
-        "failures, {} disk errors, {} resets, {} clock jumps\n",
+        "stops, {} failures, {} disk errors, {} resets, {} clock jumps\n",
         options.seed, r.events, r.virtual_ms, r.hash, r.acknowledged, r.seen, r.kills, r.power_cuts, r.stops,
         r.failures, r.disk_errors, r.resets, r.clock_jumps);
     for (std::size_t i = 0; i < std::min<std::size_t>(r.complaints.size(), 10); ++i)
@@ -86,12 +89,11 @@ int run_many(std::uint64_t from, std::uint64_t count) {
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     fmt::print(
         "{} seeds from {}, twice each: {} bad; {} events, {} acknowledged, {} seen, {} faults (at least {} "
-        "each), {:.0f} "
-        "virtual s in {:.0f} s; digest {:016x}\n",
+        "each), {:.0f} virtual s in {:.0f} s; digest {:016x}\n",
         count, from, bad, events, acknowledged, seen, faults, least, 2.0 * double(virtual_ms) / 1000,
         took.count(), digest);
-    if (least < 20) {
-        fmt::print("a seed had less than 20 faults\n");
+    if (least < faults_least) {
+        fmt::print("a seed had less than {} faults\n", faults_least);
         return 1;
     }
     return bad == 0 ? 0 : 1;

@@ -20,10 +20,9 @@ namespace fulmar::sim {
 
 namespace {
 
-constexpr std::uint64_t faults_least = 20;
 constexpr std::uint64_t steps_max = 3'000'000;
-constexpr Micros calm_patience =
-    600'000'000;  // Virtual: clients that make no progress after healing are stuck.
+// Clients that have made no end of it so long after the last fault are stuck.
+constexpr Micros calm_patience = 600'000'000;
 
 struct TraceSink final : LogSink {
     void line(LogLevel, std::string_view text) override { fmt::print("          | {}\n", text); }
@@ -96,10 +95,15 @@ private:
 
     void plan_broker() {
         auto& chance = world_.faults;
-        auto settings = broker::read_settings({});
+        auto settings = read_settings({});
         CHECK(settings);
         serving_.settings = *settings;
         serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;
+        partitions_ = int(chance.between(1, 3));
+        serving_.settings.num_partitions = partitions_;
+        // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
+        page_cache_ = chance.one_in(5);
+        if (page_cache_) serving_.settings.durability = Durability::page_cache;
         serving_.settings.producer_id_expiration = std::chrono::hours(24);
         world_.sends_per_reset = chance.one_in(4) ? 15 : 60;
         if (chance.one_in(3)) world_.job_delay_max = 60'000;  // A slow disk.
@@ -146,12 +150,14 @@ private:
     void plan_life() {
         auto& chance = world_.faults;
         if (work_.calm) return;
-        broker_.dies_without_power = chance.one_in(2);
+        broker_.dies_without_power = !page_cache_ && chance.one_in(2);
         if (chance.one_in(2))
             broker_.power.dies_at = chance.one_in(2) ? chance.between(1, 12) : chance.between(1, 200);
         if (chance.one_in(3)) {
             broker_.power.fails_at = chance.between(1, 150);
-            broker_.power.failure = chance.one_in(2) ? Error::full : Error::failed;
+            broker_.power.failure = chance.one_in(2)                  ? Error::full
+                                    : page_cache_ || chance.one_in(4) ? Error::exhausted
+                                                                      : Error::failed;
         }
     }
     // Faults that come with time, until there were enough.
@@ -161,7 +167,7 @@ private:
             if (work_.calm) return;
             switch (chance.below(6)) {
                 case 0: count_death(false), broker_.die(false); break;
-                case 1: count_death(true), broker_.die(true); break;
+                case 1: count_death(!page_cache_), broker_.die(!page_cache_); break;
                 case 2:
                     if (broker_.alive()) ++stops_;
                     broker_.request_stop();
@@ -173,7 +179,7 @@ private:
                 default:
                     if (broker_.alive() && broker_.power.dies_at == 0) {
                         broker_.power.dies_at = chance.between(1, 60);
-                        broker_.dies_without_power = chance.one_in(2);
+                        broker_.dies_without_power = !page_cache_ && chance.one_in(2);
                     }
             }
             if (faults() >= faults_least + std::uint64_t(chance.below(10))) calm_down();
@@ -187,7 +193,8 @@ private:
         work_.calm = true;
         calm_since_ = world_.now;
         world_.sends_per_reset = 0;
-        broker_.power.dies_at = broker_.power.fails_at = broker_.power.full_for = 0;
+        broker_.power.dies_at = broker_.power.fails_at = 0;
+        broker_.power.full_for = broker_.power.exhausted_for = 0;
     }
     std::uint64_t faults() const {
         return std::uint64_t(kills_ + power_cuts_ + stops_) + world_.disk_errors + world_.resets +
@@ -198,7 +205,11 @@ private:
         auto& chance = world_.workload;
         std::vector<Place> places;
         auto topics = chance.between(1, 3);
-        for (std::int64_t t = 0; t < topics; ++t) places.push_back({fmt::format("topic.{}", t), 0});
+        for (std::int64_t t = 0; t < topics; ++t) {
+            auto name = fmt::format("topic.{}", t);
+            if (chance.one_in(4)) work_.stamped.insert(name);
+            for (int p = 0; p < partitions_; ++p) places.push_back({name, p});
+        }
         auto some = [&] {
             std::vector<Place> few;
             for (auto& place : places)
@@ -251,7 +262,7 @@ private:
     void finish() {
         if (cut_short() || !ledger_.complaints().empty()) return stop_all();
         over_ = true;
-        broker_.die(true);
+        broker_.die(!page_cache_);
         office_.die(false);
         bool read = false;
         office_.program = [this, &read](Host& host) { return read_all(*host.cores[0], work_, read); };
@@ -265,15 +276,88 @@ private:
             return stop_all();
         }
         ledger_.judge();
-        broker_.request_stop();
-        began = world_.now;
-        while (broker_.alive() && world_.now - began < 10'000'000 && step()) {}
-        if (broker_.alive()) ledger_.complain("stuck: the broker does not stop");
-        else if (serving_.failure) ledger_.complain("failed: the last stop says " + *serving_.failure);
+        stop_in_order();
+        if (ledger_.complaints().empty() && !cut_short()) spoil();
         stop_all();
         if (world_.open_sockets > 0)
             ledger_.complain(fmt::format("left behind: {} open sockets", world_.open_sockets));
     }
+    void stop_in_order() {
+        broker_.request_stop();
+        auto began = world_.now;
+        while (broker_.alive() && world_.now - began < 10'000'000 && step()) {}
+        if (broker_.alive()) ledger_.complain("stuck: the broker does not stop");
+        else if (serving_.failure) ledger_.complain("failed: the last stop says " + *serving_.failure);
+    }
+    // While nobody runs something befalls a file. Whoever starts then serves nothing wrong, and says so where
+    // something is gone; also after another death, which makes no damage a torn tail.
+    void spoil() {
+        auto& chance = world_.faults;
+        std::set<Place> hurt;
+        // Without its checkpoint nobody can tell damage from a torn tail: not both at once.
+        if (chance.one_in(6)) spoil_side_file("checkpoint");
+        else
+            for (auto n = chance.between(1, 3); n > 0; --n) hurt_something(hurt);
+        for (auto lives = chance.between(1, 3); lives > 0; --lives) {
+            bool read = false;
+            office_.die(false);
+            office_.program = [this, &read, hurt](Host& host) {
+                return read_damaged(*host.cores[0], work_, hurt, read);
+            };
+            broker_.boot();
+            office_.boot();
+            auto began = world_.now;
+            while (!read && world_.now - began < calm_patience && step()) {}
+            if (cut_short()) return;
+            if (!read) return ledger_.complain("stuck: what was not damaged cannot be read");
+            if (chance.one_in(2)) broker_.die(!page_cache_);
+            else stop_in_order();
+        }
+    }
+    void hurt_something(std::set<Place>& hurt) {
+        auto& chance = world_.faults;
+        auto& root = disk().root->names();
+        std::vector<std::string> names;
+        for (auto& [name, entry] : root)
+            if (partition_of_directory(name)) names.push_back(name);
+        if (names.empty() || chance.one_in(6)) return spoil_side_file("CLEAN");
+        auto& name = names[std::size_t(chance.below(names.size()))];
+        auto& directory = *std::get<std::shared_ptr<DirectoryState>>(root.at(name));
+        auto log = directory.names().find(log_file_name(Offset{0}));
+        if (log == directory.names().end()) return;
+        auto& file = *std::get<std::shared_ptr<FileState>>(log->second);
+        if (file.seen.empty()) return;
+        auto dash = name.rfind('-', name.find_last_of('.'));
+        hurt.insert({name.substr(0, dash), partition_of_directory(name)->index});
+        auto size = file.seen.size();
+        auto at = std::size_t(chance.below(size));
+        switch (chance.below(6)) {
+            case 0: return void(directory.names().erase(log));
+            case 1: return void(root.erase(name));
+            case 2: file.seen.resize(at); break;
+            case 3:
+                std::fill_n(file.seen.begin() + std::ptrdiff_t(at),
+                            std::min<std::size_t>(size - at, std::size_t(chance.between(1, 600))),
+                            std::byte(0));
+                break;
+            default: file.seen[at] ^= std::byte(1U << unsigned(chance.below(8)));
+        }
+        file.safe = file.seen;
+    }
+    // Without these more is read and no less is known, as long as the logs are right.
+    void spoil_side_file(const std::string& name) {
+        auto& chance = world_.faults;
+        auto& root = disk().root->names();
+        auto found = root.find(name);
+        if (found == root.end()) return;
+        auto& file = *std::get<std::shared_ptr<FileState>>(found->second);
+        if (file.seen.empty() || chance.one_in(3)) return void(root.erase(found));
+        auto at = std::size_t(chance.below(file.seen.size()));
+        if (chance.one_in(2)) file.seen.resize(at);
+        else file.seen[at] ^= std::byte(1U << unsigned(chance.below(8)));
+        file.safe = file.seen;
+    }
+    DiskState& disk() { return broker_.disk; }
     void stop_all() {
         over_ = true;
         office_.die(false);
@@ -310,7 +394,8 @@ private:
     Workload work_;
     int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
     std::uint64_t clock_jumps_ = 0;
-    bool over_ = false;
+    bool over_ = false, page_cache_ = false;
+    int partitions_ = 1;
     Micros calm_since_ = 0;
 };
 

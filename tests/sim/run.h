@@ -28,6 +28,9 @@ struct RunResult {
     }
 };
 
+// A run goes on until its world has seen that many faults at least.
+inline constexpr std::uint64_t faults_least = 20;
+
 RunResult run(const RunOptions& options);
 
 }  // namespace fulmar::sim

@@ -39,10 +39,25 @@ struct OpenBatch {
 
 std::string_view as_text(Bytes bytes) { return text_of(bytes); }
 
-// Makes the topic known to whoever asks: Metadata creates it.
-Task<Result<>> ensure_topics(Client& client, const std::vector<Place>& places, int version) {
+// Makes the topic known to whoever asks: Metadata creates it, if it is not made as it shall be before.
+Task<Result<>> ensure_topics(Client& client, const Workload& work, const std::vector<Place>& places,
+                             int version) {
     std::set<std::string> names;
     for (auto& place : places) names.insert(place.topic);
+    for (auto& name : names) {
+        if (!work.stamped.contains(name)) continue;
+        CreateTopicsRequest::Config config{"message.timestamp.type", "LogAppendTime"};
+        CreateTopicsRequest::Topic topic{name, -1, -1, {}, std::span(&config, 1)};
+        CreateTopicsRequest request;
+        request.topics = std::span(&topic, 1);
+        Arena arena(1 << 20);
+        Frame frame;
+        auto made = co_await co_await ask<CreateTopicsRequest, CreateTopicsResponse>(client, request, 5,
+                                                                                     arena, frame);
+        auto error = made.topics[0].error_code;
+        if (error != ErrorCode::none && error != ErrorCode::topic_already_exists)
+            co_return std::unexpected(Error::missing);
+    }
     std::vector<MetadataRequest::Topic> topics;
     for (auto& name : names) topics.push_back({{}, name});
     MetadataRequest request;
@@ -82,7 +97,7 @@ private:
     Task<Result<>> round() {
         if (!client_.connected()) {
             co_await co_await client_.connect();
-            co_await co_await ensure_topics(client_, plan_.places, 9);
+            co_await co_await ensure_topics(client_, work_, plan_.places, 9);
             if (plan_.idempotent && producer_ == no_producer) co_await co_await take_id();
         }
         auto& chance = work_.world.workload;
@@ -157,13 +172,14 @@ private:
         auto count = chance.between(1, 4);
         for (std::int64_t i = 0; i < count; ++i) {
             auto value = fmt::format("p{}.{}.", plan_.id, ++made_);
-            value.append(std::size_t(chance.one_in(8) ? chance.below(9000) : chance.below(200)),
-                         char('a' + chance.below(26)));
-            work_.ledger.sent(plan_.places[batch.place], value, plan_.idempotent);
+            auto most = chance.one_in(100) ? 100'000U : chance.one_in(8) ? 9000U : 200U;
+            value.append(std::size_t(chance.below(most)), char('a' + chance.below(26)));
+            // Long ago, so that no broker whose clock is set back takes it for the future.
+            Timestamp stamp{1'700'000'000'000 + made_ + chance.below(30)};
+            work_.ledger.sent(plan_.places[batch.place], value, plan_.idempotent, stamp);
             std::optional<Bytes> key;
             if (chance.one_in(2)) key = bytes_of("key");
-            // Long ago, so that no broker whose clock is set back takes it for the future.
-            builder.add(Timestamp{1'700'000'000'000 + made_}, key, bytes_of(value));
+            builder.add(stamp, key, bytes_of(value));
             batch.values.push_back(std::move(value));
         }
         wire::BatchProducer stamp;
@@ -231,7 +247,7 @@ struct Fetched {
     Offset next{}, high_watermark{};
 };
 Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, Offset from, int version,
-                            std::function<void(Offset, const std::string&)> see) {
+                            std::function<void(const Ledger::Record&)> see) {
     auto& chance = work.world.workload;
     FetchRequest::Partition partition;
     partition.partition = place.partition;
@@ -257,12 +273,17 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
     for (auto left = told.records ? told.records->bytes : Bytes();;) {
         auto batch = wire::BatchView::whole(left);
         if (!batch) break;
+        if (batch->leader_epoch() != 0) work.ledger.complain("damaged: a fetched batch has a wrong epoch");
         if (!batch->crc_matches()) work.ledger.complain("damaged: a fetched batch has a wrong checksum");
         auto plain = wire::decompress(wire::Codec(batch->codec_number()), batch->records(), 1 << 24);
         wire::RecordReader reader(plain.value());
         while (auto record = reader.next()) {
             auto offset = batch->base_offset() + record->offset_delta;
-            if (offset >= from) see(offset, std::string(as_text(record->value.value())));
+            bool appended_at = batch->has(wire::attribute::log_append_time);
+            auto stamp = appended_at ? batch->max_timestamp()
+                                     : batch->base_timestamp() + Millis(record->timestamp_delta);
+            if (offset >= from)
+                see({offset, std::string(as_text(record->value.value())), stamp, appended_at});
         }
         fetched.next = std::max(from, batch->next_offset());
         if (told.error_code == ErrorCode::none && batch->next_offset() > told.high_watermark)
@@ -289,13 +310,16 @@ static Task<Result<>> consume_some(Seam& seam, Workload& work, const ConsumerPla
     if (chance.one_in(40)) next[i] = Offset{0};
     auto from = next[i];
     auto expected = from;
-    auto see = [&](Offset offset, const std::string& value) {
+    auto see = [&](const Ledger::Record& record) {
+        auto offset = record.offset;
+        if (record.appended_at != work.stamped.contains(place.topic))
+            work.ledger.complain(fmt::format("another time: {} has stamps of the wrong kind", place.topic));
         if (offset != expected)
             work.ledger.complain(fmt::format("skipped: a consumer of {}-{} saw offset {} after {}",
                                              place.topic, place.partition, std::to_underlying(offset),
                                              std::to_underlying(expected) - 1));
         expected = offset + 1;
-        work.ledger.seen(place, offset, value);
+        work.ledger.seen(place, record);
     };
     auto fetched = co_await co_await fetch(client, work, place, from, plan.version, see);
     bool expected_error = fetched.error == ErrorCode::none ||
@@ -321,6 +345,21 @@ Task<> consume(Seam& seam, Workload& work, ConsumerPlan plan) {
         co_await pause(seam, work, 30);
     }
     ++work.clients_done;
+}
+
+// The offset and the error that a partition gives for a time stamp, special or not.
+static Task<Result<ListOffsetsResponse::Partition>> ask_offset(Client& client, const Place& place,
+                                                               Timestamp at) {
+    ListOffsetsRequest::Partition partition{place.partition, -1, at};
+    ListOffsetsRequest::Topic topic{place.topic, std::span(&partition, 1)};
+    ListOffsetsRequest request;
+    request.replica_id = BrokerId{-1};
+    request.topics = std::span(&topic, 1);
+    Arena arena(1 << 20);
+    Frame frame;
+    auto told =
+        co_await co_await ask<ListOffsetsRequest, ListOffsetsResponse>(client, request, 7, arena, frame);
+    co_return told.topics[0].partitions[0];
 }
 
 static Task<Result<>> administer_some(Workload& work, Client& client, const std::string& name) {
@@ -352,14 +391,7 @@ static Task<Result<>> administer_some(Workload& work, Client& client, const std:
         auto at = std::next(work.ledger.places().begin(), chance.below(work.ledger.places().size()));
         auto place = *at;
         auto known = work.ledger.acknowledged_end[place];
-        ListOffsetsRequest::Partition partition{place.partition, -1, ListOffsetsRequest::latest};
-        ListOffsetsRequest::Topic topic{place.topic, std::span(&partition, 1)};
-        ListOffsetsRequest request;
-        request.replica_id = BrokerId{-1};
-        request.topics = std::span(&topic, 1);
-        auto told =
-            co_await co_await ask<ListOffsetsRequest, ListOffsetsResponse>(client, request, 7, arena, frame);
-        auto& found = told.topics[0].partitions[0];
+        auto found = co_await co_await ask_offset(client, place, ListOffsetsRequest::latest);
         if (found.error_code == ErrorCode::none && found.offset < known)
             work.ledger.complain(fmt::format("lost: {}-{} ends at {}, and was known up to {}", place.topic,
                                              place.partition, std::to_underlying(found.offset),
@@ -378,31 +410,99 @@ Task<> administer(Seam& seam, Workload& work, int id) {
     ++work.clients_done;
 }
 
-static Task<Result<>> read_partition(Seam& seam, Workload& work, const Place& place,
-                                     std::vector<std::pair<Offset, std::string>>& records) {
+// The first record with that time or a later one, from all there are.
+static Task<Result<>> look_for_times(Workload& work, Client& client, const Place& place,
+                                     const std::vector<Ledger::Record>& records) {
+    if (records.empty()) co_return {};
+    auto& chance = work.world.workload;
+    auto largest = std::ranges::max_element(records, {}, &Ledger::Record::stamp)->stamp;
+    for (int n = 0; n < 8; ++n) {
+        auto at = records[std::size_t(chance.below(records.size()))].stamp + Millis(chance.between(-1, 1));
+        if (n == 0) at = largest + Millis(1);
+        auto asked = n == 1 ? Timestamp(ListOffsetsRequest::max_timestamp) : at;
+        if (n == 1) at = largest;
+        auto right = std::ranges::find_if(records, [&](auto& record) { return record.stamp >= at; });
+        auto expected = right == records.end() ? Offset{-1} : right->offset;
+        auto told = co_await co_await ask_offset(client, place, asked);
+        if (told.error_code != ErrorCode::none || told.offset != expected)
+            work.ledger.complain(fmt::format("another time: {}-{} says {} and offset {} for {}, not {}",
+                                             place.topic, place.partition, kafka::to_text(told.error_code),
+                                             std::to_underlying(told.offset), std::to_underlying(asked),
+                                             std::to_underlying(expected)));
+    }
+    co_return {};
+}
+
+// All there is of a partition up to its end, or up to the error that it gives.
+static Task<Result<ErrorCode>> read_partition(Seam& seam, Workload& work, const Place& place,
+                                              std::vector<Ledger::Record>& records, bool times) {
     Client client(seam, work.server);
     co_await co_await client.connect();
     for (Offset next{0};;) {
-        auto see = [&](Offset offset, const std::string& value) { records.emplace_back(offset, value); };
+        auto see = [&](const Ledger::Record& record) { records.push_back(record); };
         auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
-        if (fetched.error == ErrorCode::unknown_topic_or_partition) co_return {};  // It never came to be.
-        if (fetched.error != ErrorCode::none) {
-            work.ledger.complain(fmt::format("unreadable: {}-{} gives {} at the end", place.topic,
-                                             place.partition, kafka::to_text(fetched.error)));
-            co_return {};
-        }
-        if (next >= fetched.high_watermark) co_return {};
+        if (fetched.error != ErrorCode::none) co_return fetched.error;
+        if (next >= fetched.high_watermark) break;
         next = fetched.next;
+    }
+    if (times) co_await co_await look_for_times(work, client, place, records);
+    co_return ErrorCode::none;
+}
+static Task<ErrorCode> read_until_told(Seam& seam, Workload& work, const Place& place,
+                                       std::vector<Ledger::Record>& records, bool times) {
+    for (;;) {
+        records.clear();
+        auto read = co_await read_partition(seam, work, place, records, times);
+        if (read) co_return *read;
+        co_await pause(seam, work, 10);
     }
 }
 Task<> read_all(Seam& seam, Workload& work, bool& done) {
     for (auto& place : work.ledger.places()) {
-        std::vector<std::pair<Offset, std::string>> records;
-        while (!co_await read_partition(seam, work, place, records)) {
-            records.clear();
-            co_await pause(seam, work, 10);
-        }
-        for (auto& [offset, value] : records) work.ledger.final_record(place, offset, value);
+        std::vector<Ledger::Record> records;
+        auto error = co_await read_until_told(seam, work, place, records, true);
+        // It may never have come to be.
+        if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition)
+            work.ledger.complain(fmt::format("unreadable: {}-{} gives {} at the end", place.topic,
+                                             place.partition, kafka::to_text(error)));
+        for (auto& record : records) work.ledger.final_record(place, record);
+    }
+    done = true;
+}
+
+// Whoever asks for what lies in the damage hears so.
+static Task<Result<>> ask_into_damage(Seam& seam, Workload& work, const Place& place, Offset from) {
+    Client client(seam, work.server);
+    co_await co_await client.connect();
+    auto end = std::max(from, work.ledger.acknowledged_end[place]);
+    for (auto at : {from, from + 1, end, end + 100}) {
+        auto nothing = [](const Ledger::Record&) {};
+        auto fetched = co_await co_await fetch(client, work, place, at, 11, nothing);
+        if (fetched.error != ErrorCode::kafka_storage_error)
+            work.ledger.complain(fmt::format("damage hidden: {}-{} gives {} at {}", place.topic,
+                                             place.partition, kafka::to_text(fetched.error),
+                                             std::to_underlying(at)));
+    }
+    for (auto at : {ListOffsetsRequest::latest, ListOffsetsRequest::max_timestamp}) {
+        auto told = co_await co_await ask_offset(client, place, at);
+        if (told.error_code != ErrorCode::kafka_storage_error)
+            work.ledger.complain(fmt::format("damage hidden: {}-{} gives {} as its end", place.topic,
+                                             place.partition, std::to_underlying(told.offset)));
+    }
+    co_return {};
+}
+Task<> read_damaged(Seam& seam, Workload& work, std::set<Place> hurt, bool& done) {
+    for (auto& place : work.ledger.places()) {
+        std::vector<Ledger::Record> records;
+        auto error = co_await read_until_told(seam, work, place, records, !hurt.contains(place));
+        bool damaged = error == ErrorCode::kafka_storage_error && hurt.contains(place);
+        if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition && !damaged)
+            work.ledger.complain(fmt::format("unreadable: {}-{} gives {}, and was not damaged", place.topic,
+                                             place.partition, kafka::to_text(error)));
+        work.ledger.judge_served(place, records, !damaged);
+        if (!damaged) continue;
+        auto from = records.empty() ? Offset{0} : records.back().offset + 1;
+        while (!co_await ask_into_damage(seam, work, place, from)) co_await pause(seam, work, 10);
     }
     done = true;
 }

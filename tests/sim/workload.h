@@ -17,6 +17,7 @@ struct Workload {
     bool calm = false;
     int clients = 0, clients_done = 0;
     std::map<std::string, int> topics;  // With their partitions.
+    std::set<std::string> stamped{};    // Topics whose time stamps are the broker's.
 };
 
 struct ProducerPlan {
@@ -38,7 +39,9 @@ Task<> consume(Seam& seam, Workload& work, ConsumerPlan plan);
 // Makes topics, asks for metadata and for offsets.
 Task<> administer(Seam& seam, Workload& work, int id);
 
-// Reads every partition from its start to its end, and tells the ledger.
+// Reads every partition from its start to its end, and tells the ledger; and asks for offsets by time.
 Task<> read_all(Seam& seam, Workload& work, bool& done);
+// The same when files were damaged: all there is up to an error, which only partitions in `hurt` may give.
+Task<> read_damaged(Seam& seam, Workload& work, std::set<Place> hurt, bool& done);
 
 }  // namespace fulmar::sim

@@ -9,9 +9,10 @@
 //             they were at some moment since their last sync
 //   cores     mail in order from each, between them as chance has it
 //   clocks    wall clocks that jump
+//   files     flipped, cut, zeroed or gone while nobody runs, after an orderly stop
 //
-// Left out: lying disks, bit rot, drifting clocks, one-way cuts. It cannot show a data race: that is for
-// TSan, over io/real.
+// Left out: lying disks, rot of what is being served, drifting clocks, one-way cuts. It cannot show a data
+// race: that is for TSan, over io/real.
 #pragma once
 
 #include <functional>

@@ -1,11 +1,12 @@
 """The command line against a running broker: what people type in their first minutes, and what they mistype."""
 
 import json
-import os
+import signal
 import subprocess
+import time
 
 import pytest
-from broker import BINARY, SANITIZER_FACTOR, Broker, free_port
+from broker import BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
@@ -23,7 +24,7 @@ def fulmar(*words, server, stdin=None, timeout=20):
         capture_output=True,
         text=True,
         timeout=timeout * SANITIZER_FACTOR,
-        env={**os.environ, "FULMAR_SERVER": server},
+        env={**ENVIRONMENT, "FULMAR_SERVER": server},
         check=False,
     )
 
@@ -100,6 +101,44 @@ def test_refusals_come_from_the_broker(run):
     expect_failure(run("topic", "create", "not/a/name"), "topic not/a/name was not made: ")
     expect_failure(run("topic", "create", "t", "--config", "nonsense=1"), "nonsense")
     expect_failure(run("produce", "large", stdin="x" * 2_000_000), "larger than")
+    for words in (("produce", "not a name", "x"), ("consume", "not a name")):
+        expect_failure(run(*words), '"not a name" cannot be a topic\'s name: ')
+    run("topic", "create", "void")
+    expect_failure(run("consume", "void", "--from", "5", "--until-end"), "it is empty, and the next will be 0")
+
+
+def test_value_is_one_message_whatever_it_looks_like(run):
+    values = ["[1,2,3]", "[]", "{}", "-5", "", "Grüße 😀", "a\nb"]
+    assert run("produce", "looks", *values).returncode == DONE
+    assert [m["value"] for m in lines_of_json(run("consume", "looks", "--until-end", "--json"))] == values
+
+
+def test_output_that_cannot_be_written_is_a_failure(broker, run):
+    run("produce", "unwritten", "x")
+    for words in (
+        ("topic", "list"),
+        ("produce", "unwritten", "y", "--json"),
+        ("consume", "unwritten", "--until-end"),
+    ):
+        with open("/dev/full", "w") as full:
+            command = [str(BINARY), *words, "--server", broker.address]
+            ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (ran.returncode, ran.stderr) == (FAILED, "fulmar: standard output cannot be written\n")
+
+
+def test_interrupted_consume_ends_with_a_whole_message(broker, run, tmp_path):
+    run("produce", "interrupted", stdin="".join(f"{n}\n" for n in range(50_000)))
+    command = [str(BINARY), "consume", "interrupted", "--json", "--server", broker.address]
+    out = tmp_path / "out"
+    with out.open("w") as file, subprocess.Popen(command, stdout=file) as consumer:
+        end = time.monotonic() + 20 * SANITIZER_FACTOR
+        while out.stat().st_size == 0 and time.monotonic() < end:
+            time.sleep(0.001)
+        consumer.send_signal(signal.SIGINT)
+        assert consumer.wait(5 * SANITIZER_FACTOR) == -signal.SIGINT
+    text = out.read_text()
+    assert text.endswith("\n")
+    assert [json.loads(line)["offset"] for line in text.splitlines()] == list(range(text.count("\n")))
 
 
 def test_mistyped_words_get_the_nearest(run):
@@ -120,6 +159,26 @@ def test_nobody_listening_says_how_to_start():
     server = f"127.0.0.1:{free_port()}"
     for words in (("topic", "list"), ("produce", "t", "x"), ("consume", "t")):
         expect_failure(fulmar(*words, server=server), f"nobody listens on {server}: start a broker there")
+
+
+def test_data_directory_that_cannot_be_is_explained(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    words = ("serve", "--listen", f"127.0.0.1:{free_port()}", "--data")
+    expect_failure(fulmar(*words, str(file), server=""), f"{file} is a file; name a directory with --data")
+    expect_failure(fulmar(*words, str(file / "below"), server=""), f"{file} is a file; name a directory")
+
+
+def test_welcome_can_be_typed_as_it_stands():
+    with Broker() as running:
+        end = time.monotonic() + 10 * SANITIZER_FACTOR
+        while "Ctrl-C" not in running.output() and time.monotonic() < end:
+            time.sleep(0.01)
+        shown = running.output()
+        assert f"{BINARY} produce orders hello --server {running.address}\n" in shown
+        (first,) = [line for line in shown.splitlines() if "a first message" in line]
+        typed = first.split("first message")[1].strip()
+        assert subprocess.run(typed, shell=True, capture_output=True, env=ENVIRONMENT).returncode == DONE
 
 
 def test_taken_port_names_who_has_it(broker, tmp_path):

@@ -82,6 +82,8 @@ std::expected<std::vector<PartitionState>, Refused> Controller::place(const NewT
                 return bad("partitions should be a consecutive 0-based integer sequence");
             if (replicas.empty())
                 return bad("The manual partition assignment includes an empty replica list.");
+            if (replicas.size() > replicas_max)
+                return bad(fmt::format("A partition has at most {} replicas.", replicas_max));
             for (auto replica : replicas) {
                 if (!image_.brokers().contains(replica))
                     return bad(
@@ -113,6 +115,9 @@ std::expected<std::vector<PartitionState>, Refused> Controller::place(const NewT
             TopicRefusal::invalid_replication,
             fmt::format("Unable to replicate the partition {} time(s): only {} broker(s) are registered.",
                         replication, brokers));
+    if (std::size_t(replication) > replicas_max)
+        return refuse(TopicRefusal::invalid_replication,
+                      fmt::format("A partition has at most {} replicas.", replicas_max));
     if (partitions > partitions_max)
         return refuse(TopicRefusal::invalid_partitions,
                       fmt::format("At most {} partitions.", partitions_max));

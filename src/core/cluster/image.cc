@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace fulmar::cluster {
 
 bool valid_topic_name(std::string_view name) {
     if (name.empty() || name.size() > 249 || name == "." || name == "..") return false;
-    return std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '_' || c == '-';
-    });
+    return std::ranges::all_of(
+        name, [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 static std::string plain(std::string_view name) {

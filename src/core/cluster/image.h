@@ -16,6 +16,8 @@
 namespace fulmar::cluster {
 
 inline constexpr BrokerId no_leader{-1};
+// Of a partition: the store tells which are in sync by a byte of mask (shard_codec.h).
+inline constexpr std::size_t replicas_max = 8;
 
 struct PartitionState {
     std::vector<BrokerId> replicas, isr;

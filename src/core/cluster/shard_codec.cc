@@ -15,7 +15,7 @@ namespace fulmar::cluster {
 static constexpr std::string_view mark = "FMS1";
 static constexpr std::size_t header_bytes = 4 + 1 + 2 + 4 + 4;
 static constexpr std::uint8_t codec_1 = 1;
-static constexpr int replicas_max = 8;  // A byte of mask.
+static_assert(replicas_max == 8);  // A byte of mask.
 
 int shard_of(const TopicId& id, std::int32_t partition) {
     auto chunk = std::int32_t(partition / partitions_a_part);

@@ -1,5 +1,6 @@
-// How topics lie in the store: in 256 shards, each one node, so that a failed broker with ten thousand
-// partitions is a few large writes and a fresh controller reads few large nodes (coordination.md §2.4).
+// How topics lie in the metadata store: in 256 shards, each one node, so that a failed broker with ten
+// thousand partitions is a few large writes and a fresh controller reads few large nodes. (A broker's Shard,
+// what one core has of it, is something else: broker/shard.h.)
 //
 //   shard     "FMS1" | codec u8 | shard u16 | layout epoch u32 | crc32c u32 of what follows | part…
 //   part      topic id 16 | varint name length, name | varint count of configs, (name, value)…

@@ -4,109 +4,71 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <limits>
+
+#include "base/text.h"
 
 namespace fulmar::cluster {
 
 static constexpr double unbounded = 9.3e18;  // No value of an int64 is beyond it.
+static constexpr double int_max = std::numeric_limits<std::int32_t>::max();
 
-// Sorted by name, the order in which answers list them.
+using Text = std::string_view;
+static constexpr TopicConfig integer(Text name, Text usual, double least, double most, Text broker_name) {
+    return {name, ConfigKind::integer, usual, least, most, {}, broker_name};
+}
+static constexpr TopicConfig number(Text name, Text usual, double least, double most, Text broker_name) {
+    return {name, ConfigKind::number, usual, least, most, {}, broker_name};
+}
+static constexpr TopicConfig boolean(Text name, Text usual, Text broker_name) {
+    return {name, ConfigKind::boolean, usual, 0, 0, {}, broker_name};
+}
+static constexpr TopicConfig choice(Text name, Text usual, Text choices, Text broker_name) {
+    return {name, ConfigKind::choice, usual, 0, 0, choices, broker_name};
+}
+static constexpr TopicConfig list(Text name, Text usual, Text choices, Text broker_name) {
+    return {name, ConfigKind::list, usual, 0, 0, choices, broker_name};
+}
+static constexpr TopicConfig free_text(Text name, Text usual) { return {name, ConfigKind::text, usual}; }
+
+// Name, default, range or choices, and the broker's setting for it. Sorted by name, the order in which
+// answers list them.
 static constexpr std::array table = {
-    TopicConfig{"cleanup.policy", ConfigKind::list, "delete", 0, 0, "compact delete", "log.cleanup.policy"},
-    TopicConfig{"compression.gzip.level", ConfigKind::integer, "-1", -1, 9, {}, "compression.gzip.level"},
-    TopicConfig{"compression.lz4.level", ConfigKind::integer, "9", 1, 17, {}, "compression.lz4.level"},
-    TopicConfig{"compression.type", ConfigKind::choice, "producer", 0, 0,
-                "uncompressed zstd lz4 snappy gzip producer", "compression.type"},
-    TopicConfig{
-        "compression.zstd.level", ConfigKind::integer, "3", -131072, 22, {}, "compression.zstd.level"},
-    TopicConfig{"delete.retention.ms",
-                ConfigKind::integer,
-                "86400000",
-                0,
-                unbounded,
-                {},
-                "log.cleaner.delete.retention.ms"},
-    TopicConfig{"file.delete.delay.ms",
-                ConfigKind::integer,
-                "60000",
-                0,
-                unbounded,
-                {},
-                "log.segment.delete.delay.ms"},
-    TopicConfig{"flush.messages",
-                ConfigKind::integer,
-                "9223372036854775807",
-                1,
-                unbounded,
-                {},
-                "log.flush.interval.messages"},
-    TopicConfig{
-        "flush.ms", ConfigKind::integer, "9223372036854775807", 0, unbounded, {}, "log.flush.interval.ms"},
-    TopicConfig{"follower.replication.throttled.replicas", ConfigKind::text, ""},
-    TopicConfig{
-        "index.interval.bytes", ConfigKind::integer, "4096", 0, 2147483647, {}, "log.index.interval.bytes"},
-    TopicConfig{"leader.replication.throttled.replicas", ConfigKind::text, ""},
-    TopicConfig{
-        "local.retention.bytes", ConfigKind::integer, "-2", -2, unbounded, {}, "log.local.retention.bytes"},
-    TopicConfig{"local.retention.ms", ConfigKind::integer, "-2", -2, unbounded, {}, "log.local.retention.ms"},
-    TopicConfig{"max.compaction.lag.ms",
-                ConfigKind::integer,
-                "9223372036854775807",
-                1,
-                unbounded,
-                {},
-                "log.cleaner.max.compaction.lag.ms"},
-    TopicConfig{"max.message.bytes", ConfigKind::integer, "1048588", 0, 2147483647, {}, "message.max.bytes"},
-    TopicConfig{"message.timestamp.after.max.ms",
-                ConfigKind::integer,
-                "3600000",
-                0,
-                unbounded,
-                {},
-                "log.message.timestamp.after.max.ms"},
-    TopicConfig{"message.timestamp.before.max.ms",
-                ConfigKind::integer,
-                "9223372036854775807",
-                0,
-                unbounded,
-                {},
-                "log.message.timestamp.before.max.ms"},
-    TopicConfig{"message.timestamp.type", ConfigKind::choice, "CreateTime", 0, 0, "CreateTime LogAppendTime",
-                "log.message.timestamp.type"},
-    TopicConfig{
-        "min.cleanable.dirty.ratio", ConfigKind::number, "0.5", 0, 1, {}, "log.cleaner.min.cleanable.ratio"},
-    TopicConfig{"min.compaction.lag.ms",
-                ConfigKind::integer,
-                "0",
-                0,
-                unbounded,
-                {},
-                "log.cleaner.min.compaction.lag.ms"},
-    TopicConfig{"min.insync.replicas", ConfigKind::integer, "1", 1, 2147483647, {}, "min.insync.replicas"},
-    TopicConfig{"preallocate", ConfigKind::boolean, "false", 0, 0, {}, "log.preallocate"},
-    TopicConfig{"remote.log.copy.disable", ConfigKind::boolean, "false"},
-    TopicConfig{"remote.log.delete.on.disable", ConfigKind::boolean, "false"},
-    TopicConfig{"remote.storage.enable", ConfigKind::boolean, "false"},
-    TopicConfig{"retention.bytes", ConfigKind::integer, "-1", -1, unbounded, {}, "log.retention.bytes"},
-    TopicConfig{"retention.ms", ConfigKind::integer, "2592000000", -1, unbounded, {}, "log.retention.ms"},
-    TopicConfig{
-        "segment.bytes", ConfigKind::integer, "1073741824", 1048576, 2147483647, {}, "log.segment.bytes"},
-    TopicConfig{"segment.index.bytes",
-                ConfigKind::integer,
-                "10485760",
-                4,
-                2147483647,
-                {},
-                "log.index.size.max.bytes"},
-    TopicConfig{"segment.jitter.ms", ConfigKind::integer, "0", 0, unbounded, {}, "log.roll.jitter.ms"},
-    TopicConfig{"segment.ms", ConfigKind::integer, "604800000", 1, unbounded, {}, "log.roll.ms"},
-    TopicConfig{"unclean.leader.election.enable",
-                ConfigKind::boolean,
-                "false",
-                0,
-                0,
-                {},
-                "unclean.leader.election.enable"},
+    list("cleanup.policy", "delete", "compact delete", "log.cleanup.policy"),
+    integer("compression.gzip.level", "-1", -1, 9, "compression.gzip.level"),
+    integer("compression.lz4.level", "9", 1, 17, "compression.lz4.level"),
+    choice("compression.type", "producer", "uncompressed zstd lz4 snappy gzip producer", "compression.type"),
+    integer("compression.zstd.level", "3", -131072, 22, "compression.zstd.level"),
+    integer("delete.retention.ms", "86400000", 0, unbounded, "log.cleaner.delete.retention.ms"),
+    integer("file.delete.delay.ms", "60000", 0, unbounded, "log.segment.delete.delay.ms"),
+    integer("flush.messages", "9223372036854775807", 1, unbounded, "log.flush.interval.messages"),
+    integer("flush.ms", "9223372036854775807", 0, unbounded, "log.flush.interval.ms"),
+    free_text("follower.replication.throttled.replicas", ""),
+    integer("index.interval.bytes", "4096", 0, int_max, "log.index.interval.bytes"),
+    free_text("leader.replication.throttled.replicas", ""),
+    integer("local.retention.bytes", "-2", -2, unbounded, "log.local.retention.bytes"),
+    integer("local.retention.ms", "-2", -2, unbounded, "log.local.retention.ms"),
+    integer("max.compaction.lag.ms", "9223372036854775807", 1, unbounded,
+            "log.cleaner.max.compaction.lag.ms"),
+    integer("max.message.bytes", "1048588", 0, int_max, "message.max.bytes"),
+    integer("message.timestamp.after.max.ms", "3600000", 0, unbounded, "log.message.timestamp.after.max.ms"),
+    integer("message.timestamp.before.max.ms", "9223372036854775807", 0, unbounded,
+            "log.message.timestamp.before.max.ms"),
+    choice("message.timestamp.type", "CreateTime", "CreateTime LogAppendTime", "log.message.timestamp.type"),
+    number("min.cleanable.dirty.ratio", "0.5", 0, 1, "log.cleaner.min.cleanable.ratio"),
+    integer("min.compaction.lag.ms", "0", 0, unbounded, "log.cleaner.min.compaction.lag.ms"),
+    integer("min.insync.replicas", "1", 1, int_max, "min.insync.replicas"),
+    boolean("preallocate", "false", "log.preallocate"),
+    boolean("remote.log.copy.disable", "false", ""),
+    boolean("remote.log.delete.on.disable", "false", ""),
+    boolean("remote.storage.enable", "false", ""),
+    integer("retention.bytes", "-1", -1, unbounded, "log.retention.bytes"),
+    integer("retention.ms", "2592000000", -1, unbounded, "log.retention.ms"),
+    integer("segment.bytes", "1073741824", 1048576, int_max, "log.segment.bytes"),
+    integer("segment.index.bytes", "10485760", 4, int_max, "log.index.size.max.bytes"),
+    integer("segment.jitter.ms", "0", 0, unbounded, "log.roll.jitter.ms"),
+    integer("segment.ms", "604800000", 1, unbounded, "log.roll.ms"),
+    boolean("unclean.leader.election.enable", "false", "unclean.leader.election.enable"),
 };
 static_assert(std::ranges::is_sorted(table, {}, &TopicConfig::name));
 
@@ -116,18 +78,6 @@ const TopicConfig* find_topic_config(std::string_view name) {
     return at != table.end() && at->name == name ? &*at : nullptr;
 }
 
-template <class T>
-static std::optional<T> number(std::string_view text) {
-    T value{};
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-static std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    return text;
-}
 // Calls with each part of `text` between separators, until one is refused.
 template <class F>
 static bool each_part(std::string_view text, char separator, F accept) {
@@ -140,10 +90,7 @@ static bool each_part(std::string_view text, char separator, F accept) {
 }
 // In any case, as Java reads them.
 static bool is_flag(std::string_view text) {
-    auto same = [&](std::string_view word) {
-        return std::ranges::equal(text, word, {},
-                                  [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    };
+    auto same = [&](std::string_view word) { return std::ranges::equal(text, word, {}, lower); };
     return same("true") || same("false");
 }
 static bool among(std::string_view choices, std::string_view value) {
@@ -161,7 +108,8 @@ std::optional<std::string> invalid_topic_config(std::string_view name,
     };
     auto plain = trimmed(*value);
     auto in_range = [&](double n) -> std::optional<std::string> {
-        if (n < config->least) return invalid(fmt::format("Value must be at least {:.0f}", config->least));
+        if (!(n >= config->least))  // Nor is "nan".
+            return invalid(fmt::format("Value must be at least {:.0f}", config->least));
         if (n > config->most) return invalid(fmt::format("Value must be no more than {:.0f}", config->most));
         return std::nullopt;
     };
@@ -172,10 +120,10 @@ std::optional<std::string> invalid_topic_config(std::string_view name,
                 return "There is no tiered storage: a topic cannot be configured with remote log storage.";
             return std::nullopt;
         case ConfigKind::integer:
-            if (auto n = number<std::int64_t>(plain)) return in_range(double(*n));
+            if (auto n = parse_number<std::int64_t>(plain)) return in_range(double(*n));
             return invalid("Not a number of type LONG");
         case ConfigKind::number:
-            if (auto n = number<double>(plain)) return in_range(*n);
+            if (auto n = parse_number<double>(plain)) return in_range(*n);
             return invalid("Not a number of type DOUBLE");
         case ConfigKind::choice:
             if (among(config->choices, plain)) return std::nullopt;
@@ -201,7 +149,7 @@ std::string_view topic_config_value(const ConfigMap& set, const ConfigMap& defau
 
 wire::ProduceRules produce_rules(const ConfigMap& set, const ConfigMap& defaults) {
     auto text = [&](std::string_view name) { return trimmed(topic_config_value(set, defaults, name)); };
-    auto integer = [&](std::string_view name) { return number<std::int64_t>(text(name)).value_or(0); };
+    auto integer = [&](std::string_view name) { return parse_number<std::int64_t>(text(name)).value_or(0); };
     wire::ProduceRules rules;
     rules.batch_bytes_max = std::size_t(integer("max.message.bytes"));
     rules.before_max = Millis(integer("message.timestamp.before.max.ms"));

@@ -18,7 +18,7 @@ enum class ConfigKind : std::uint8_t { boolean, integer, number, choice, list, t
 struct TopicConfig {
     std::string_view name;
     ConfigKind kind;
-    std::string_view usual;  // Kafka's default, but for what FACTS.md i.1 names as our own.
+    std::string_view usual;  // Kafka's default, but for retention.ms: 30 days in place of 7.
     double least = 0, most = 0;
     std::string_view choices = {};      // Of `choice` and `list`: separated by spaces.
     std::string_view broker_name = {};  // The broker's setting that gives another default.

@@ -19,6 +19,12 @@ Offset Sequences::Batch::base_offset() const {
     return last_offset + -more;
 }
 
+Sequences::Batch Sequences::Batch::of(const wire::BatchView& batch) {
+    return {batch.producer_id(),   batch.producer_epoch(),
+            batch.base_sequence(), Sequences::last_sequence(batch.base_sequence(), batch.count()),
+            batch.last_offset(),   batch.max_timestamp()};
+}
+
 Sequences::Judgement Sequences::judge(const Batch& batch) const {
     auto known = producers_.find(std::to_underlying(batch.producer));
     if (known == producers_.end()) return {};

@@ -12,6 +12,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "wire/records.h"
 
 namespace fulmar {
 
@@ -29,6 +30,7 @@ public:
         Offset last_offset{-1};
         Timestamp timestamp{-1};
         Offset base_offset() const;  // Sequences wrap at 2^31; a batch has at most that many records.
+        static Batch of(const wire::BatchView& batch);
     };
 
     enum class Verdict : std::uint8_t {
@@ -48,7 +50,7 @@ public:
     // taken in its place, which could happen while the producer is not known.
     void refused(const Batch& batch, Instant now);
 
-    // `batch` is in the log. Followers and recovery say this without asking first. `offset` order.
+    // `batch` is in the log. Followers and recovery say this without asking first. In the order of offsets.
     void appended(const Batch& batch, Instant now);
 
     // Forgets who wrote nothing since `before` (producer.id.expiration.ms).

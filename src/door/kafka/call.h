@@ -50,7 +50,7 @@ using Handler = Task<Answer> (*)(Call& call);
 // The whole of the request's message, or nothing when it is none.
 template <class T>
 std::optional<T> read(const Call& call, Arena& arena) {
-    Bytes rest;  // Bytes behind the body are ignored (FACTS.md a.1, recorded).
+    Bytes rest;  // Kafka ignores bytes behind the body (tests/reference/recorded).
     auto message = wire::decode<T>(call.body, call.version(), arena, &rest);
     if (!message) return std::nullopt;
     return std::move(*message);

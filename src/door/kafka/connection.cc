@@ -57,7 +57,7 @@ Task<bool> Connection::receive() {
             log_warning("{}: no memory for its request, closed", socket_->peer());
             co_return false;
         }
-        co_await Timer(loop_, Millis(50));
+        co_await Timer(loop_, buffer_retry);
     }
     auto got = co_await socket_->receive(space);
     if (!got) {
@@ -124,17 +124,6 @@ void Connection::answered(Slot& slot, Answer answer) {
     sending_ = true;
     loop_.spawn(send());
 }
-
-namespace {
-struct Yield : Op {
-    explicit Yield(Loop& l) : loop(l) {}
-    Loop& loop;
-    void await_suspend(std::coroutine_handle<> here) {
-        waiter = here;
-        loop.post(*this);
-    }
-};
-}  // namespace
 
 Task<> Connection::send() {
     // One sync lets many produces go: a turn later their answers are here too, and leave in one send.

@@ -12,10 +12,12 @@ namespace fulmar::kafka {
 
 class Connection {
 public:
-    // Requests under way at once; then the socket is not read (security.md, Limits).
+    // Requests under way at once; then the socket is not read. As many as Kafka's producers send by default
+    // (max.in.flight.requests.per.connection), and idempotent ones at most.
     static constexpr std::size_t in_flight_max = 5;
     // So long a connection that got no buffer waits for one before it is closed.
     static constexpr Millis buffer_patience{10'000};
+    static constexpr Millis buffer_retry{50};
 
     Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::shared_ptr<Socket> socket);
     // Until the peer or we close it, and all that it asked for has ended.

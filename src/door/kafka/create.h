@@ -1,4 +1,5 @@
-// Asks the controller for topics, from whatever core a connection lives on.
+// Asks the controller for topics, from whatever core a connection lives on, and comes home with its answers.
+// What a request means is its handler's.
 #pragma once
 
 #include "door/kafka/call.h"

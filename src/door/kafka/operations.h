@@ -1,5 +1,5 @@
-// What a client may do, as a bit a code of an operation (FACTS.md g.2): without access control, all that
-// exists for the kind of resource.
+// What a client may do, a bit for each operation, at the place of its code in Kafka's AclOperation (KIP-430):
+// without access control, all that exists for the kind of resource. Constants.
 #pragma once
 
 #include <cstdint>

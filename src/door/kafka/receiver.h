@@ -1,5 +1,6 @@
 // Receiver: cuts frames out of what a socket gives. Its buffer doubles as bytes come, whatever a length
-// field claims; frames are views of it, and what a Frame shows is never written again. One connection's.
+// field claims; frames are views of it, and what a Frame shows is never written again. One connection's, on
+// its core; it knows no request.
 #pragma once
 
 #include "base/pieces.h"

@@ -84,7 +84,12 @@ Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> 
     }
     return got;
 }
-Result<> RealFile::sync() { return outcome(::fdatasync(descriptor)); }
+// Whatever the reason, also when it is a full disk: what was dirty may be gone, and a second sync would lie.
+static Result<> synced(int returned) {
+    if (returned < 0) return std::unexpected(Error::failed);
+    return {};
+}
+Result<> RealFile::sync() { return synced(::fdatasync(descriptor)); }
 Result<> RealFile::drop_cache() {
     if (int code = ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); code != 0) return failure(code);
     return {};
@@ -147,17 +152,20 @@ public:
         int again = ::openat(descriptor_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (again < 0) return failure();
         auto* all = ::fdopendir(again);
-        if (!all) return failure();
+        if (!all) {
+            int code = errno;
+            ::close(again);
+            return failure(code);
+        }
         std::vector<Entry> entries;
         errno = 0;
         while (auto* entry = ::readdir(all)) {
             std::string name = entry->d_name;
             if (name == "." || name == "..") continue;
             bool directory = entry->d_type == DT_DIR;
-            if (entry->d_type == DT_UNKNOWN) {
+            if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK) {  // A link is what it leads to.
                 struct stat about{};
-                directory = ::fstatat(descriptor_, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0 &&
-                            S_ISDIR(about.st_mode);
+                directory = ::fstatat(descriptor_, name.c_str(), &about, 0) == 0 && S_ISDIR(about.st_mode);
             }
             entries.push_back({std::move(name), directory});
             errno = 0;
@@ -168,7 +176,7 @@ public:
         std::ranges::sort(entries, {}, &Entry::name);
         return entries;
     }
-    Result<> sync() override { return outcome(::fsync(descriptor_)); }
+    Result<> sync() override { return synced(::fsync(descriptor_)); }
     Result<std::unique_ptr<Lock>> lock(const std::string& name) override {
         int opened = ::openat(descriptor_, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
         if (opened < 0) return failure();
@@ -200,7 +208,18 @@ Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool 
     for (std::size_t end = 1; create && end != path.npos && end < path.size();) {
         end = path.find('/', end + 1);
         auto part = path.substr(0, end);
-        if (::mkdir(part.c_str(), 0755) < 0 && errno != EEXIST) return failure();
+        bool last = end == path.npos || end + 1 >= path.size();
+        bool made = ::mkdir(part.c_str(), 0755) == 0;
+        if (!made && errno != EEXIST) return failure();
+        // Its name must outlive a power cut. The last one's also if a life before made it and came no
+        // further.
+        if (!made && !last) continue;
+        int parent = ::open((part + "/..").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent < 0 && !made) continue;  // Not ours to read: somebody else made it.
+        if (parent < 0) return failure();
+        auto kept = synced(::fsync(parent));
+        ::close(parent);
+        if (!kept && made) return std::unexpected(kept.error());
     }
     int opened = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0) return failure();

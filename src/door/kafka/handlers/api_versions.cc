@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "door/kafka/handlers/handlers.h"
 #include "door/kafka/routes.h"
 
@@ -9,11 +10,8 @@ namespace fulmar::kafka {
 
 // [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? (KIP-511).
 static bool valid_software_text(std::string_view text) {
-    auto plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    };
-    return !text.empty() && plain(text.front()) && plain(text.back()) &&
-           std::ranges::all_of(text, [&](char c) { return plain(c) || c == '-' || c == '.'; });
+    return !text.empty() && is_letter_or_digit(text.front()) && is_letter_or_digit(text.back()) &&
+           std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '.'; });
 }
 
 Task<Answer> handle_api_versions(Call& call) {

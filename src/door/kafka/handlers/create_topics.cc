@@ -40,7 +40,7 @@ static cluster::NewTopic wanted(const CreateTopicsRequest::Topic& asked) {
     return topic;
 }
 
-// What the topic will go by, with where each value comes from (FACTS.md, DescribeConfigs).
+// What the topic will go by, with where each value comes from (the numbers are DescribeConfigs', KIP-226).
 static std::span<CreateTopicsResponse::Config> configs_of(const cluster::Topic& topic,
                                                           const cluster::ConfigMap& defaults,
                                                           std::vector<CreateTopicsResponse::Config>& into) {

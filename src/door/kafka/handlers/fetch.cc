@@ -82,7 +82,7 @@ void Fetch::resolve() {
                 part.error =
                     ErrorCode::not_leader_or_follower;  // No broker follows us, whoever says he does.
             } else if (request_.isolation_level != 0 && request_.isolation_level != 1) {
-                part.error = ErrorCode::unknown_server_error;  // As Kafka has it (recorded).
+                part.error = ErrorCode::unknown_server_error;  // As Kafka's (tests/reference/recorded).
             } else if (request_.max_bytes < 0) {
                 part.error = ErrorCode::unknown_server_error;
             } else {
@@ -109,7 +109,12 @@ void Fetch::read_on(Shard& there) {
         if (part.failed()) continue;
         auto from = part.asked->fetch_offset;
         bool diverged = part.asked->last_fetched_epoch > partition->leader_epoch();
-        if (from < partition->log_start() || from > partition->log_end().offset || diverged) {
+        auto end = partition->log_end().offset;
+        if (partition->damaged() && from >= end) {
+            part.error = ErrorCode::kafka_storage_error;
+            continue;
+        }
+        if (from < partition->log_start() || from > end || diverged) {
             part.error = ErrorCode::offset_out_of_range;
             continue;
         }
@@ -162,7 +167,7 @@ Task<> Fetch::read_cold() {
     for (auto& part : parts_) {
         if (part.failed() || is_cached(part.slice.range)) continue;
         auto& range = part.slice.range;
-        auto read = co_await call_.seam().disk.run([&] { return read_ahead(range); });
+        auto read = co_await call_.seam().disk.run([&] { return read_ahead(range, part.slice.base); });
         if (read) continue;
         part.slice = {};
         part.error = ErrorCode::kafka_storage_error;

@@ -1,5 +1,5 @@
-// The handlers of the Kafka door, one file each. What each must answer: FACTS.md a.7 of the protocol
-// reference, and the recorded answers of a real Kafka.
+// The handlers of the Kafka door, one file each. Each begins and ends on the connection's core, and never
+// sees the socket. What they must answer is what a real Kafka answered: tests/reference/recorded.
 #pragma once
 
 #include "door/kafka/call.h"

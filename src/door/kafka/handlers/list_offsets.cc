@@ -26,8 +26,12 @@ Task<Result<TimedOffset>> search(Seam& seam, Partition& partition, Timestamp at)
     auto& log = partition.log();
     auto limit = partition.visible_end();
     auto file = log.file();
-    if (!file || limit.position == 0) co_return TimedOffset{};
+    // What is not found in front of the damage may stand behind it.
+    Result<TimedOffset> nothing = TimedOffset{};
+    if (partition.damaged()) nothing = std::unexpected(Error::damaged);
+    if (!file || limit.position == 0) co_return nothing;
     if (at == ListOffsetsRequest::max_timestamp) {
+        if (partition.damaged()) co_return nothing;
         auto near = log.before(limit);
         auto largest =
             co_await seam.disk.run([&] { return largest_time(*file, near.at, limit, near.largest_before); });
@@ -38,7 +42,7 @@ Task<Result<TimedOffset>> search(Seam& seam, Partition& partition, Timestamp at)
     co_await partition.heavy_work().enter();  // It opens a batch.
     auto found = co_await seam.disk.run([&] { return find_time(*file, from, limit, at); });
     partition.heavy_work().leave(seam.loop);
-    co_return found;
+    co_return found && found->offset < Offset{0} ? nothing : found;
 }
 
 // On the partition's core.
@@ -50,7 +54,9 @@ Task<> look_up(Seam& seam, Partition& partition, const Asked& asked, Told& told)
         told.offset = offset;
         told.leader_epoch = partition.leader_epoch();
     };
-    if (at == ListOffsetsRequest::latest) plain(partition.visible_end().offset);
+    if (at == ListOffsetsRequest::latest && partition.damaged())
+        told.error_code = ErrorCode::kafka_storage_error;
+    else if (at == ListOffsetsRequest::latest) plain(partition.visible_end().offset);
     else if (at == ListOffsetsRequest::earliest || at == ListOffsetsRequest::earliest_local)
         plain(partition.log_start());
     else if (at >= Timestamp{0} || at == ListOffsetsRequest::max_timestamp) {

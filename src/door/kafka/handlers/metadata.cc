@@ -54,7 +54,7 @@ public:
             response.cluster_authorized_operations = operations::cluster;
         return answer(call_, response);
     }
-    // Kafka lets an exception out here, and answers with nothing but that (recorded).
+    // Kafka lets an exception out here, and answers with nothing but that (tests/reference/recorded).
     Answer nonsense() {
         MetadataResponse response;
         response.error_code = ErrorCode::unknown_server_error;
@@ -115,7 +115,7 @@ Task<Answer> handle_metadata(Call& call) {
             metadata.add(ErrorCode::unknown_server_error, topic.name.value_or(""), topic.topic_id);
         co_return metadata.nonsense();
     }
-    if (!ids.empty()) {  // Then names beside them do not count (recorded).
+    if (!ids.empty()) {  // Then names beside them do not count, as Kafka's (tests/reference/recorded).
         for (auto& id : ids) {
             if (auto* topic = image.find(id)) metadata.add(*topic);
             else metadata.add(ErrorCode::unknown_topic_id, std::nullopt, id);

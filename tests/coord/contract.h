@@ -1,4 +1,4 @@
-// What every Store promises, as a test: run it over a new engine before it is used. For tests only.
+// What every Store promises, as a test: run it over a new engine before it is used.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,0 +1,306 @@
+#include "broker/partition.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/node.h"
+
+namespace fulmar {
+namespace {
+
+using kafka::ErrorCode;
+const PartitionId orders{uuid_from(7, 7), 3};
+const std::string name = partition_directory_name("orders", orders);
+
+// A partition on a simulated core, and what happens to its disk.
+struct Stage {
+    Stage(Host& host, sim::Node& n, std::uint64_t unsynced_max, bool page_cache)
+        : node(n),
+          seam(*host.cores[0]),
+          budget(seam.loop, unsynced_max),
+          context{seam, budget, host.data, page_cache},
+          partition(context, orders, name, 5, wire::ProduceRules()) {}
+    sim::Power& power() { return node.power; }
+    // What a power cut would leave of the log for sure.
+    std::uint64_t durable_bytes() {
+        using Entry = std::shared_ptr<sim::DirectoryState>;
+        auto& root = *node.disk.root;
+        auto at = root.versions.front().find(name);
+        if (at == root.versions.front().end()) return 0;
+        auto& names = std::get<Entry>(at->second)->versions.front();
+        auto file = names.find(log_file_name(Offset{0}));
+        return file == names.end() ? 0 : std::get<std::shared_ptr<sim::FileState>>(file->second)->safe.size();
+    }
+    sim::Node& node;
+    Seam& seam;
+    DiskBudget budget;
+    PartitionContext context;
+    Partition partition;
+    std::vector<Partition::Appended> done;
+    std::vector<ErrorCode> acks;
+};
+struct Sent {
+    wire::BatchProducer producer{};
+    int records = 1;
+    std::size_t bytes = 10;
+};
+Task<Partition::Appended> produce(Stage& stage, Sent sent = {}) {
+    wire::BatchBuilder builder;
+    std::string value(sent.bytes, 'v');
+    for (int n = 0; n < sent.records; ++n)
+        builder.add(stage.seam.loop.wall_clock(), std::nullopt, bytes_of(value));
+    auto batch = builder.finish(wire::Codec::none, sent.producer);
+    auto appended = co_await stage.partition.append(batch, true);
+    co_return appended;
+}
+// One that waits for its acknowledgement; when that comes, it is true.
+Task<> produce_and_wait(Stage& stage, Sent sent, Millis patience = Millis(60'000)) {
+    auto appended = co_await produce(stage, sent);
+    stage.done.push_back(appended);
+    if (appended.error != ErrorCode::none) co_return;
+    auto position = stage.partition.log_end().position;
+    auto ack = co_await stage.partition.acknowledged(appended.until, patience);
+    if (ack == ErrorCode::none && !stage.context.page_cache_acks) {
+        EXPECT_GE(stage.partition.durable_end().offset, appended.until);
+        EXPECT_GE(stage.durable_bytes(), stage.partition.durable_end().position);
+        if (stage.partition.durable_end().offset == appended.until)
+            EXPECT_GE(stage.durable_bytes(), position);
+    }
+    stage.acks.push_back(ack);
+}
+Task<> all_done(Stage& stage, std::size_t sent) {
+    for (int n = 0; n < 10'000 && stage.done.size() < sent; ++n) co_await Timer(stage.seam.loop, Millis(1));
+    EXPECT_EQ(stage.done.size(), sent);
+    for (int n = 0; n < 10'000 && stage.seam.loop.spawned() > 1; ++n)
+        co_await Timer(stage.seam.loop, Millis(1));
+}
+
+struct World {
+    std::uint64_t unsynced_max = 1 << 20;
+    bool page_cache = false;
+    sim::Micros job_delay_max = 1000;
+};
+Task<> play(Host& host, sim::Node& node, World world, Task<> (*story)(Stage&), bool& ended) {
+    Stage stage(host, node, world.unsynced_max, world.page_cache);
+    co_await story(stage);
+    for (int n = 0; n < 10'000 && !stage.partition.at_rest(); ++n) co_await Timer(stage.seam.loop, Millis(1));
+    EXPECT_TRUE(stage.partition.at_rest());
+    ended = true;
+}
+// Under many seeds, to its end.
+void tell(Task<> (*story)(Stage&), World world = {}) {
+    for (std::uint64_t seed = 0; seed < 40 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        sim::World simulated(seed);
+        simulated.job_delay_max = world.job_delay_max;
+        sim::Node node(simulated, "node", 1);
+        bool ended = false;
+        node.program = [&](Host& host) { return play(host, node, world, story, ended); };
+        node.boot();
+        while (simulated.step()) {}
+        EXPECT_TRUE(ended);
+        EXPECT_EQ(simulated.open_files, 0);
+    }
+}
+
+Task<> five_at_once(Stage& stage) {
+    for (int n = 0; n < 5; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {.records = n + 1}));
+    EXPECT_EQ(stage.partition.log_end().offset, Offset{0});  // The directory is made first, by a job.
+    co_await all_done(stage, 5);
+    Offset expected{};
+    for (int n = 0; n < 5; ++n) {
+        EXPECT_EQ(stage.done[std::size_t(n)].base_offset, expected);
+        expected = expected + (n + 1);
+        EXPECT_EQ(stage.done[std::size_t(n)].until, expected);
+    }
+    EXPECT_EQ(stage.acks, std::vector<ErrorCode>(5));
+}
+TEST(BrokerPartition, appends_are_in_the_order_of_the_calls) { tell(five_at_once); }
+
+Task<> many_one_by_one(Stage& stage) {
+    for (int n = 0; n < 30; ++n) {
+        stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = 100}));
+        if (n % 3) co_await Timer(stage.seam.loop, Millis(n % 4));
+    }
+    co_await all_done(stage, 30);
+    EXPECT_EQ(stage.acks, std::vector<ErrorCode>(30));
+    EXPECT_EQ(stage.partition.durable_end(), stage.partition.log_end());
+    EXPECT_EQ(stage.budget.unsynced_bytes(), 0U);
+}
+TEST(BrokerPartition, an_acknowledgement_comes_only_after_the_sync) { tell(many_one_by_one); }
+
+Task<> not_yet_visible(Stage& stage) {
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 1);
+    stage.node.world.job_delay_max = 3'600'000'000;  // The next sync takes its time.
+    auto appended = co_await produce(stage);
+    auto& partition = stage.partition;
+    EXPECT_EQ(partition.log_end().offset, Offset{2});
+    EXPECT_EQ(partition.high_watermark().offset, Offset{1});
+    EXPECT_EQ(partition.visible_end().offset, Offset{1});
+    EXPECT_FALSE(partition.at_rest());
+    for (auto patience : {Millis(0), Millis(2)})
+        EXPECT_EQ(co_await partition.acknowledged(appended.until, patience), ErrorCode::request_timed_out);
+    EXPECT_EQ(partition.waiters().size(), 0U);
+    EXPECT_EQ(co_await partition.acknowledged(Offset{1}, Millis(0)), ErrorCode::none);  // That is.
+    EXPECT_EQ(co_await partition.acknowledged(appended.until, Millis(7'200'000)), ErrorCode::none);
+    EXPECT_EQ(partition.visible_end().offset, Offset{2});
+    EXPECT_TRUE(partition.at_rest());
+}
+TEST(BrokerPartition, what_is_not_durable_is_not_visible_and_patience_ends) { tell(not_yet_visible); }
+
+Task<> acknowledged_from_the_cache(Stage& stage) {
+    auto appended = co_await produce(stage);
+    EXPECT_EQ(co_await stage.partition.acknowledged(appended.until, Millis(0)), ErrorCode::none);
+    EXPECT_EQ(stage.partition.visible_end().offset, Offset{1});
+    EXPECT_EQ(stage.partition.durable_end().offset, Offset{0});
+}
+TEST(BrokerPartition, where_the_page_cache_will_do_nobody_waits) {
+    tell(acknowledged_from_the_cache, {.page_cache = true});
+}
+
+Task<> sent_again(Stage& stage) {
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 1);
+    stage.node.world.job_delay_max = 3'600'000'000;
+    Sent batch{{ProducerId{9}, 0, 0}, 3};
+    auto first = co_await produce(stage, batch);
+    auto again = co_await produce(stage, batch);
+    EXPECT_EQ(first.base_offset, Offset{1});
+    EXPECT_EQ(again.base_offset, first.base_offset);
+    EXPECT_EQ(again.error, ErrorCode::none);
+    EXPECT_EQ(again.until, first.until);  // And waits for the same.
+    EXPECT_EQ(co_await stage.partition.acknowledged(again.until, Millis(2)), ErrorCode::request_timed_out);
+    EXPECT_EQ(stage.partition.log_end().offset, Offset{4});
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 0, 5}})).error,
+              ErrorCode::out_of_order_sequence_number);
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 1, 0}})).error, ErrorCode::none);
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 0, 3}})).error, ErrorCode::invalid_producer_epoch);
+    EXPECT_EQ(stage.partition.log_end().offset, Offset{5});
+    EXPECT_EQ(co_await stage.partition.acknowledged(Offset{5}, Millis(100'000'000)), ErrorCode::none);
+}
+TEST(BrokerPartition, what_is_sent_again_is_not_appended_again) { tell(sent_again); }
+
+Task<> too_full(Stage& stage) {
+    stage.power().failure = Error::full;
+    stage.power().full_for = 1;  // Already for its directory.
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 0, 0}})).error, ErrorCode::kafka_storage_error);
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 0, 1}})).error,
+              ErrorCode::out_of_order_sequence_number);
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 0, 0}})).base_offset, Offset{0});
+    stage.power().full_for = 1;
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 0, 1}, 1, 500})).error,
+              ErrorCode::kafka_storage_error);
+    EXPECT_EQ((co_await produce(stage, {{ProducerId{9}, 0, 2}})).error,
+              ErrorCode::out_of_order_sequence_number);
+    stage.seam.loop.spawn(produce_and_wait(stage, {{ProducerId{9}, 0, 1}}));
+    co_await all_done(stage, 1);
+    EXPECT_EQ(stage.done[0].base_offset, Offset{1});
+    EXPECT_EQ(stage.acks, std::vector<ErrorCode>(1));
+    EXPECT_FALSE(stage.budget.failed());
+    auto found = co_await stage.seam.disk.run(
+        [&] { return recover(*stage.context.data, name, {Offset{2}, true}, Instant{}); });
+    EXPECT_TRUE(found && found->log.end() == stage.partition.log_end() && !found->damaged_at);
+}
+TEST(BrokerPartition, a_full_disk_refuses_and_leaves_the_log_usable) { tell(too_full); }
+
+Task<> write_fails(Stage& stage) {
+    int told = 0;
+    stage.budget.on_failure = [&] { ++told; };
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 1);
+    stage.node.world.job_delay_max = 3'600'000;
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));  // Waits for its sync.
+    stage.power().fails_at = 1;
+    EXPECT_EQ((co_await produce(stage)).error, ErrorCode::kafka_storage_error);
+    EXPECT_TRUE(stage.budget.failed());
+    EXPECT_EQ((co_await produce(stage)).error, ErrorCode::kafka_storage_error);  // For good.
+    co_await Timer(stage.seam.loop, Millis(1));
+    EXPECT_EQ(stage.acks.back(), ErrorCode::kafka_storage_error);  // At once; its sync is still under way.
+    EXPECT_EQ(stage.acks.size(), 2U);
+    EXPECT_EQ(stage.partition.log_end().offset, Offset{2});
+    EXPECT_EQ(told, 1);
+    co_await Timer(stage.seam.loop, Millis(10'000));
+}
+TEST(BrokerPartition, a_write_that_fails_ends_the_role) { tell(write_fails); }
+
+Task<> sync_fails(Stage& stage) {
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 1);
+    for (int n = 0; n < 3; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    stage.power().fails_at = 1;  // The next operation is the sync.
+    auto operations = stage.power().operations;
+    co_await all_done(stage, 4);
+    EXPECT_EQ(stage.acks, (std::vector{ErrorCode::none, ErrorCode::kafka_storage_error,
+                                       ErrorCode::kafka_storage_error, ErrorCode::kafka_storage_error}));
+    EXPECT_EQ(stage.power().operations, operations + 1);  // It is not tried again.
+    EXPECT_EQ(stage.partition.visible_end().offset, Offset{1});
+    EXPECT_EQ((co_await produce(stage)).error, ErrorCode::kafka_storage_error);
+}
+TEST(BrokerPartition, a_sync_that_fails_is_believed_once_and_ends_the_role) { tell(sync_fails); }
+
+Task<> make_fails(Stage& stage) {
+    stage.power().fails_at = 1;
+    for (int n = 0; n < 3; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 3);
+    for (auto& appended : stage.done) EXPECT_EQ(appended.error, ErrorCode::kafka_storage_error);
+    EXPECT_TRUE(stage.budget.failed());
+    EXPECT_FALSE(stage.partition.log().exists());
+}
+TEST(BrokerPartition, a_directory_that_cannot_be_made_ends_the_role) { tell(make_fails); }
+
+// Room for two batches that are not durable; the third waits, and in its turn.
+Task<> under_pressure(Stage& stage) {
+    for (int n = 0; n < 12; ++n)
+        stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = n == 5 ? 3000U : 400U}));
+    std::uint64_t most = 0;
+    for (int n = 0; n < 10'000 && stage.acks.size() < 12; ++n) {
+        most = std::max(most, stage.partition.log_end().position - stage.partition.durable_end().position);
+        co_await Timer(stage.seam.loop, Millis(1));
+    }
+    EXPECT_EQ(stage.acks, std::vector<ErrorCode>(12));
+    for (int n = 0; n < 12; ++n) EXPECT_EQ(stage.done[std::size_t(n)].base_offset, Offset{n});
+    EXPECT_LE(most, 3200U);  // The large one passes, alone.
+    EXPECT_EQ(stage.budget.unsynced_bytes(), 0U);
+}
+TEST(BrokerPartition, what_is_not_durable_is_bounded) { tell(under_pressure, {.unsynced_max = 1000}); }
+
+Task<> damaged(Stage& stage) {
+    stage.partition.mark_damaged();
+    EXPECT_EQ((co_await produce(stage)).error, ErrorCode::kafka_storage_error);
+    EXPECT_FALSE(stage.partition.log().exists());
+    EXPECT_FALSE(stage.budget.failed());  // One partition's, not the directory's.
+}
+TEST(BrokerPartition, a_damaged_one_takes_nothing) { tell(damaged); }
+
+Task<> refused(Stage& stage) {
+    auto bad = bytes_of("no batch at all, but long enough to look like one, or so it seems to me");
+    auto appended = co_await stage.partition.append(bad, true);
+    EXPECT_EQ(appended.error, ErrorCode::corrupt_message);
+    EXPECT_EQ(appended.fault, wire::BatchFault::corrupt);
+    EXPECT_EQ(appended.log_start, Offset{-1});
+    wire::BatchBuilder builder;
+    builder.add(stage.seam.loop.wall_clock() + Millis(4'000'000), std::nullopt, std::nullopt);
+    auto early = builder.finish(wire::Codec::zstd);
+    appended = co_await stage.partition.append(early, true);
+    EXPECT_EQ(appended.error, ErrorCode::invalid_timestamp);
+    EXPECT_EQ(appended.records, std::vector{0});
+    EXPECT_EQ(appended.log_start, Offset{0});
+    EXPECT_EQ((co_await stage.partition.append(early, false)).error, ErrorCode::unsupported_compression_type);
+    EXPECT_FALSE(stage.partition.log().exists());  // What is refused makes no directory.
+}
+TEST(BrokerPartition, what_is_wrong_is_told_before_anything_is_made) { tell(refused); }
+
+Task<> epochs(Stage& stage) {
+    auto& partition = stage.partition;
+    EXPECT_EQ(partition.check_epoch(-1), ErrorCode::none);
+    EXPECT_EQ(partition.check_epoch(5), ErrorCode::none);
+    EXPECT_EQ(partition.check_epoch(4), ErrorCode::fenced_leader_epoch);
+    EXPECT_EQ(partition.check_epoch(6), ErrorCode::unknown_leader_epoch);
+    partition.lead(6, wire::ProduceRules());
+    EXPECT_EQ(partition.check_epoch(5), ErrorCode::fenced_leader_epoch);
+    co_return;
+}
+TEST(BrokerPartition, an_epoch_that_is_not_its_own_is_told_apart) { tell(epochs); }
+
+}  // namespace
+}  // namespace fulmar

@@ -1,0 +1,251 @@
+#include "core/cluster/controller.h"
+
+#include <gtest/gtest.h>
+
+namespace fulmar::cluster {
+namespace {
+
+// A controller and its host: `create` lets it decide and applies what it says, as machine.h has it.
+class ControllerTest : public testing::Test {
+protected:
+    ControllerTest() {
+        for (int id : {1, 2, 3}) join(id);
+    }
+    void join(int id) { act(Controller::RegisterBroker{{BrokerId{id}, id, "host", 9092, ""}}); }
+    static NewTopic wanted(std::string name, std::int32_t partitions = 1, std::int16_t replication = 1) {
+        static std::uint64_t last = 0;
+        NewTopic topic;
+        ++last;
+        topic.name = std::move(name);
+        topic.id = uuid_from(last * 0x9e3779b97f4a7c15, last);
+        topic.partitions = partitions;
+        topic.replication = replication;
+        return topic;
+    }
+    static NewTopic assigned(std::map<std::int32_t, std::vector<BrokerId>> to) {
+        auto topic = wanted("assigned", -1, -1);
+        topic.assignment = std::move(to);
+        topic.assigned = true;
+        return topic;
+    }
+    Controller::Answer create(NewTopic topic, bool validate_only = false) {
+        return act(Controller::CreateTopic{std::move(topic), validate_only});
+    }
+    // Nothing is decided when it is refused.
+    void expect_refused(const NewTopic& topic, TopicRefusal why, std::string_view text = {}) {
+        auto decided = controller_.decide(Controller::CreateTopic{topic, false}, Ticket{1}, {});
+        EXPECT_TRUE(decided.events.empty());
+        ASSERT_EQ(decided.answers.size(), 1U);
+        auto& answer = decided.answers.front().second;
+        ASSERT_FALSE(answer) << topic.name;
+        EXPECT_EQ(int(answer.error().why), int(why)) << answer.error().text;
+        EXPECT_NE(answer.error().text.find(text), std::string::npos) << answer.error().text;
+        EXPECT_FALSE(answer.error().text.empty());
+    }
+
+    Controller::Answer act(const Controller::Command& command) {
+        auto decided = controller_.decide(command, Ticket{9}, {});
+        for (auto& event : decided.events) {
+            controller_.apply(event);
+            if (Controller::durable(event)) log_.push_back(event);
+        }
+        EXPECT_EQ(decided.answers.size(), 1U);
+        EXPECT_EQ(decided.answers.front().first, Ticket{9});
+        return std::move(decided.answers.front().second);
+    }
+
+    Controller controller_{4, {}};
+    std::vector<Fact> log_;
+};
+
+TEST_F(ControllerTest, a_topic_is_made_as_asked_and_known_then) {
+    auto asked = wanted("orders", 3, 2);
+    asked.configs = {{"retention.ms", "5"}, {"cleanup.policy", "compact"}};
+    auto made = create(asked);
+    ASSERT_TRUE(made);
+    EXPECT_EQ((*made)->name, "orders");
+    EXPECT_EQ((*made)->id, asked.id);
+    EXPECT_EQ((*made)->configs.at("retention.ms"), "5");
+    ASSERT_EQ((*made)->partitions.size(), 3U);
+    EXPECT_EQ(controller_.image().find("orders"), made->get());
+    EXPECT_EQ(controller_.image().find(asked.id), made->get());
+}
+
+TEST_F(ControllerTest, minus_one_means_the_default) {
+    auto made = create(wanted("orders", -1, -1));
+    ASSERT_TRUE(made);
+    EXPECT_EQ((*made)->partitions.size(), 4U);
+    EXPECT_EQ((*made)->partitions.front().replicas.size(), 1U);
+}
+
+TEST_F(ControllerTest, to_validate_answers_alike_and_changes_nothing) {
+    auto asked = wanted("orders", 3, 2);
+    auto shown = create(asked, true);
+    ASSERT_TRUE(shown);
+    EXPECT_EQ(controller_.image().find("orders"), nullptr);
+    auto made = create(asked);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(**made, **shown);
+    EXPECT_FALSE(create(wanted("orders"), true));
+}
+
+TEST_F(ControllerTest, leaders_and_replicas_are_spread_evenly) {
+    for (std::int16_t replication : {1, 2, 3}) {
+        auto made = create(wanted("spread-" + std::to_string(replication), 30, replication));
+        ASSERT_TRUE(made);
+        std::map<BrokerId, int> leads, holds;
+        for (auto& state : (*made)->partitions) {
+            ASSERT_EQ(state.replicas.size(), std::size_t(replication));
+            EXPECT_EQ(std::set(state.replicas.begin(), state.replicas.end()).size(), state.replicas.size());
+            EXPECT_EQ(state.isr, state.replicas);
+            EXPECT_EQ(state.leader, state.replicas.front());
+            EXPECT_EQ(state.leader_epoch, 0);
+            ++leads[state.leader];
+            for (auto id : state.replicas) ++holds[id];
+        }
+        for (int id : {1, 2, 3}) {
+            EXPECT_EQ(leads[BrokerId{id}], 10);
+            EXPECT_EQ(holds[BrokerId{id}], 10 * replication);
+        }
+    }
+    std::set<BrokerId> first;  // Topics of one partition do not all land on the same broker.
+    for (int n = 0; n < 30; ++n)
+        first.insert((*create(wanted("single-" + std::to_string(n))))->partitions.front().leader);
+    EXPECT_EQ(first.size(), 3U);
+}
+
+TEST_F(ControllerTest, a_manual_assignment_is_taken_as_it_is) {
+    auto made = create(assigned({{0, {BrokerId{3}, BrokerId{1}}}, {1, {BrokerId{1}, BrokerId{2}}}}));
+    ASSERT_TRUE(made);
+    EXPECT_EQ((*made)->partitions[0],
+              (PartitionState{{BrokerId{3}, BrokerId{1}}, {BrokerId{3}, BrokerId{1}}, BrokerId{3}, 0, 0}));
+    EXPECT_EQ((*made)->partitions[1].leader, BrokerId{1});
+}
+
+TEST_F(ControllerTest, each_refusal_has_its_reason) {
+    using enum TopicRefusal;
+    ASSERT_TRUE(create(wanted("a.b")));
+    for (auto name : {std::string(), std::string(".."), std::string("a b"), std::string(250, 'x')})
+        expect_refused(wanted(name), invalid_name);
+    expect_refused(wanted("a.b"), exists, "'a.b' already exists");
+    expect_refused(wanted("a_b"), invalid_name, "collides with existing topic: a.b");
+    for (std::int32_t count : {0, -2, INT32_MIN}) expect_refused(wanted("c", count), invalid_partitions);
+    expect_refused(wanted("c", partitions_max + 1), invalid_partitions, "10000");
+    expect_refused(wanted("c", INT32_MAX), invalid_partitions);
+    for (std::int16_t factor : {0, -2, 4, int(INT16_MAX)})
+        expect_refused(wanted("c", 1, factor), invalid_replication);
+    EXPECT_TRUE(create(wanted("c", partitions_max, 3)));
+
+    auto config = wanted("d");
+    config.configs = {{"retention.ms", "5"}, {"retention", "5"}};
+    expect_refused(config, invalid_config, "retention");
+    config.configs = {{"retention.ms", std::nullopt}};
+    expect_refused(config, invalid_config);
+}
+
+TEST_F(ControllerTest, each_wrong_assignment_is_refused) {
+    using enum TopicRefusal;
+    BrokerId one{1}, two{2}, stranger{9};
+    expect_refused(assigned({{1, {one}}}), invalid_assignment, "consecutive");
+    expect_refused(assigned({{0, {one}}, {2, {one}}}), invalid_assignment, "consecutive");
+    expect_refused(assigned({{-1, {one}}, {0, {one}}}), invalid_assignment, "consecutive");
+    expect_refused(assigned({{0, {}}}), invalid_assignment, "empty");
+    expect_refused(assigned({{0, {stranger}}}), invalid_assignment, "broker 9");
+    expect_refused(assigned({{0, {one, one}}}), invalid_assignment, "more than once");
+    expect_refused(assigned({{0, {one}}, {1, {one, two}}}), invalid_assignment, "different lengths");
+    auto twice = assigned({{0, {one}}});
+    twice.assigned_twice = true;
+    expect_refused(twice, invalid_assignment, "multiple");
+    auto both = assigned({{0, {one}}});
+    both.partitions = 1;
+    expect_refused(both, contradiction, "numPartitions");
+    both.partitions = -1, both.replication = 1;
+    expect_refused(both, contradiction, "replication");
+    std::map<std::int32_t, std::vector<BrokerId>> many;
+    for (std::int32_t p = 0; p <= partitions_max; ++p) many[p] = {one};
+    expect_refused(assigned(many), invalid_partitions);
+}
+
+// Everything is wrong at first; repaired one by one, what Kafka finds first is told first.
+TEST_F(ControllerTest, refusals_come_in_this_order) {
+    using enum TopicRefusal;
+    ASSERT_TRUE(create(wanted("a.b")) && create(wanted("x")));
+    auto topic = wanted("..", 0, 0);
+    topic.configs = {{"nonsense", "1"}};
+    expect_refused(topic, invalid_name);
+    topic.name = "x";
+    expect_refused(topic, exists);
+    topic.name = "a_b";
+    expect_refused(topic, invalid_name, "collides");
+    topic.name = "new";
+    expect_refused(topic, invalid_replication, "larger than 0");  // The factor before the partitions,
+    topic.replication = 4;
+    expect_refused(topic, invalid_partitions, "non-positive");  // but the brokers that it needs behind.
+    topic.partitions = 1;
+    expect_refused(topic, invalid_replication, "only 3 broker(s)");
+    topic.replication = 3;
+    expect_refused(topic, invalid_config);
+    topic.configs.clear();
+    EXPECT_TRUE(create(topic));
+
+    auto manual = assigned({{1, {}}});
+    manual.replication = 1, manual.partitions = 1, manual.assigned_twice = true,
+    manual.configs = {{"nonsense", "1"}};
+    expect_refused(manual, contradiction, "replication");
+    manual.replication = -1;
+    expect_refused(manual, contradiction, "numPartitions");
+    manual.partitions = -1;
+    expect_refused(manual, invalid_assignment, "multiple");
+    manual.assigned_twice = false;
+    expect_refused(manual, invalid_assignment, "consecutive");
+    manual.assignment = {{0, {}}};
+    expect_refused(manual, invalid_assignment, "empty");
+    manual.assignment = {{0, {BrokerId{1}}}};
+    expect_refused(manual, invalid_config);
+}
+
+TEST_F(ControllerTest, a_partition_has_no_more_replicas_than_the_store_can_tell) {
+    std::vector<BrokerId> all;
+    for (int id = 1; id <= 9; ++id) join(id), all.push_back(BrokerId{id});
+    expect_refused(wanted("nine", 1, 9), TopicRefusal::invalid_replication, "8");
+    expect_refused(assigned({{0, all}}), TopicRefusal::invalid_assignment, "8");
+    all.pop_back();
+    EXPECT_TRUE(create(wanted("eight", 1, 8)));
+    EXPECT_TRUE(create(assigned({{0, all}})));
+}
+
+TEST_F(ControllerTest, without_brokers_nothing_can_be_placed) {
+    Controller alone;
+    auto answer =
+        alone.decide(Controller::CreateTopic{wanted("orders"), false}, Ticket{1}, {}).answers.front().second;
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().why, TopicRefusal::invalid_replication);
+}
+
+TEST_F(ControllerTest, what_is_durable_rebuilds_what_is_durable) {
+    for (int n = 0; n < 20; ++n)
+        create(wanted("topic-" + std::to_string(n % 15), 1 + n, std::int16_t(1 + n % 3)));
+    EXPECT_EQ(log_.size(), 15U);
+    Controller again{4, {}};
+    for (int round = 0; round < 2; ++round)  // Each is absolute: told twice it does no harm.
+        for (auto& event : log_) again.apply(event);
+    EXPECT_EQ(again.image().topics(), controller_.image().topics());
+    for (auto& [name, topic] : controller_.image().topics())
+        EXPECT_EQ(again.image().find(topic->id), topic.get());
+    EXPECT_TRUE(again.image().brokers().empty());  // Who is there is soft: they come and say so.
+    EXPECT_TRUE(again.settle({}).empty());
+    EXPECT_FALSE(again.deadline());
+    EXPECT_TRUE(again.owed().empty());
+}
+
+TEST_F(ControllerTest, to_decide_changes_nothing) {
+    auto before = controller_.image().topics().size();
+    for (int n = 0; n < 3; ++n)
+        EXPECT_EQ(
+            controller_.decide(Controller::CreateTopic{wanted("orders"), false}, Ticket{1}, {}).events.size(),
+            1U);
+    EXPECT_EQ(controller_.image().topics().size(), before);
+}
+
+}  // namespace
+}  // namespace fulmar::cluster
