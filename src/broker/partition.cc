@@ -45,18 +45,20 @@ ErrorCode Partition::check_epoch(std::int32_t named) const {
     return named < leader_epoch_ ? ErrorCode::fenced_leader_epoch : ErrorCode::unknown_leader_epoch;
 }
 
-Task<Partition::Checked> Partition::check(Bytes records, wire::ProduceRules rules) {
-    constexpr std::size_t opened_here_bytes_max = 128 * 1024;
+Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::ProduceRules rules) {
+    constexpr std::size_t opened_here_bytes_max = 128 * 1024, rewriting_costs = 16;
+    if (context_.refusing) co_return std::nullopt;
     auto now = context_.seam.loop.wall_clock();
     auto work = [&] { return wire::check_produced(records, rules, now); };
     auto codec = wire::codec_of(records);
     bool rewritten = rules.codec.value_or(codec) != codec && *rules.codec != wire::Codec::none;
     if (codec == wire::Codec::none && !rewritten) co_return work();
-    context_.opened_here_bytes += rewritten ? opened_here_bytes_max : records.size();
+    context_.opened_here_bytes += rewritten ? rewriting_costs * records.size() : records.size();
     if (context_.opened_here_bytes < opened_here_bytes_max) co_return work();
     context_.opened_here_bytes = 0;
     co_await context_.heavy_work.enter();
-    auto checked = co_await context_.seam.disk.run(work);
+    std::optional<Checked> checked;
+    if (!context_.refusing) checked = co_await context_.seam.disk.run(work);
     context_.heavy_work.leave(context_.seam.loop);
     co_return checked;
 }
@@ -66,15 +68,16 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
     rules.zstd_allowed = zstd_allowed;
     co_await turns_.enter();
     auto checked = co_await check(records, rules);
-    if (!checked) {
-        turns_.leave(context_.seam.loop);
-        auto& refusal = checked.error();
+    if (!checked || !*checked) turns_.leave(context_.seam.loop);
+    if (!checked) co_return Appended{.error = ErrorCode::not_leader_or_follower};
+    if (!*checked) {
+        auto& refusal = checked->error();
         co_return Appended{.error = error_of(refusal.fault),
                            .fault = refusal.fault,
                            .records = std::move(refusal.records),
                            .log_start = refusal.before_log() ? Offset{-1} : log_start()};
     }
-    auto appended = co_await append_in_turn(std::move(*checked));
+    auto appended = co_await append_in_turn(std::move(**checked));
     turns_.leave(context_.seam.loop);
     co_return appended;
 }

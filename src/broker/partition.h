@@ -27,6 +27,7 @@ struct PartitionContext {
     // small ones, are worked on off the loop, so that others have their turns. One at a time, since the
     // disk's threads are few.
     Turns heavy_work{};
+    bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
 };
 
@@ -53,6 +54,7 @@ public:
     Waiters& waiters() { return waiters_; }
     Sequences& sequences() { return sequences_; }
     Turns& heavy_work() { return context_.heavy_work; }
+    bool refusing() const { return context_.refusing; }
 
     // What the epoch that a client names makes of its request; `none` when it names none (-1).
     kafka::ErrorCode check_epoch(std::int32_t named) const;
@@ -78,7 +80,7 @@ public:
 private:
     Task<Appended> append_in_turn(wire::ProducedBatch batch);
     using Checked = std::expected<wire::ProducedBatch, wire::Refusal>;
-    Task<Checked> check(Bytes records, wire::ProduceRules rules);
+    Task<std::optional<Checked>> check(Bytes records, wire::ProduceRules rules);  // Nothing: refusing.
     Task<Result<>> make_log();
     Task<> sync();
     void failed();

@@ -24,6 +24,8 @@ public:
     void apply(const cluster::Fact& fact) { image_.apply(fact); }
 
     Partition* find(const PartitionId& id);
+    // From now on what partitions have not begun is refused: nobody is there to be answered any more.
+    void refuse_work() { context_.refusing = true; }
     // Made if it is not here yet.
     Partition& lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults);
     std::map<PartitionId, std::unique_ptr<Partition>>& partitions() { return partitions_; }

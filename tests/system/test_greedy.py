@@ -292,6 +292,17 @@ def test_batches_that_are_dear_to_compress_leave_time_for_others(broker):
         assert pings.slowest < 0.5 * SANITIZER_FACTOR
 
 
+def test_a_stop_does_not_wait_for_what_has_not_begun():
+    rng = random.Random(1)
+    words = [rng.randbytes(6) for _ in range(3000)]
+    batch = records.values_batch(b"".join(rng.choice(words) for _ in range(100_000)))
+    with SetBroker() as broker, broker.connect() as c:
+        c.create_topic("dear", 8, compression_type="zstd", compression_zstd_level="22")
+        for _ in range(5):
+            produce_many(c, "dear", [batch] * 8)
+        time.sleep(0.3)
+
+
 def test_the_order_of_batches_survives_their_cost(broker):
     """Dear and cheap ones for the same partitions, pipelined."""
     with broker.connect(timeout=100) as c:

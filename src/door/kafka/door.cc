@@ -136,6 +136,7 @@ Task<> KafkaDoor::close() {
         if (left == 0) break;
         if (home.now() >= deadline) {
             auto end = [](Part& part) {
+                part.shard.refuse_work();
                 for (auto& connection : part.connections) connection.close();
             };
             co_await on_each(end);
