@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "broker/controller.h"
+#include "broker/controller_host.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
 #include "log/data_directory.h"
