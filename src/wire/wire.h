@@ -27,7 +27,7 @@
 
 namespace fulmar::wire {
 
-enum class Error : std::uint8_t { truncated = 1, length, null, varint, tag, budget, trailing };
+enum class DecodeError : std::uint8_t { truncated = 1, length, null, varint, tag, budget, trailing };
 
 // The message versions in which a field exists, both ends included.
 struct Versions {
@@ -127,7 +127,7 @@ public:
         if (!in.has(version_)) return;
         read(field);
         if constexpr (detail::is_optional<T>)
-            if (!field && !null.has(version_)) bad(Error::null);
+            if (!field && !null.has(version_)) bad(DecodeError::null);
     }
 
     template <Scalar T>
@@ -141,7 +141,7 @@ public:
     template <Sized T>
     void read(T& field) {
         auto n = length<T>();
-        fill(field, n ? *n : bad(Error::null));
+        fill(field, n ? *n : bad(DecodeError::null));
     }
     template <Sized T>
     void read(std::optional<T>& field) {
@@ -161,7 +161,7 @@ public:
         if (flexible_) read_tags(m);
     }
 
-    std::optional<Error> error() const { return error_; }
+    std::optional<DecodeError> error() const { return error_; }
     std::size_t left() const { return in_.size(); }
 
 private:
@@ -174,9 +174,9 @@ private:
     template <class T>
     void fill(std::span<T>& items, std::size_t n) {
         std::size_t least = version_ < tabled_versions ? smallest_table<T>[flexible_][version_] : 1;
-        if (n > in_.size() / least) n = bad(Error::truncated);
+        if (n > in_.size() / least) n = bad(DecodeError::truncated);
         items = arena_.take<T>(n);
-        if (items.size() != n) bad(Error::budget);
+        if (items.size() != n) bad(DecodeError::budget);
         for (T& item : items) read(item);
     }
 
@@ -189,7 +189,7 @@ private:
         }
         Length<T> n = 0;
         read(n);
-        if (n < -1) bad(Error::length);
+        if (n < -1) bad(DecodeError::length);
         return n >= 0 ? std::optional<std::size_t>(n) : std::nullopt;
     }
     std::uint32_t varint() {
@@ -200,7 +200,7 @@ private:
             value |= std::uint32_t(byte & 0x7f) << shift;
             if (byte < 0x80) return value;
         }
-        return bad(Error::varint);
+        return bad(DecodeError::varint);
     }
 
     // Tags come in rising order, each with its size. One that is not known here is stepped over.
@@ -210,13 +210,13 @@ private:
         for (auto left = varint(); left > 0 && !error_; --left) {
             auto id = varint();
             Reader body(take(varint()), version_, flexible_, arena_);
-            if (id <= previous) bad(Error::tag);
+            if (id <= previous) bad(DecodeError::tag);
             previous = id;
             if constexpr (Tagged<T>) {
                 auto tag = [&](std::uint32_t known, auto& field, Versions in = {}, Nullable null = {}) {
                     if (known != id || !in.has(version_)) return;
                     body(field, in, null);
-                    if (body.error_ || body.left() > 0) bad(body.error_.value_or(Error::tag));
+                    if (body.error_ || body.left() > 0) bad(body.error_.value_or(DecodeError::tag));
                 };
                 T::tags(m, tag);
             }
@@ -224,13 +224,13 @@ private:
     }
 
     Bytes take(std::size_t n) {
-        if (n > in_.size()) n = bad(Error::truncated);
+        if (n > in_.size()) n = bad(DecodeError::truncated);
         auto head = in_.first(n);
         in_ = in_.subspan(n);
         return head;
     }
     // Keeps the first error and leaves nothing to read, so that all that follows is zero.
-    std::uint32_t bad(Error e) {
+    std::uint32_t bad(DecodeError e) {
         if (!error_) error_ = e;
         in_ = {};
         return 0;
@@ -240,7 +240,7 @@ private:
     int version_;
     bool flexible_;
     Arena& arena_;
-    std::optional<Error> error_;
+    std::optional<DecodeError> error_;
 };
 
 // Writes to `out`, or only counts when there is none: a message is walked twice, so that its bytes
@@ -364,13 +364,13 @@ private:
 // Bytes behind the message are an error, unless `rest` is there to take them: Kafka ignores what is left
 // over behind a request's body.
 template <Message T>
-std::expected<T, Error> decode(Bytes frame, int version, Arena& arena, Bytes* rest = nullptr) {
+std::expected<T, DecodeError> decode(Bytes frame, int version, Arena& arena, Bytes* rest = nullptr) {
     Reader reader(frame, version, flexible<T>(version), arena);
     T message;
     reader.read(message);
     if (auto e = reader.error()) return std::unexpected(*e);
     if (rest) *rest = frame.last(reader.left());
-    else if (reader.left() > 0) return std::unexpected(Error::trailing);
+    else if (reader.left() > 0) return std::unexpected(DecodeError::trailing);
     return message;
 }
 
@@ -390,7 +390,7 @@ Pieces encode(const T& message, int version, std::size_t room = 0) {
 
 // The two are heavy, so they are compiled once for a message: outside of any namespace its header says
 // FULMAR_WIRE(extern, fulmar::kafka::X) and its source FULMAR_WIRE(, fulmar::kafka::X).
-#define FULMAR_WIRE(linkage, ...)                                                                       \
-    linkage template std::expected<__VA_ARGS__, fulmar::wire::Error> fulmar::wire::decode<__VA_ARGS__>( \
-        fulmar::Bytes, int, fulmar::Arena&, fulmar::Bytes*);                                            \
+#define FULMAR_WIRE(linkage, ...)                                                          \
+    linkage template std::expected<__VA_ARGS__, fulmar::wire::DecodeError>                 \
+    fulmar::wire::decode<__VA_ARGS__>(fulmar::Bytes, int, fulmar::Arena&, fulmar::Bytes*); \
     linkage template fulmar::Pieces fulmar::wire::encode<__VA_ARGS__>(const __VA_ARGS__&, int, std::size_t)

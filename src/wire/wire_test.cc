@@ -13,8 +13,7 @@
 using namespace fulmar;
 using kafka::FetchRequest, kafka::FetchResponse, kafka::MetadataRequest;
 using test::allocations;
-using wire::Records;
-using WireError = wire::Error;
+using wire::DecodeError, wire::Records;
 
 namespace {
 
@@ -36,15 +35,15 @@ std::string text(Pieces pieces) { return std::string(text_of(pieces.owned())); }
 std::string operator""_b(const char* s, std::size_t n) { return {s, n}; }
 
 template <class T>
-std::expected<T, WireError> read(const std::string& frame, int version) {
+std::expected<T, DecodeError> read(const std::string& frame, int version) {
     static std::vector<std::unique_ptr<Arena>> arenas;  // Messages view them, so they stay.
     arenas.push_back(std::make_unique<Arena>(Arena::budget_for(frame.size())));
     return wire::decode<T>(bytes_of(frame), version, *arenas.back());
 }
 template <class T>
-WireError refusal(const std::string& frame, int version) {
+DecodeError refusal(const std::string& frame, int version) {
     auto m = read<T>(frame, version);
-    return m ? WireError{} : m.error();
+    return m ? DecodeError{} : m.error();
 }
 
 TEST(Wire, one_list_of_fields_reads_and_writes_every_version) {
@@ -61,31 +60,32 @@ TEST(Wire, one_list_of_fields_reads_and_writes_every_version) {
 
 TEST(Wire, null_is_an_error_where_the_version_forbids_it) {
     EXPECT_FALSE(read<MetadataRequest>("\xff\xff\xff\xff"_b, 1).value().topics);
-    EXPECT_EQ(refusal<MetadataRequest>("\xff\xff\xff\xff"_b, 0), WireError::null);
+    EXPECT_EQ(refusal<MetadataRequest>("\xff\xff\xff\xff"_b, 0), DecodeError::null);
     EXPECT_TRUE(read<MetadataRequest>("\0\0\0\0"_b, 0).value().topics->empty());
     auto unnamed = "\2"_b + std::string(16, 'u') + "\0\0\1\0\0"_b;  // A topic by id, its name null,
     EXPECT_FALSE((*read<MetadataRequest>(unnamed, 11).value().topics)[0].name);
-    EXPECT_EQ(refusal<MetadataRequest>("\2\0\0\1\0\0\0"_b, 9), WireError::null);  // which version 9 forbids.
-    EXPECT_EQ(refusal<Heartbeat>("\0\0\0\0\7\3me\0\0"_b, 4), WireError::null);    // A plain field never is.
-    EXPECT_EQ(refusal<Heartbeat>("\xff\xff\0\0\0\7\0\2me"_b, 0), WireError::null);
-    EXPECT_EQ(refusal<Heartbeat>("\xff\xfe\0\0\0\7\0\2me"_b, 0), WireError::length);
+    EXPECT_EQ(refusal<MetadataRequest>("\2\0\0\1\0\0\0"_b, 9),
+              DecodeError::null);                                                 // which version 9 forbids.
+    EXPECT_EQ(refusal<Heartbeat>("\0\0\0\0\7\3me\0\0"_b, 4), DecodeError::null);  // A plain field never is.
+    EXPECT_EQ(refusal<Heartbeat>("\xff\xff\0\0\0\7\0\2me"_b, 0), DecodeError::null);
+    EXPECT_EQ(refusal<Heartbeat>("\xff\xfe\0\0\0\7\0\2me"_b, 0), DecodeError::length);
 }
 
 TEST(Wire, tags_are_skipped_unless_known_and_must_rise) {
     EXPECT_TRUE(read<Heartbeat>("\2g\0\0\0\7\3me\0\1\5\2xx"_b, 4));
-    EXPECT_EQ(refusal<Heartbeat>("\2g\0\0\0\7\3me\0\2\5\0\5\0"_b, 4), WireError::tag);
-    EXPECT_EQ(refusal<Heartbeat>("\2g\0\0\0\7\3me\0\1\5\3xx"_b, 4), WireError::truncated);
-    EXPECT_EQ(refusal<Heartbeat>("\xff\xff\xff\xff\xff\xff"_b, 4), WireError::varint);
+    EXPECT_EQ(refusal<Heartbeat>("\2g\0\0\0\7\3me\0\2\5\0\5\0"_b, 4), DecodeError::tag);
+    EXPECT_EQ(refusal<Heartbeat>("\2g\0\0\0\7\3me\0\1\5\3xx"_b, 4), DecodeError::truncated);
+    EXPECT_EQ(refusal<Heartbeat>("\xff\xff\xff\xff\xff\xff"_b, 4), DecodeError::varint);
 }
 
 TEST(Wire, a_count_of_tags_that_are_not_there_costs_no_time) {
     for (int i = 0; i < 10'000; ++i)  // Four billion each; counting them down would take days.
-        ASSERT_EQ(refusal<Heartbeat>("\2g\0\0\0\7\3me\0\xff\xff\xff\xff\x0f"_b, 4), WireError::truncated);
+        ASSERT_EQ(refusal<Heartbeat>("\2g\0\0\0\7\3me\0\xff\xff\xff\xff\x0f"_b, 4), DecodeError::truncated);
 }
 
 TEST(Wire, bytes_behind_a_message_are_an_error_unless_somebody_takes_them) {
     auto frame = "\0\1g\0\0\0\7\0\2me!?"_b;
-    EXPECT_EQ(refusal<Heartbeat>(frame, 0), WireError::trailing);
+    EXPECT_EQ(refusal<Heartbeat>(frame, 0), DecodeError::trailing);
     Arena arena(0);
     Bytes rest;
     EXPECT_EQ(wire::decode<Heartbeat>(bytes_of(frame), 0, arena, &rest).value().member, "me");
@@ -162,11 +162,11 @@ TEST(Wire, counts_are_bounded_before_memory_is_taken) {
     auto frame = std::string(17, '\0') + "\2" + std::string(11, '\0');  // Two topics in 11 bytes,
     allocations() = {};
     Arena arena(Arena::budget_for(frame.size()));
-    EXPECT_EQ(wire::decode<FetchRequest>(bytes_of(frame), 4, arena).error(), WireError::truncated);
+    EXPECT_EQ(wire::decode<FetchRequest>(bytes_of(frame), 4, arena).error(), DecodeError::truncated);
     EXPECT_EQ(allocations().bytes, 0);  // which take 12.
     Arena tiny(16);
     auto fetch = text(wire::encode(a_fetch(), 12));
-    EXPECT_EQ(wire::decode<FetchRequest>(bytes_of(fetch), 12, tiny).error(), WireError::budget);
+    EXPECT_EQ(wire::decode<FetchRequest>(bytes_of(fetch), 12, tiny).error(), DecodeError::budget);
 }
 
 TEST(Wire, an_arena_asks_once_for_many_arrays) {

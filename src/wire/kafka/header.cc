@@ -19,7 +19,7 @@ struct Tags {
 
 // Nothing in a header takes memory.
 template <wire::Message T>
-std::expected<T, wire::Error> read_front(Bytes& bytes) {
+std::expected<T, wire::DecodeError> read_front(Bytes& bytes) {
     Arena none(0);
     Bytes rest;
     auto front = wire::decode<T>(bytes, 0, none, &rest);
@@ -35,16 +35,16 @@ void put_size(Pieces& frame) {
 
 }  // namespace
 
-std::expected<Request, wire::Error> open_request(Bytes frame) {
+std::expected<Request, wire::DecodeError> open_request(Bytes frame) {
     auto header = read_front<RequestHeader>(frame);
     if (!header) return std::unexpected(header.error());
     return Request{*header, frame};
 }
-std::expected<Bytes, wire::Error> skip_tags(Bytes bytes) {
+std::expected<Bytes, wire::DecodeError> skip_tags(Bytes bytes) {
     if (auto tags = read_front<Tags>(bytes); !tags) return std::unexpected(tags.error());
     return bytes;
 }
-std::expected<Response, wire::Error> open_response(Bytes frame, bool flexible_header) {
+std::expected<Response, wire::DecodeError> open_response(Bytes frame, bool flexible_header) {
     auto id = read_front<CorrelationId>(frame);
     if (!id) return std::unexpected(id.error());
     if (!flexible_header) return Response{id->value, frame};

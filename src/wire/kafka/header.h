@@ -31,9 +31,9 @@ struct Request {
 };
 // Reads the header of a request without its size in front. Whether the body is flexible, only who knows
 // the API can say: then `body` still has the header's tags in front, and skip_tags takes them off.
-std::expected<Request, wire::Error> open_request(Bytes frame);
+std::expected<Request, wire::DecodeError> open_request(Bytes frame);
 // Steps over the tagged section that `bytes` begin with; what is behind it. No memory is taken.
-std::expected<Bytes, wire::Error> skip_tags(Bytes bytes);
+std::expected<Bytes, wire::DecodeError> skip_tags(Bytes bytes);
 
 // A response's header is the id of the request that it answers. Version 1, of flexible responses, adds a
 // tagged section; that of ApiVersions has version 0 always, since its client cannot know yet which is spoken.
@@ -46,7 +46,7 @@ struct Response {
     std::int32_t correlation_id = 0;
     Bytes body;
 };
-std::expected<Response, wire::Error> open_response(Bytes frame, bool flexible_header);
+std::expected<Response, wire::DecodeError> open_response(Bytes frame, bool flexible_header);
 
 namespace detail {
 std::size_t request_room(const RequestHeader& header, bool flexible);

@@ -31,9 +31,9 @@ TEST(Header, a_request_opens_into_header_and_body) {
 TEST(Header, what_is_too_short_is_refused) {
     auto frame = "\0\3\0\4\0\0\0\x0d\0\2id"_b;
     for (std::size_t n = 0; n < frame.size(); ++n)
-        EXPECT_EQ(kafka::open_request(bytes_of(frame).first(n)).error(), wire::Error::truncated) << n;
-    EXPECT_EQ(kafka::open_response({}, false).error(), wire::Error::truncated);
-    EXPECT_EQ(kafka::open_response(bytes_of("\0\0\0\1"_b), true).error(), wire::Error::truncated);
+        EXPECT_EQ(kafka::open_request(bytes_of(frame).first(n)).error(), wire::DecodeError::truncated) << n;
+    EXPECT_EQ(kafka::open_response({}, false).error(), wire::DecodeError::truncated);
+    EXPECT_EQ(kafka::open_response(bytes_of("\0\0\0\1"_b), true).error(), wire::DecodeError::truncated);
 }
 
 TEST(Header, tags_are_stepped_over_without_memory) {
@@ -47,7 +47,7 @@ TEST(Header, tags_are_stepped_over_without_memory) {
     EXPECT_TRUE(rest->empty());
     auto body = "\1\0\1xbody"_b;
     EXPECT_EQ(text_of(kafka::skip_tags(bytes_of(body)).value()), "body");
-    EXPECT_EQ(kafka::skip_tags(bytes_of("\1\0\2x"_b)).error(), wire::Error::truncated);
+    EXPECT_EQ(kafka::skip_tags(bytes_of("\1\0\2x"_b)).error(), wire::DecodeError::truncated);
 }
 
 TEST(Header, a_client_id_is_never_compact) {

@@ -97,7 +97,7 @@ const Line& frame(const std::string& step) {
     return *found;
 }
 // The refusal of a Metadata request.
-std::optional<wire::Error> refusal(const Line& line) {
+std::optional<wire::DecodeError> refusal(const Line& line) {
     auto request = kafka::open_request(bytes_of(line.request));
     if (!request) return request.error();
     Arena arena(Arena::budget_for(line.request.size()));
@@ -108,15 +108,16 @@ std::optional<wire::Error> refusal(const Line& line) {
 }
 
 TEST(Recorded, what_the_broker_closed_the_connection_for_is_refused) {
-    EXPECT_EQ(refusal(frame("header one byte")), wire::Error::truncated);
-    EXPECT_EQ(refusal(frame("header only")), wire::Error::truncated);
-    EXPECT_EQ(refusal(frame("truncated")), wire::Error::truncated);
-    EXPECT_EQ(refusal(frame("huge array")), wire::Error::truncated);
+    EXPECT_EQ(refusal(frame("header one byte")), wire::DecodeError::truncated);
+    EXPECT_EQ(refusal(frame("header only")), wire::DecodeError::truncated);
+    EXPECT_EQ(refusal(frame("truncated")), wire::DecodeError::truncated);
+    EXPECT_EQ(refusal(frame("huge array")), wire::DecodeError::truncated);
     int nulls = 0;
     for (auto& line : recorded()) {
         if (!line.name.ends_with(": null name")) continue;
         auto version = kafka::open_request(bytes_of(line.request))->header.request_api_version;
-        EXPECT_EQ(refusal(line), version < 10 ? std::optional(wire::Error::null) : std::nullopt) << line.name;
+        EXPECT_EQ(refusal(line), version < 10 ? std::optional(wire::DecodeError::null) : std::nullopt)
+            << line.name;
         EXPECT_EQ(line.answered, version >= 10) << line.name;
         ++nulls;
     }
@@ -129,7 +130,8 @@ TEST(Recorded, bytes_behind_a_body_and_unknown_tags_do_no_harm) {
     auto& line = frame("left over bytes");
     auto request = kafka::open_request(bytes_of(line.request)).value();
     Arena arena(Arena::budget_for(line.request.size()));
-    EXPECT_EQ(wire::decode<kafka::MetadataRequest>(request.body, 4, arena).error(), wire::Error::trailing);
+    EXPECT_EQ(wire::decode<kafka::MetadataRequest>(request.body, 4, arena).error(),
+              wire::DecodeError::trailing);
     Bytes rest;
     EXPECT_TRUE(wire::decode<kafka::MetadataRequest>(request.body, 4, arena, &rest));
     EXPECT_EQ(rest.size(), 3);
