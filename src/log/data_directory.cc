@@ -157,7 +157,7 @@ Result<> DataDirectory::read_partitions() {
     if (!entries) return std::unexpected(entries.error());
     for (auto& entry : *entries) {
         bool ours = entry.directory ? entry.name == file_systems_own || entry.name == "quarantine" ||
-                                          entry.name == "coord" || entry.name == "journal"
+                                          entry.name == "coord"
                                     : entry.name == "LOCK" || entry.name == "meta" ||
                                           entry.name == "checkpoint" || entry.name == "CLEAN";
         if (ours) continue;

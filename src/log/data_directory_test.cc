@@ -149,8 +149,8 @@ TEST_F(DataDirectoryTest, partitions_are_found_by_their_directories_and_stranger
     opened();
     world_.restart(std::nullopt);
     auto name = partition_directory_name("orders", orders);
-    for (auto& directory : {name, std::string("quarantine"), std::string("coord"), std::string("journal"),
-                            std::string("photos"), name.substr(0, name.size() - 1)})
+    for (auto& directory : {name, std::string("quarantine"), std::string("coord"), std::string("photos"),
+                            name.substr(0, name.size() - 1)})
         ASSERT_TRUE(world_.data->create_directory(directory));
     for (auto* file : {"checkpoint.tmp", "meta.tmp", "notes.txt"}) put(file, "text");
     ASSERT_TRUE(world_.data->open_directory("quarantine").value()->create("notes.txt"));
@@ -158,7 +158,7 @@ TEST_F(DataDirectoryTest, partitions_are_found_by_their_directories_and_stranger
 
     auto made = opened();
     EXPECT_EQ(made.partitions(), (std::map<PartitionId, std::string>{{orders, name}}));
-    EXPECT_EQ(test::names(*world_.data), "LOCK coord/ journal/ meta " + name + "/ quarantine/ ");
+    EXPECT_EQ(test::names(*world_.data), "LOCK coord/ meta " + name + "/ quarantine/ ");
     auto aside = world_.data->open_directory("quarantine").value();
     EXPECT_EQ(test::names(*aside), "notes.txt notes.txt.1 " + name.substr(0, name.size() - 1) + "/ photos/ ");
     EXPECT_EQ(test::names(*aside->open_directory("photos").value()), "cat ");

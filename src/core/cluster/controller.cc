@@ -62,7 +62,7 @@ std::expected<std::vector<PartitionState>, Refused> Controller::place(const NewT
         auto leader = replicas.front();
         return PartitionState{replicas, replicas, leader, 0, 0};
     };
-    if (wanted.assigned) {
+    if (!wanted.assignment.empty()) {
         auto bad = [](std::string text) { return refuse(TopicRefusal::invalid_assignment, std::move(text)); };
         if (wanted.replication != -1)
             return refuse(

@@ -19,8 +19,7 @@ struct NewTopic {
     std::int32_t partitions = -1;                              // -1: the default.
     std::int16_t replication = -1;                             // -1: the default.
     std::map<std::int32_t, std::vector<BrokerId>> assignment;  // Manual placement; else empty.
-    bool assigned = false,
-         assigned_twice = false;  // Whether there was one; whether a partition stood twice in it.
+    bool assigned_twice = false;                               // Whether a partition stood twice in it.
     std::vector<std::pair<std::string, std::optional<std::string>>> configs;
 };
 

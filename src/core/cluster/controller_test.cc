@@ -25,7 +25,6 @@ protected:
     static NewTopic assigned(std::map<std::int32_t, std::vector<BrokerId>> to) {
         auto topic = wanted("assigned", -1, -1);
         topic.assignment = std::move(to);
-        topic.assigned = true;
         return topic;
     }
     Controller::Answer create(NewTopic topic, bool validate_only = false) {

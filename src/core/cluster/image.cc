@@ -30,10 +30,9 @@ void Image::apply(const Fact& fact) {
         by_name_[is->topic->name] = is->topic;
         by_id_[is->topic->id] = is->topic;
         by_plain_name_[plain(is->topic->name)] = is->topic->name;
-    } else if (auto* broker = std::get_if<BrokerIs>(&fact)) {
-        brokers_[broker->broker.id] = broker->broker;
     } else {
-        brokers_.erase(std::get<BrokerGone>(fact).id);
+        auto& broker = std::get<BrokerIs>(fact).broker;
+        brokers_[broker.id] = broker;
     }
 }
 const Topic* Image::find(std::string_view name) const {
@@ -43,10 +42,6 @@ const Topic* Image::find(std::string_view name) const {
 const Topic* Image::find(const TopicId& id) const {
     auto at = by_id_.find(id);
     return at == by_id_.end() ? nullptr : at->second.get();
-}
-TopicPointer Image::share(const TopicId& id) const {
-    auto at = by_id_.find(id);
-    return at == by_id_.end() ? nullptr : at->second;
 }
 const Topic* Image::collides(std::string_view name) const {
     auto at = by_plain_name_.find(plain(name));

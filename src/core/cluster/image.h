@@ -51,10 +51,7 @@ struct TopicIs {
 struct BrokerIs {
     Broker broker;
 };
-struct BrokerGone {
-    BrokerId id{};
-};
-using Fact = std::variant<TopicIs, BrokerIs, BrokerGone>;
+using Fact = std::variant<TopicIs, BrokerIs>;
 using Delta = std::vector<Fact>;
 
 // Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
@@ -65,7 +62,6 @@ public:
     void apply(const Fact& fact);
     const Topic* find(std::string_view name) const;
     const Topic* find(const TopicId& id) const;
-    TopicPointer share(const TopicId& id) const;
     // Another topic whose name is the same once '.' and '_' are not told apart, as metrics cannot.
     const Topic* collides(std::string_view name) const;
     const std::map<std::string, TopicPointer, std::less<>>& topics() const { return by_name_; }

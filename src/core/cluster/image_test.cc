@@ -33,10 +33,8 @@ TEST(Image, finds_a_topic_by_its_name_and_by_its_id) {
     image.apply(TopicIs{topic("bills", 2)});
     EXPECT_EQ(image.find("orders"), orders.get());
     EXPECT_EQ(image.find(orders->id), orders.get());
-    EXPECT_EQ(image.share(orders->id), orders);
     EXPECT_EQ(image.find("order"), nullptr);
     EXPECT_EQ(image.find(uuid_from(3, 3)), nullptr);
-    EXPECT_EQ(image.share(uuid_from(3, 3)), nullptr);
     EXPECT_EQ(image.topics().begin()->first, "bills");  // In order of names.
 }
 
@@ -53,8 +51,6 @@ TEST(Image, a_fact_told_twice_is_as_told_once_and_a_later_one_counts) {
     broker.port = 9093;
     image.apply(BrokerIs{broker});
     EXPECT_EQ(image.brokers().at(BrokerId{1}), broker);
-    for (int n = 0; n < 2; ++n) image.apply(BrokerGone{BrokerId{1}});
-    EXPECT_TRUE(image.brokers().empty());
 }
 
 TEST(Image, names_that_metrics_cannot_tell_apart_collide) {

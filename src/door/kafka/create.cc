@@ -11,7 +11,7 @@ static constexpr std::int64_t partitions_a_request = cluster::partitions_max;
 
 static std::int64_t partitions_of(const cluster::NewTopic& topic, std::int64_t usual) {
     std::int64_t asked = topic.partitions == -1 ? usual : topic.partitions;
-    if (topic.assigned) asked = std::int64_t(topic.assignment.size());
+    if (!topic.assignment.empty()) asked = std::int64_t(topic.assignment.size());
     return std::clamp<std::int64_t>(asked, 0, cluster::partitions_max);
 }
 

@@ -31,7 +31,6 @@ static cluster::NewTopic wanted(const CreateTopicsRequest::Topic& asked) {
     topic.name = asked.name;
     topic.partitions = asked.num_partitions;
     topic.replication = asked.replication_factor;
-    topic.assigned = !asked.assignments.empty();
     for (auto& [index, brokers] : asked.assignments)
         if (!topic.assignment.emplace(index, std::vector(brokers.begin(), brokers.end())).second)
             topic.assigned_twice = true;
