@@ -23,6 +23,7 @@ enum class Bug : std::uint8_t {
     damage_taken_for_end,     // A damaged partition ends where the damage begins.
     epoch_not_checked,        // Recovery does not look at what no checksum covers.
     time_search_begins_late,  // The search for a time stamp skips a piece.
+    index_trusted,            // Nobody looks whether an index says what was written.
 };
 
 // Where one stands.

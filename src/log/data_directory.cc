@@ -6,42 +6,11 @@
 #include "base/log_sink.h"
 #include "base/planted.h"
 #include "base/text.h"
+#include "log/sealed_file.h"
 
 namespace fulmar {
 
 namespace {
-
-// Side files are small texts whose last line is their checksum. After any crash such a file is the old one or
-// the new one, whole: it is written beside, synced, renamed, and the directory synced.
-Result<> write_sealed(Directory& root, const std::string& name, std::string text) {
-    text += fmt::format("crc32c={:08x}\n", crc32c(bytes_of(text)));
-    auto beside = name + ".tmp";
-    if (auto gone = root.remove(beside); !gone && gone.error() != Error::missing) return gone;
-    auto file = root.create(beside);
-    if (!file) return std::unexpected(file.error());
-    Bytes part = bytes_of(text);
-    if (auto written = (*file)->write(0, std::span(&part, 1)); !written) return written;
-    if (auto synced = (*file)->sync(); !synced) return synced;
-    if (auto renamed = root.rename(beside, name); !renamed) return renamed;
-    return root.sync();
-}
-// The text without its seal; `damaged` when that does not fit.
-Result<std::string> read_sealed(Directory& root, const std::string& name) {
-    auto file = root.open(name);
-    if (!file) return std::unexpected(file.error());
-    auto size = (*file)->size();
-    if (!size) return std::unexpected(size.error());
-    std::string text(*size, '\0');
-    auto got = (*file)->read(0, std::as_writable_bytes(std::span(text)));
-    if (!got) return std::unexpected(got.error());
-    text.resize(*got);
-    constexpr std::size_t seal_length = 7 + 8 + 1;
-    if (text.size() < seal_length) return std::unexpected(Error::damaged);
-    auto body = text.substr(0, text.size() - seal_length);
-    if (text.substr(body.size()) != fmt::format("crc32c={:08x}\n", crc32c(bytes_of(body))))
-        return std::unexpected(Error::damaged);
-    return body;
-}
 
 // "name=value" in a text of lines.
 std::string_view value_of(std::string_view text, std::string_view name) {
@@ -58,6 +27,28 @@ std::string meta_text(const DirectoryMeta& meta) {
     return fmt::format("format={}\ncluster.id={}\nbroker.id={}\ndirectory.id={}\n", DataDirectory::format,
                        to_text(meta.cluster_id), std::to_underlying(meta.broker_id),
                        to_text(meta.directory_id));
+}
+
+// A line a partition: topic, index, recovery point, its segment and position there, log start offset.
+void read_lines(std::string_view left, DataDirectory::Points& points) {
+    while (!left.empty()) {
+        auto line = left.substr(0, left.find('\n'));
+        left.remove_prefix(std::min(left.size(), line.size() + 1));
+        auto word = [&] {
+            auto text = line.substr(0, line.find(' '));
+            line.remove_prefix(std::min(line.size(), text.size() + 1));
+            return text;
+        };
+        PartitionId id;
+        if (!from_text(word(), id.topic)) continue;
+        auto index = parse_number<std::int32_t>(word());
+        auto offset = parse_number<std::int64_t>(word()), segment = parse_number<std::int64_t>(word());
+        auto position = parse_number<std::uint64_t>(word());
+        auto log_start = parse_number<std::int64_t>(word());
+        if (!index || !offset || !segment || !position || !log_start) continue;
+        id.index = *index;
+        points[id] = {Offset{*offset}, Offset{*segment}, *position, Offset{*log_start}};
+    }
 }
 
 // In the root of a file system of its own, as data directories often are.
@@ -196,17 +187,7 @@ std::optional<std::string> DataDirectory::read_points() {
     if (!marker && marker.error() != Error::missing && marker.error() != Error::damaged)
         return broken("CLEAN", marker.error());
     if (text) {
-        std::string_view left = *text;
-        while (!left.empty()) {
-            auto line = left.substr(0, left.find('\n'));
-            left.remove_prefix(std::min(left.size(), line.size() + 1));
-            PartitionId id;
-            auto first = line.find(' '), second = line.find(' ', first + 1);
-            if (second == line.npos || !from_text(line.substr(0, first), id.topic)) continue;
-            auto index = parse_number<std::int32_t>(line.substr(first + 1, second - first - 1));
-            auto offset = parse_number<std::int64_t>(line.substr(second + 1));
-            if (index && offset) points_[{id.topic, *index}] = Offset{*offset};
-        }
+        read_lines(*text, points_);
         clean_ = marker && *marker == fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(*text)));
     } else if (text.error() == Error::damaged) {
         log_warning("the checkpoint is damaged: every partition is recovered from its start");
@@ -221,13 +202,15 @@ std::optional<std::string> DataDirectory::read_points() {
 
 RecoveryPoint DataDirectory::recovery_point(const PartitionId& id) const {
     auto at = points_.find(id);
-    return {at == points_.end() ? Offset{0} : at->second, clean_};
+    return at == points_.end() ? RecoveryPoint{} : at->second;
 }
 
 static std::string points_text(const DataDirectory::Points& points) {
     std::string text;
-    for (auto& [id, offset] : points)
-        text += fmt::format("{} {} {}\n", to_text(id.topic), id.index, std::to_underlying(offset));
+    for (auto& [id, point] : points)
+        fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {}\n", to_text(id.topic), id.index,
+                       std::to_underlying(point.offset), std::to_underlying(point.segment), point.position,
+                       std::to_underlying(point.log_start));
     return text;
 }
 Result<> DataDirectory::write_checkpoint(const Points& points) {

@@ -3,7 +3,7 @@
 //
 //   LOCK         held while a process uses the directory; says which
 //   meta         cluster id, broker id, directory id, format
-//   checkpoint   a line a partition: its recovery point
+//   checkpoint   a line a partition: its recovery point, and its log start offset
 //   CLEAN        there after a clean stop only: the checksum of the checkpoint it vouches for
 //   quarantine/  what was found and not understood, or cut off; nothing is deleted
 //   coord/       the embedded store
@@ -49,7 +49,7 @@ public:
     // directory is damaged.
     RecoveryPoint recovery_point(const PartitionId& id) const;
 
-    using Points = std::map<PartitionId, Offset>;
+    using Points = std::map<PartitionId, RecoveryPoint>;
     const Points& recovery_points() const { return points_; }
     // Says how far each partition is durable; it may lag, never lead.
     Result<> write_checkpoint(const Points& points);

@@ -10,69 +10,169 @@
 
 namespace fulmar {
 
-PartitionLog::PartitionLog(std::shared_ptr<File> file, std::vector<IndexEntry> index, LogPoint end,
-                           Timestamp largest)
-    : file_(std::move(file)), index_(std::move(index)), end_(end), largest_(largest) {
-    CHECK(file_ && !index_.empty());
+PartitionLog::PartitionLog(LogState found)
+    : directory_(std::move(found.directory)),
+      segments_(std::move(found.segments)),
+      start_(found.start),
+      end_(found.end),
+      tail_(std::move(found.tail)),
+      newest_(found.newest),
+      first_stamp_(found.first_stamp),
+      epochs_(std::move(found.epochs)) {
+    CHECK(directory_ && !segments_.empty());
+    CHECK(newest_.at.position == end_.position - active().position);
+    if (!tail_.empty()) last_entry_position_ = tail_.back().at.position;
 }
-void PartitionLog::attach(std::shared_ptr<File> file) {
-    CHECK(!exists() && file);
-    file_ = std::move(file);
+void PartitionLog::attach(std::shared_ptr<Directory> directory, std::shared_ptr<File> file) {
+    CHECK(!exists() && directory && file);
+    directory_ = std::move(directory);
+    segments_.push_back({.base = end_.offset, .file = std::move(file), .index = Index(end_.offset)});
+    newest_.at = {end_.offset, 0};
 }
 
-Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_epoch) {
-    CHECK(exists());
-    wire::store_place(batch.header, {end_.offset, leader_epoch});
-    Bytes parts[] = {batch.header, batch.records};
-    if (auto written = file_->write(end_.position, parts); !written) {
-        if (written.error() != Error::full) return written;
-        // Some of it may be there. Cut it off, so that no later batch is followed by what is left of it.
-        if (!file_->truncate(end_.position)) return std::unexpected(Error::failed);
-        return std::unexpected(Error::full);
+std::size_t PartitionLog::segment_of(Offset offset) const {
+    auto after = std::ranges::upper_bound(segments_, offset, {}, &Segment::base);
+    return after == segments_.begin() ? 0 : std::size_t(after - segments_.begin()) - 1;
+}
+PartitionLog::Place PartitionLog::place_of(LogPoint at) const {
+    auto& segment = segments_[segment_of(at.offset)];
+    return {segment.base, at.position - segment.position};
+}
+
+void PartitionLog::index_entry(IndexEntry entry) {
+    tail_.push_back(entry);
+    last_entry_position_ = entry.at.position;
+}
+Result<> PartitionLog::flush_tail(std::size_t keep) {
+    if (tail_.size() <= keep) return {};
+    auto count = tail_.size() - keep;
+    auto written = active().index.append(*directory_, std::span(tail_).first(count));
+    if (written) {
+        tail_.erase(tail_.begin(), tail_.begin() + std::ptrdiff_t(count));
+        return {};
     }
-    if (end_.position - index_.back().at.position >= index_interval_bytes) index_.push_back({end_, largest_});
-    largest_ = std::max(largest_, batch.view().max_timestamp());
-    end_ = {batch.view().next_offset(), end_.position + batch.size()};
+    if (written.error() != Error::full && written.error() != Error::exhausted) return written;
+    // An index may be coarser than was asked for. It stays in memory, and small.
+    while (tail_.size() > 2 * tail_entries) {
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < tail_.size(); i += 2) tail_[kept++] = tail_[i];
+        tail_.resize(kept);
+    }
     return {};
 }
-const PartitionLog::IndexEntry& PartitionLog::entry_before(Offset offset) const {
-    auto after =
-        std::ranges::upper_bound(index_, offset, {}, [](const IndexEntry& e) { return e.at.offset; });
-    CHECK(after != index_.begin());
-    return *std::prev(after);
-}
 
-Result<PartitionLog::Slice> PartitionLog::read(Offset from, LogPoint limit, std::size_t bytes_max,
-                                               bool at_least_one) const {
-    CHECK(from <= limit.offset && limit <= end_);
-    if (from == limit.offset || !exists()) return Slice{};
-    for (BatchWalk walk(*file_, entry_before(from).at, limit.position);;) {
-        auto header = walk.header();
-        if (!header) return std::unexpected(header.error());
-        if (!*header) return std::unexpected(Error::damaged);  // The index led behind the offset.
-        if ((*header)->next_offset() <= from) {
-            walk.step(**header);
-            continue;
-        }
-        auto first = walk.at();
-        auto there = limit.position - first.position;
-        auto least = std::uint64_t((*header)->size());
-        if (least > bytes_max) there = at_least_one ? least : 0;
-        if (there == 0) return Slice{};
-        auto length = std::min(there, std::max<std::uint64_t>(least, bytes_max));
-        return Slice{{file_, first.position, length}, first.offset, least};
+Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_epoch, const AppendRules& rules,
+                              Timestamp wall) {
+    CHECK(exists());
+    wire::store_place(batch.header, {end_.offset, leader_epoch});
+    auto position = newest_.at.position;
+    Bytes parts[] = {batch.header, batch.records};
+    if (auto written = active().file->write(position, parts); !written) {
+        if (written.error() != Error::full) return written;
+        // Some of it may be there. Cut it off, so that no later batch is followed by what is left of it.
+        if (!active().file->truncate(position)) return std::unexpected(Error::failed);
+        return std::unexpected(Error::full);
     }
+    auto view = batch.view();
+    if (position == 0) first_stamp_ = view.max_timestamp();
+    if (position - last_entry_position_ >= rules.index_interval_bytes) index_entry(newest_);
+    if (epochs_.empty() || epochs_.back().epoch < leader_epoch)
+        epochs_.push_back({leader_epoch, view.base_offset()});
+    end_ = {view.next_offset(), end_.position + batch.size()};
+    newest_ = {.at = {end_.offset, position + batch.size()},
+               .largest_before = std::max(newest_.largest_before, view.max_timestamp()),
+               .appended_before = std::max(newest_.appended_before, wall)};
+    return tail_.size() >= 2 * tail_entries ? flush_tail(tail_entries) : Result<>();
 }
 
-LogPoint PartitionLog::before_time(Timestamp at) const {
-    // The first batch with such a time stamp lies before the first entry that has it in front of itself.
-    auto after = std::ranges::lower_bound(index_, at, {}, &IndexEntry::largest_before);
-    bool late = planted(Bug::time_search_begins_late) && after != index_.end();
-    return late || after == index_.begin() ? after->at : std::prev(after)->at;
+bool PartitionLog::must_roll(const wire::ProducedBatch& batch, const RollRules& rules, Timestamp wall) const {
+    auto size = newest_.at.position;
+    if (size == 0) return false;
+    auto view = batch.view();
+    bool old = first_stamp_ >= Timestamp{0} ? view.max_timestamp() - first_stamp_ > rules.age
+                                            : wall - newest_.appended_before > rules.age;
+    return size + batch.size() > rules.segment_bytes || old ||
+           end_.offset + view.last_offset_delta() - active().base > INT32_MAX ||
+           (active().index.size() + tail_.size() + 1) * Index::entry_bytes >= rules.index_bytes_max;
 }
-const PartitionLog::IndexEntry& PartitionLog::before(LogPoint limit) const {
-    auto after = std::ranges::lower_bound(index_, limit.position, {}, [](auto& e) { return e.at.position; });
-    return after == index_.begin() ? *after : *std::prev(after);
+Result<> PartitionLog::write_index() {
+    if (!exists() || newest_.at.position == 0) return {};
+    // The end of what is there is a boundary like any other, whatever is appended behind it.
+    if (last_entry_position_ != newest_.at.position) index_entry(newest_);
+    return flush_tail(0);
+}
+Result<> PartitionLog::roll(std::shared_ptr<File> file) {
+    CHECK(newest_.at.position > 0);
+    if (auto written = write_index(); !written) return written;
+    active().last = newest_;
+    segments_.push_back(
+        {.base = end_.offset, .position = end_.position, .file = std::move(file), .index = Index(end_.offset)});
+    tail_.clear();
+    last_entry_position_ = 0;
+    newest_ = {.at = {end_.offset, 0}};
+    first_stamp_ = Timestamp{-1};
+    return {};
+}
+std::vector<std::shared_ptr<File>> PartitionLog::unsynced_files(LogPoint durable) const {
+    std::vector<std::shared_ptr<File>> files;
+    for (auto n = segments_.size(); n-- > 0 && (files.empty() || segments_[n + 1].position > durable.position);)
+        files.push_back(segments_[n].file);
+    std::ranges::reverse(files);
+    return files;
+}
+
+std::optional<Result<Slice>> PartitionLog::read(Offset from, LogPoint limit, std::size_t bytes_max,
+                                                bool at_least_one) const {
+    CHECK(start_ <= from && from <= limit.offset && limit <= end_);
+    if (from == limit.offset || !exists()) return Result<Slice>(Slice{});
+    if (from < active().base) return std::nullopt;
+    auto after = std::ranges::upper_bound(tail_, from, {}, [](const IndexEntry& e) { return e.at.offset; });
+    bool from_start = after == tail_.begin();
+    if (from_start && active().index.size() > 0) return std::nullopt;
+    auto near = from_start ? LogPoint{active().base, 0} : std::prev(after)->at;
+    if (near.position < active().verified.unverified_until()) return std::nullopt;
+    SegmentView here{.file = active().file, .index = Index(), .end = limit.position - active().position};
+    auto slice = read_from(here, near, from, bytes_max, at_least_one);
+    if (!slice) return Result<Slice>(std::unexpected(slice.error()));
+    if (!*slice) return Result<Slice>(std::unexpected(Error::damaged));  // The index led behind it.
+    return Result<Slice>(std::move(**slice));
+}
+LogView PartitionLog::view(Offset from, LogPoint limit, std::int32_t leader_epoch,
+                           std::size_t segments_max) const {
+    if (!exists()) return {};
+    auto first = segment_of(from);
+    std::vector<Segment> segments;
+    for (auto n = first; n < segments_.size() && n - first < segments_max; ++n) {
+        if (n > first && segments_[n].position >= limit.position) break;
+        segments.push_back(segments_[n]);
+    }
+    auto last = first + segments.size() - 1;
+    bool active = last + 1 == segments_.size();
+    auto end = active ? end_ : LogPoint{segments_[last + 1].base, segments_[last + 1].position};
+    return LogView(directory_, std::move(segments), std::min(limit, end), leader_epoch,
+                   active ? std::optional(tail_) : std::nullopt);
+}
+void PartitionLog::learn(const SegmentNews& news) {
+    auto at = std::ranges::lower_bound(segments_, news.base, {}, &Segment::base);
+    if (at == segments_.end() || at->base != news.base) return;
+    for (auto piece : news.verified) at->verified.add(piece);
+    bool sealed = at->base != active().base;
+    if (news.index && sealed) at->index = *news.index;
+    if (news.last && sealed) at->last = news.last;
+}
+
+std::vector<Segment> PartitionLog::advance_start(Offset to) {
+    CHECK(start_ <= to && to <= end_.offset);
+    start_ = to;
+    std::size_t gone = 0;
+    while (gone + 1 < segments_.size() && segments_[gone + 1].base <= to) ++gone;
+    std::vector<Segment> removed(segments_.begin(), segments_.begin() + std::ptrdiff_t(gone));
+    segments_.erase(segments_.begin(), segments_.begin() + std::ptrdiff_t(gone));
+    std::size_t past = 0;
+    while (past + 1 < epochs_.size() && epochs_[past + 1].start <= to) ++past;
+    epochs_.erase(epochs_.begin(), epochs_.begin() + std::ptrdiff_t(past));
+    if (!epochs_.empty()) epochs_.front().start = std::max(epochs_.front().start, to);
+    return removed;
 }
 
 std::string partition_directory_name(std::string_view topic, const PartitionId& id) {
@@ -95,18 +195,24 @@ std::optional<PartitionId> partition_of_directory(std::string_view name) {
 }
 std::string log_file_name(Offset base) { return fmt::format("{:020}.log", std::to_underlying(base)); }
 
-Result<std::shared_ptr<File>> make_log(Directory& data, const std::string& name) {
+Result<std::shared_ptr<File>> make_segment(Directory& directory, Offset base) {
+    auto name = log_file_name(base);
+    auto file = directory.create(name);
+    if (!file && file.error() == Error::exists) file = directory.open(name);
+    if (!file) return file;
+    if (planted(Bug::directory_not_synced)) return file;
+    if (auto synced = (*file)->sync(); !synced) return std::unexpected(synced.error());
+    if (auto synced = directory.sync(); !synced) return std::unexpected(synced.error());
+    return file;
+}
+Result<MadeLog> make_log(Directory& data, const std::string& name) {
     auto directory = open_or_create_directory(data, name);
     if (!directory) return std::unexpected(directory.error());
-    auto file_name = log_file_name(Offset{0});
-    auto file = (*directory)->create(file_name);
-    if (!file && file.error() == Error::exists) file = (*directory)->open(file_name);
+    auto file = make_segment(**directory, Offset{0});
     if (!file) return std::unexpected(file.error());
-    if (planted(Bug::directory_not_synced)) return *file;
-    if (auto synced = (*file)->sync(); !synced) return std::unexpected(synced.error());
-    if (auto synced = (*directory)->sync(); !synced) return std::unexpected(synced.error());
+    if (planted(Bug::directory_not_synced)) return MadeLog{*directory, *file};
     if (auto synced = data.sync(); !synced) return std::unexpected(synced.error());
-    return *file;
+    return MadeLog{*directory, *file};
 }
 
 }  // namespace fulmar

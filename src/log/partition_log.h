@@ -1,81 +1,124 @@
-// PartitionLog: the record batches of one partition, appended to a file and found again by offset and by
-// time. It belongs to its partition's core; only what is said to be for a job runs elsewhere.
+// PartitionLog: the record batches of one partition, appended and found again by offset and by time. It
+// belongs to its partition's core; what is said to be for a job (LogView) runs elsewhere.
 //
-// On disk: a directory named after topic, partition and topic id, in it a file named by the offset it
-// starts at ("00000000000000000000.log"), in it batches as they came over the wire (wire/records.h). The
-// directory appears with the first append. What is in memory beside it (a sparse index) is rebuilt from it.
+// On disk: a directory named after topic, partition and topic id, in it segments named by the offset they
+// start at ("00000000000000000042.log"), in them batches as they came over the wire (wire/records.h), and
+// beside each a sparse index (log/index.h). The directory appears with the first append. Of the last
+// segment, the active one, the newest index entries are in memory, so that whoever reads near the end is
+// served without a job.
 //
 // It never awaits. It knows nothing of durability: a position is durable when whoever appended has synced
-// `file()` after it. After an error of `append` other than `full`, nothing more may be appended.
+// `unsynced_files()` after it. After an error of `append` or `roll` other than `full` and `exhausted`,
+// nothing more may be appended.
 #pragma once
 
 #include <optional>
 #include <vector>
 
-#include "base/pieces.h"
-#include "core/producer/sequences.h"
-#include "log/files.h"
+#include "log/log_view.h"
 #include "wire/produced_batch.h"
 
 namespace fulmar {
 
-// A boundary between batches: the offset that begins there, and where that is in the file.
-struct LogPoint {
-    Offset offset{};
-    std::uint64_t position = 0;
-    auto operator<=>(const LogPoint&) const = default;
+// What an append goes by.
+struct AppendRules {
+    std::uint64_t index_interval_bytes = 4096;  // index.interval.bytes
+};
+// When a new segment begins (segment.bytes, segment.ms, segment.index.bytes).
+struct RollRules {
+    std::uint64_t segment_bytes = 1 << 30;
+    Millis age{604'800'000};  // Of the first batch, by its own time stamp, as Kafka counts.
+    std::uint64_t index_bytes_max = 10 << 20;
+};
+
+// A log as recovery has found it.
+struct LogState {
+    std::shared_ptr<Directory> directory;
+    std::vector<Segment> segments;  // At least one; the last is the active one.
+    Offset start{};                 // The log start offset.
+    LogPoint end;                   // Its position counted from the first segment's first byte.
+    std::vector<IndexEntry> tail;   // Of the active segment: what its index file lacks.
+    IndexEntry newest;              // What stands in front of the end, in the active segment's file.
+    Timestamp first_stamp{-1};      // Of the active segment's first batch.
+    std::vector<EpochStart> epochs;
 };
 
 class PartitionLog {
 public:
-    // Of this length at least, an index entry points to a batch (index.interval.bytes).
-    static constexpr std::uint64_t index_interval_bytes = 4096;
-
-    struct IndexEntry {
-        LogPoint at;
-        Timestamp largest_before{-1};  // Of all batches in front of it.
-    };
+    // Index entries that stay in memory, and that are written together.
+    static constexpr std::size_t tail_entries = 64;
 
     // A partition that nobody has written to yet.
     PartitionLog() = default;
-    // One that recovery has read (log/recovery.h): `index` covers the file up to `end`.
-    PartitionLog(std::shared_ptr<File> file, std::vector<IndexEntry> index, LogPoint end, Timestamp largest);
+    explicit PartitionLog(LogState found);
 
-    bool exists() const { return file_ != nullptr; }
-    // Takes the file that `make_log` made. REQUIRES: nothing is here yet.
-    void attach(std::shared_ptr<File> file);
+    bool exists() const { return !segments_.empty(); }
+    // Takes what `make_log` made. REQUIRES: nothing is here yet.
+    void attach(std::shared_ptr<Directory> directory, std::shared_ptr<File> file);
 
-    LogPoint start() const { return {}; }
+    // The log start offset: what lies in front is deleted, and soon gone from the disk.
+    Offset start() const { return start_; }
     LogPoint end() const { return end_; }
-    const std::shared_ptr<File>& file() const { return file_; }
+    std::uint64_t size_bytes() const { return exists() ? end_.position - segments_.front().position : 0; }
+    const std::vector<Segment>& segments() const { return segments_; }
+    const std::shared_ptr<Directory>& directory() const { return directory_; }
+    // Where a point lies: its segment's base, and the position in that file. REQUIRES: exists.
+    struct Place {
+        Offset segment{};
+        std::uint64_t position = 0;
+    };
+    Place place_of(LogPoint at) const;
 
     // Writes it at the end, in one write; its base offset is the end before. `full` leaves the log as it
     // was. REQUIRES: exists.
-    Result<> append(wire::ProducedBatch& batch, std::int32_t leader_epoch);
+    Result<> append(wire::ProducedBatch& batch, std::int32_t leader_epoch, const AppendRules& rules,
+                    Timestamp wall);
+    // Whether a segment must begin before that batch is appended.
+    bool must_roll(const wire::ProducedBatch& batch, const RollRules& rules, Timestamp wall) const;
+    // `file`, made by `make_segment` at the end, is the active segment from now on.
+    Result<> roll(std::shared_ptr<File> file);
+    // Completes what is on the disk of the active segment's index: for a clean stop.
+    Result<> write_index();
+    // The files that hold anything behind `durable`, and must be synced for what is here to be durable.
+    std::vector<std::shared_ptr<File>> unsynced_files(LogPoint durable) const;
 
     // Batches from the one that holds `from` on, up to `limit` (a boundary), cut to `bytes_max`: the last may
     // be cut short, as Kafka's clients expect. The first is whole: where it does not fit, it comes all the
-    // same with `at_least_one`, and else nothing does. Empty when `from` is at `limit`. REQUIRES: start <=
-    // from <= limit <= end.
-    struct Slice {
-        FileRange range;
-        Offset base{};                  // Of the first batch.
-        std::uint64_t first_bytes = 0;  // What that takes.
-    };
-    Result<Slice> read(Offset from, LogPoint limit, std::size_t bytes_max, bool at_least_one) const;
+    // same with `at_least_one`, and else nothing does. Empty when `from` is at `limit`. Never more than one
+    // segment's. Nothing when it takes a job: then `view(limit)` reads the same. REQUIRES: start <= from <=
+    // limit <= end.
+    std::optional<Result<Slice>> read(Offset from, LogPoint limit, std::size_t bytes_max,
+                                      bool at_least_one) const;
+    // For jobs: the segment that holds `from` and those behind it, `segments_max` of them, up to `limit`.
+    LogView view(Offset from, LogPoint limit, std::int32_t leader_epoch,
+                 std::size_t segments_max = SIZE_MAX) const;
+    // What a job has found out, while its segment may have gone.
+    void learn(const SegmentNews& news);
 
-    // Where a search for a time stamp may begin: nothing in front has it or a later one.
-    LogPoint before_time(Timestamp at) const;
-    // A point from which the batches in front of `limit` can be walked, and the largest time stamp in front.
-    const IndexEntry& before(LogPoint limit) const;
+    // The epochs of what is here, each with the first offset of it (KIP-101).
+    const std::vector<EpochStart>& epochs() const { return epochs_; }
+
+    // Moves the log start offset on; gives the segments that lie wholly in front of it, and whose files may
+    // be removed once the new start is on the disk. REQUIRES: start <= to <= end.
+    std::vector<Segment> advance_start(Offset to);
 
 private:
-    const IndexEntry& entry_before(Offset offset) const;
+    Segment& active() { return segments_.back(); }
+    const Segment& active() const { return segments_.back(); }
+    std::size_t segment_of(Offset offset) const;
+    void index_entry(IndexEntry entry);
+    Result<> flush_tail(std::size_t keep);
 
-    std::shared_ptr<File> file_;
-    std::vector<IndexEntry> index_{IndexEntry{}};  // Never empty: its first entry is the start.
+    std::shared_ptr<Directory> directory_;
+    std::vector<Segment> segments_;
+    Offset start_{};
     LogPoint end_;
-    Timestamp largest_{-1};
+    // Of the active segment; positions are its file's.
+    std::vector<IndexEntry> tail_;
+    IndexEntry newest_;
+    std::uint64_t last_entry_position_ = 0;
+    Timestamp first_stamp_{-1};
+    std::vector<EpochStart> epochs_;
 };
 
 // "orders-3.AbCd…": the topic's name cut to 200 bytes, for people; identity is the id and the partition.
@@ -85,8 +128,14 @@ std::optional<PartitionId> partition_of_directory(std::string_view name);
 // "00000000000000000042.log".
 std::string log_file_name(Offset base);
 
-// Makes a partition's directory and its empty file, durably, and gives the file. For a job. What a crash
-// left half made is taken over.
-Result<std::shared_ptr<File>> make_log(Directory& data, const std::string& name);
+// Makes a partition's directory and its empty first segment, durably. For a job. What a crash left half
+// made is taken over.
+struct MadeLog {
+    std::shared_ptr<Directory> directory;
+    std::shared_ptr<File> file;
+};
+Result<MadeLog> make_log(Directory& data, const std::string& name);
+// Makes an empty segment, durably. For a job.
+Result<std::shared_ptr<File>> make_segment(Directory& directory, Offset base);
 
 }  // namespace fulmar

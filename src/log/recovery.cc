@@ -6,181 +6,396 @@
 
 #include "base/log_sink.h"
 #include "base/planted.h"
+#include "log/batch_walk.h"
+#include "log/epochs_file.h"
+#include "log/partition_files.h"
+#include "log/producer_snapshot.h"
+#include "log/recovery_scan.h"
 
 namespace fulmar {
 
-using wire::BatchView, wire::batch_header_bytes;
+using wire::BatchView;
 
 namespace {
 
-// Reads the file front to back in large pieces, and shows the bytes from a position on.
-class Window {
+class Recovery {
 public:
-    Window(File& file, std::uint64_t size) : file_(file), size_(size) {}
-    // At least `wanted` bytes from `position`, or all that are left.
-    Result<Bytes> at(std::uint64_t position, std::size_t wanted) {
-        wanted = std::min<std::uint64_t>(wanted, size_ - position);
-        bool held = position >= start_ && position + wanted <= start_ + bytes_.size();
-        if (!held) {
-            bytes_.resize(
-                std::min<std::uint64_t>(std::max<std::size_t>(wanted, piece_bytes), size_ - position));
-            start_ = position;
-            auto got = file_.read(position, bytes_);
-            if (!got) return std::unexpected(got.error());
-            bytes_.resize(*got);
-        }
-        return Bytes(bytes_).subspan(position - start_);
-    }
+    Recovery(Directory& data, const std::string& name, const RecoveryPoint& point, const RecoveryRules& rules)
+        : data_(data), name_(name), point_(point), rules_(rules) {}
+    Result<Recovered> run();
 
 private:
-    static constexpr std::size_t piece_bytes = 1 << 20;
-    File& file_;
-    std::uint64_t size_, start_ = 0;
-    std::vector<std::byte> bytes_;
+    // A segment as it is found, and how far it has been read.
+    struct Found {
+        Segment segment;
+        std::uint64_t size = 0;
+    };
+
+    Result<> open_segments();
+    Result<> find_end_point();
+    Result<> settle_index();
+    Result<> catch_up();
+    Result<> scan();
+    Result<> cut_behind();
+    Result<> make_durable();
+    Result<Recovered> finish();
+
+    Result<LogPoint> walk_headers(std::size_t n, LogPoint from, LogPoint until, bool producers);
+    void take(const BatchView& batch, std::uint64_t position);
+    Result<> seal(std::size_t n);
+    Result<> flush(std::size_t n, std::size_t keep);
+
+    Directory& data_;
+    const std::string& name_;
+    const RecoveryPoint& point_;
+    const RecoveryRules& rules_;
+
+    std::shared_ptr<Directory> directory_;
+    PartitionFiles files_;
+    std::vector<Found> found_;
+    // Where the reading of checksums begins: a boundary in the segment `at_`, its position one in that file.
+    std::size_t at_ = 0;
+    LogPoint from_;
+    bool lost_ = false;
+
+    // What stands in front of the place that has been read up to, in the segment `at_`.
+    IndexEntry here_;
+    std::uint64_t last_entry_position_ = 0;
+    std::vector<IndexEntry> tail_;
+    bool indexing_ = false;
+    std::vector<EpochStart> epochs_;
+    Recovered result_;
 };
 
-// The batch at `position` when it is whole, right and begins at `offset`.
-Result<std::optional<BatchView>> valid_batch(Window& window, std::uint64_t position, std::uint64_t size,
-                                             std::optional<Offset> offset, std::int32_t epoch_max) {
-    auto none = std::optional<BatchView>();
-    auto head = window.at(position, batch_header_bytes);
-    if (!head) return std::unexpected(head.error());
-    if (head->size() < batch_header_bytes) return none;
-    BatchView header(*head);
-    if (header.magic() != wire::magic_2 ||
-        load_big<std::int32_t>(head->data() + 8) < std::int32_t(wire::batch_length_min))
-        return none;
-    if (header.size() > size - position) return none;
-    bool epoch_fits = header.leader_epoch() >= 0 && header.leader_epoch() <= epoch_max;
-    if (!epoch_fits && !planted(Bug::epoch_not_checked)) return none;
-    if (header.last_offset_delta() < 0 || (offset && header.base_offset() != *offset)) return none;
-    auto all = window.at(position, header.size());
-    if (!all) return std::unexpected(all.error());
-    auto batch = BatchView::whole(*all);
-    if (!batch) return none;
-    if (!batch->crc_matches() && !planted(Bug::torn_tail_accepted)) return none;
-    return batch;
+Result<> Recovery::open_segments() {
+    auto directory = data_.open_directory(name_);
+    if (!directory) return std::unexpected(directory.error());
+    directory_ = std::move(*directory);
+    auto files = list_partition(data_, *directory_, name_);
+    if (!files) return std::unexpected(files.error());
+    files_ = std::move(*files);
+    auto& bases = files_.segments;
+    // What lies in front of the log start was to be removed.
+    while (bases.size() > 1 && bases[1] <= point_.log_start) {
+        if (auto gone = remove_segment(*directory_, bases[0]); !gone) return gone;
+        bases.erase(bases.begin());
+    }
+    std::uint64_t position = 0;
+    for (auto base : bases) {
+        auto file = directory_->open(log_file_name(base));
+        if (!file) return std::unexpected(file.error());
+        auto size = (*file)->size();
+        if (!size) return std::unexpected(size.error());
+        auto index = Index::open(*directory_, base);
+        if (!index) return std::unexpected(index.error());
+        found_.push_back({{.base = base,
+                           .position = position,
+                           .file = std::move(*file),
+                           .index = std::move(*index),
+                           .verified = Verified(*size)},
+                          *size});
+        position += *size;
+    }
+    return {};
 }
 
-// Whether any whole batch of this log follows: at an offset from `offset` on, with a right checksum.
-Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::uint64_t size, Offset offset) {
-    constexpr std::size_t magic_at = 16;
-    // Producers choose what lies here, and may have filled it with headers that claim large batches. Beyond
-    // so many bytes looked at for nothing it is taken for granted: then the bytes are kept.
-    auto left = 16 * (size - position) + (1 << 20);
-    while (position + batch_header_bytes <= size) {
-        auto bytes = window.at(position, 64 << 10);
-        if (!bytes) return std::unexpected(bytes.error());
-        auto here = bytes->size();
-        if (here < batch_header_bytes) return false;
-        std::size_t i = 0;
-        for (; i + batch_header_bytes <= here; ++i) {
-            if ((*bytes)[i + magic_at] != std::byte(wire::magic_2)) continue;
-            auto base = Offset{load_big<std::int64_t>(bytes->data() + i)};
-            if (base < offset || base - offset > INT32_MAX) continue;
-            auto claimed = BatchView(bytes->subspan(i)).size();
-            if (claimed > size - position - i) continue;
-            auto batch = valid_batch(window, position + i, size, std::nullopt, INT32_MAX);
-            if (!batch) return std::unexpected(batch.error());
-            if (*batch || claimed > left) return true;
-            left -= claimed;
-            bytes = window.at(position, here);
-            if (!bytes) return std::unexpected(bytes.error());
+// Where what was durable ends, or what is left of it.
+Result<> Recovery::find_end_point() {
+    from_ = {found_[0].segment.base, 0};
+    if (point_.offset == Offset{0}) return {};
+    auto holds = std::ranges::find(found_, point_.segment, [](const Found& f) { return f.segment.base; });
+    if (holds != found_.end() && holds->size >= point_.position) {
+        at_ = std::size_t(holds - found_.begin());
+        from_ = {point_.offset, point_.position};
+        return {};
+    }
+    // Its segment is gone or too short: what is in front of that is there, as far as headers lead.
+    lost_ = true;
+    auto behind = std::ranges::upper_bound(found_, point_.segment, {}, [](const Found& f) { return f.segment.base; });
+    if (behind == found_.begin()) return {};
+    at_ = std::size_t(behind - found_.begin()) - 1;
+    auto& last = found_[at_];
+    auto entry = last.segment.index.before_position(last.size);
+    LogPoint start = entry ? entry->at : LogPoint{last.segment.base, 0};
+    auto end = walk_headers(at_, start, {Offset{INT64_MAX}, last.size}, false);
+    if (!end) return std::unexpected(end.error());
+    from_ = *end;
+    return {};
+}
+
+// Of the index of the segment with the recovery point, what stands in front of that; of later ones nothing.
+Result<> Recovery::settle_index() {
+    for (auto n = at_; n < found_.size(); ++n) {
+        auto& index = found_[n].segment.index;
+        std::uint32_t kept = 0;
+        here_ = {.at = {found_[n].segment.base, 0}};
+        if (n == at_) {
+            auto counted = index.count_where(
+                [&](const IndexEntry& e) { return e.at.offset <= from_.offset && e.at.position <= from_.position; });
+            if (!counted && counted.error() != Error::damaged) return std::unexpected(counted.error());
+            kept = counted.value_or(0);
         }
-        position += i;
+        if (kept < index.size())
+            if (auto cut = index.cut(kept); !cut) return cut;
     }
-    return false;
+    here_ = {.at = {found_[at_].segment.base, 0}};
+    auto& index = found_[at_].segment.index;
+    if (index.size() == 0) return {};
+    auto last = index.entry(index.size() - 1);
+    if (!last) return std::unexpected(last.error());
+    here_ = *last;
+    last_entry_position_ = here_.at.position;
+    return {};
 }
 
-Result<> keep_in_quarantine(Directory& data, const std::string& name, File& from, std::uint64_t position,
-                            std::uint64_t size) {
-    auto quarantine = open_or_create_directory(data, "quarantine");
-    if (!quarantine) return std::unexpected(quarantine.error());
-    Result<std::shared_ptr<File>> kept = std::unexpected(Error::exists);
-    for (int n = 0; !kept && kept.error() == Error::exists; ++n)
-        kept = (*quarantine)->create(fmt::format("{}.{}.cut{}", name, position, n));
-    if (!kept) return std::unexpected(kept.error());
-    std::vector<std::byte> piece(1 << 20);
-    for (std::uint64_t done = 0; position + done < size;) {
-        auto got = from.read(position + done, piece);
-        if (!got) return std::unexpected(got.error());
-        if (*got == 0) break;
-        Bytes part = Bytes(piece).first(*got);
-        if (auto written = (*kept)->write(done, std::span(&part, 1)); !written) return written;
-        done += *got;
+void Recovery::take(const BatchView& batch, std::uint64_t position) {
+    if (batch.producer_id() > no_producer)
+        result_.sequences.appended(Sequences::Batch::of(batch), rules_.clocks.now);
+    bool later = epochs_.empty() || batch.leader_epoch() > epochs_.back().epoch;
+    if (later && batch.leader_epoch() <= rules_.leader_epoch_max)
+        epochs_.push_back({batch.leader_epoch(), batch.base_offset()});
+    if (!indexing_ || position < here_.at.position) return;
+    if (position - last_entry_position_ >= rules_.index_interval_bytes) {
+        tail_.push_back({{batch.base_offset(), position}, here_.largest_before, here_.appended_before});
+        last_entry_position_ = position;
     }
-    if (auto synced = (*kept)->sync(); !synced) return synced;
-    if (auto synced = (*quarantine)->sync(); !synced) return synced;
-    return data.sync();
+    here_.at = {batch.next_offset(), position + batch.size()};
+    here_.largest_before = std::max(here_.largest_before, batch.max_timestamp());
+    // When it was appended nobody knows any more: not after now.
+    here_.appended_before = std::max(here_.appended_before, std::min(batch.max_timestamp(), rules_.clocks.wall));
+}
+
+// Takes the batches of the n-th segment from one boundary to another by their headers, and steps over what is
+// damaged by the index. Gives where it came to. With `apply` off it only looks.
+Result<LogPoint> Recovery::walk_headers(std::size_t n, LogPoint from, LogPoint until, bool apply) {
+    auto& found = found_[n];
+    for (;;) {
+        BatchWalk walk(*found.segment.file, from, until.position);
+        auto header = walk.header();
+        for (; header && *header; header = walk.header()) {
+            if (apply) take(**header, walk.at().position);
+            walk.step(**header);
+        }
+        if (header) return walk.at();
+        if (header.error() != Error::damaged) return std::unexpected(header.error());
+        if (!apply) return walk.at();
+        log_error("{}: damaged at offset {}; what lies behind it is served", name_,
+                  std::to_underlying(walk.at().offset));
+        auto past = found.segment.index.count_where(
+            [&](const IndexEntry& e) { return e.at.position <= walk.at().position; });
+        from = until;
+        if (past && *past < found.segment.index.size()) {
+            auto next = found.segment.index.entry(*past);
+            if (next && next->at.position < until.position) from = next->at;
+        }
+        if (from == until) return until;
+    }
+}
+
+// What the producers have written, from their newest snapshot up to the recovery point; and what the last
+// index entry there does not know yet.
+Result<> Recovery::catch_up() {
+    auto snapshot = newest_snapshot(*directory_, files_.snapshots, from_.offset);
+    if (!snapshot) return std::unexpected(snapshot.error());
+    std::size_t n = 0;
+    LogPoint start{found_[0].segment.base, 0};
+    if (*snapshot) {
+        auto& taken = **snapshot;
+        auto of = std::ranges::find(found_, taken.segment, [](const Found& f) { return f.segment.base; });
+        // That of a segment that was deleted stands in front of all that is there.
+        bool in_front = taken.offset <= found_[0].segment.base;
+        if (in_front || (of != found_.end() && taken.position <= of->size)) {
+            for (auto& state : taken.producers) result_.sequences.restore(state, rules_.clocks.now);
+            if (!in_front) {
+                n = std::size_t(of - found_.begin());
+                start = {taken.offset, taken.position};
+                result_.snapshot = {taken.offset, of->segment.position + taken.position};
+            }
+        }
+    }
+    for (; n < at_; ++n) {
+        if (auto done = walk_headers(n, start, {{}, found_[n].size}, true); !done)
+            return std::unexpected(done.error());
+        start = {found_[n + 1].segment.base, 0};
+    }
+    // The index may stand further behind than the snapshot. Batches that producers are known to have written
+    // must not be taken twice, so those in between are only indexed.
+    indexing_ = true;
+    if (here_.at < start) {
+        auto sequences = std::exchange(result_.sequences, {});
+        if (auto done = walk_headers(at_, here_.at, start, true); !done) return std::unexpected(done.error());
+        result_.sequences = std::move(sequences);
+    }
+    if (auto done = walk_headers(at_, start, from_, true); !done) return std::unexpected(done.error());
+    // Where it was damaged, the headers did not lead here.
+    here_.at = from_;
+    return {};
+}
+
+Result<> Recovery::flush(std::size_t n, std::size_t keep) {
+    if (tail_.size() <= keep) return {};
+    auto count = tail_.size() - keep;
+    auto written = found_[n].segment.index.append(*directory_, std::span(tail_).first(count));
+    if (!written) return written.error() == Error::full || written.error() == Error::exhausted ? Result<>() : written;
+    tail_.erase(tail_.begin(), tail_.begin() + std::ptrdiff_t(count));
+    return {};
+}
+// The n-th segment is full: the log goes on in the next.
+Result<> Recovery::seal(std::size_t n) {
+    if (here_.at.position != last_entry_position_) tail_.push_back(here_);
+    if (auto flushed = flush(n, 0); !flushed) return flushed;
+    found_[n].segment.last = here_;
+    tail_.clear();
+    last_entry_position_ = 0;
+    here_ = {.at = {here_.at.offset, 0}};
+    return {};
+}
+
+// Checksums from the recovery point on, through all segments behind it.
+Result<> Recovery::scan() {
+    found_[at_].segment.verified = Verified(from_.position);
+    for (;;) {
+        auto& found = found_[at_];
+        if (!rules_.clean) {
+            // The last life may have ended on a sync that failed; what was read ahead of that is not to be
+            // believed.
+            if (auto synced = found.segment.file->sync(); !synced) return synced;
+            if (auto dropped = found.segment.file->drop_cache(); !dropped) return dropped;
+        }
+        Window window(*found.segment.file, found.size);
+        while (here_.at.position < found.size) {
+            auto batch = valid_batch(window, here_.at.position, found.size, here_.at.offset, rules_.leader_epoch_max);
+            if (!batch) return std::unexpected(batch.error());
+            if (!*batch) return {};
+            take(**batch, here_.at.position);
+            if (tail_.size() >= 2 * PartitionLog::tail_entries)
+                if (auto flushed = flush(at_, PartitionLog::tail_entries); !flushed) return flushed;
+        }
+        bool goes_on = at_ + 1 < found_.size() && found_[at_ + 1].segment.base == here_.at.offset;
+        if (!goes_on || found.size == 0) return {};
+        if (auto sealed = seal(at_); !sealed) return sealed;
+        ++at_;
+        found_[at_].segment.verified = Verified();
+    }
+}
+
+// What stands behind the end belongs to no log.
+Result<> Recovery::cut_behind() {
+    auto& last = found_[at_];
+    auto end = here_.at;
+    std::uint64_t behind = last.size - end.position;
+    for (auto n = at_ + 1; n < found_.size(); ++n) behind += found_[n].size;
+    if (lost_ || (behind > 0 && rules_.clean)) {
+        result_.damaged = true;
+        log_error("{}: damaged at offset {} (byte {} of {}): nobody knows where it ended, so it is served up to "
+                  "there, and nothing is appended",
+                  name_, std::to_underlying(end.offset), end.position, last.size);
+        found_.resize(at_ + 1);
+        return {};
+    }
+    bool later = false;
+    for (auto n = at_ + 1; n < found_.size(); ++n) later |= found_[n].size > 0;
+    if (last.size > end.position) {
+        Window window(*last.segment.file, last.size);
+        auto follows = valid_batch_follows(window, end.position, last.size, end.offset);
+        if (!follows) return std::unexpected(follows.error());
+        later |= *follows;
+    }
+    result_.bytes_cut = behind;
+    result_.loss_possible = later;
+    if (behind > 0 && later)
+        log_warning("{}: {} bytes cut at offset {} although a valid batch follows; kept in quarantine/", name_,
+                    behind, std::to_underlying(end.offset));
+    else if (behind > 0)
+        log_info("{}: torn tail of {} bytes cut at offset {}", name_, behind, std::to_underlying(end.offset));
+    while (found_.size() > at_ + 1) {
+        auto& segment = found_.back().segment;
+        auto file = log_file_name(segment.base);
+        if (found_.back().size > 0)
+            if (auto moved = move_to_quarantine(data_, *directory_, file, name_ + "." + file); !moved) return moved;
+        if (auto gone = remove_segment(*directory_, segment.base); !gone) return gone;
+        found_.pop_back();
+    }
+    if (last.size == end.position) return {};
+    if (later) {
+        auto as = fmt::format("{}.{}.cut", name_, std::to_underlying(end.offset));
+        if (auto kept = keep_in_quarantine(data_, as, *last.segment.file, end.position, last.size); !kept)
+            return kept;
+    }
+    last.size = end.position;
+    return last.segment.file->truncate(end.position);
+}
+
+// Also what the files' maker may have been killed before it came to: their names, and their directory's.
+Result<> Recovery::make_durable() {
+    for (auto at : files_.snapshots) {
+        if (at <= here_.at.offset) continue;
+        auto gone = directory_->remove(snapshot_file_name(at));  // Of what has been cut off.
+        if (!gone && gone.error() != Error::missing) return gone;
+    }
+    if (rules_.clean) return {};
+    if (auto synced = found_[at_].segment.file->sync(); !synced) return synced;
+    if (planted(Bug::directory_not_synced)) return {};
+    if (auto synced = directory_->sync(); !synced) return synced;
+    return data_.sync();
+}
+
+Result<Recovered> Recovery::finish() {
+    LogState state;
+    state.directory = directory_;
+    auto& active = found_[at_];
+    state.start = std::max(found_[0].segment.base, point_.log_start);
+    // Where segments in front are missing, their offsets are not deleted: they are lost, and said to be so.
+    if (point_.offset > Offset{0}) state.start = point_.log_start;
+    state.start = std::min(state.start, here_.at.offset);
+    state.end = {here_.at.offset, active.segment.position + here_.at.position};
+    state.tail = std::move(tail_);
+    state.newest = here_;
+    if (here_.at.position > 0) {
+        BatchWalk first(*active.segment.file, {active.segment.base, 0}, here_.at.position);
+        auto header = first.header();
+        if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
+        state.first_stamp = header && *header ? (*header)->max_timestamp() : here_.largest_before;
+    }
+    for (auto& found : found_) state.segments.push_back(std::move(found.segment));
+    std::erase_if(epochs_, [&](const EpochStart& e) { return e.start >= here_.at.offset; });
+    state.epochs = std::move(epochs_);
+    result_.log = PartitionLog(std::move(state));
+    return std::move(result_);
+}
+
+Result<Recovered> Recovery::run() {
+    if (auto opened = open_segments(); !opened) return std::unexpected(opened.error());
+    if (found_.empty()) {  // A crash between the directory and its file; behind a recovery point it is damage.
+        result_.damaged = point_.offset > Offset{0};
+        return std::move(result_);
+    }
+    if (files_.epochs) {
+        auto epochs = read_epochs(*directory_);
+        if (!epochs) return std::unexpected(epochs.error());
+        epochs_ = std::move(*epochs);
+    }
+    if (auto done = find_end_point(); !done) return std::unexpected(done.error());
+    if (epochs_.empty() && found_[0].size > 0) {
+        BatchWalk first(*found_[0].segment.file, {found_[0].segment.base, 0}, found_[0].size);
+        auto header = first.header();
+        if (header && *header && (*header)->leader_epoch() <= rules_.leader_epoch_max)
+            epochs_.push_back({(*header)->leader_epoch(), (*header)->base_offset()});
+    }
+    if (auto done = settle_index(); !done) return std::unexpected(done.error());
+    if (auto done = catch_up(); !done) return std::unexpected(done.error());
+    if (!lost_)
+        if (auto done = scan(); !done) return std::unexpected(done.error());
+    if (auto done = cut_behind(); !done) return std::unexpected(done.error());
+    if (auto done = make_durable(); !done) return std::unexpected(done.error());
+    return finish();
 }
 
 }  // namespace
 
-Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoint point, Instant now) {
-    auto directory = data.open_directory(name);
-    if (!directory) return std::unexpected(directory.error());
-    auto file = (*directory)->open(log_file_name(Offset{0}));
-    Recovered found;
-    if (!file && file.error() == Error::missing) {
-        // A crash between the directory and its file; below a recovery point it is damage.
-        if (point.offset > Offset{0}) found.damaged_at = LogPoint{};
-        return found;
-    }
-    if (!file) return std::unexpected(file.error());
-    if (!point.clean) {
-        // The last life may have ended on a sync that failed; what was read ahead of that is not to be
-        // believed.
-        if (auto synced = (*file)->sync(); !synced) return std::unexpected(synced.error());
-        if (auto dropped = (*file)->drop_cache(); !dropped) return std::unexpected(dropped.error());
-    }
-    auto size = (*file)->size();
-    if (!size) return std::unexpected(size.error());
-
-    Window window(**file, *size);
-    std::vector<PartitionLog::IndexEntry> index{{}};
-    LogPoint end;
-    Timestamp largest{-1};
-    while (end.position < *size) {
-        auto batch = valid_batch(window, end.position, *size, end.offset, point.leader_epoch);
-        if (!batch) return std::unexpected(batch.error());
-        if (!*batch) break;
-        auto& view = **batch;
-        if (end.position - index.back().at.position >= PartitionLog::index_interval_bytes)
-            index.push_back({end, largest});
-        largest = std::max(largest, view.max_timestamp());
-        if (view.producer_id() != no_producer) found.sequences.appended(Sequences::Batch::of(view), now);
-        end = {view.next_offset(), end.position + view.size()};
-    }
-
-    bool torn = end.position < *size;
-    if (end.offset < point.offset || (torn && point.clean)) {
-        found.damaged_at = end;
-        log_error("{}: damaged at offset {} (byte {} of {}): served up to there, nothing is appended", name,
-                  std::to_underlying(end.offset), end.position, *size);
-    } else if (torn) {
-        auto follows = valid_batch_follows(window, end.position, *size, end.offset);
-        if (!follows) return std::unexpected(follows.error());
-        found.bytes_cut = *size - end.position;
-        found.loss_possible = *follows;
-        if (*follows) {
-            if (auto kept = keep_in_quarantine(data, name, **file, end.position, *size); !kept)
-                return std::unexpected(kept.error());
-            log_warning("{}: {} bytes cut at offset {} although a valid batch follows; kept in quarantine/",
-                        name, found.bytes_cut, std::to_underlying(end.offset));
-        } else {
-            log_info("{}: torn tail of {} bytes cut at offset {}", name, found.bytes_cut,
-                     std::to_underlying(end.offset));
-        }
-        if (auto cut = (*file)->truncate(end.position); !cut) return std::unexpected(cut.error());
-    }
-    // Also what the file's maker may have been killed before it came to: its name, and its directory's.
-    if (auto synced = (*file)->sync(); !synced) return std::unexpected(synced.error());
-    if (!planted(Bug::directory_not_synced)) {
-        if (auto synced = (*directory)->sync(); !synced) return std::unexpected(synced.error());
-        if (auto synced = data.sync(); !synced) return std::unexpected(synced.error());
-    }
-    found.log = PartitionLog(*file, std::move(index), end, largest);
-    return found;
+Result<Recovered> recover(Directory& data, const std::string& name, const RecoveryPoint& point,
+                          const RecoveryRules& rules) {
+    return Recovery(data, name, point, rules).run();
 }
 
 }  // namespace fulmar

@@ -80,6 +80,23 @@ void Sequences::expire(Instant before) {
         by_silence_.pop_front();
     }
 }
+std::vector<Sequences::State> Sequences::states() const {
+    std::vector<State> states;
+    states.reserve(producers_.size());
+    for (auto id : by_silence_) {
+        auto& producer = producers_.at(std::to_underlying(id));
+        states.push_back({id, producer.epoch, producer.expected,
+                          {producer.batches.begin(), producer.batches.begin() + std::ptrdiff_t(producer.count)}});
+    }
+    return states;
+}
+void Sequences::restore(const State& state, Instant now) {
+    auto& producer = touch(state.id, now);
+    producer.epoch = state.epoch;
+    producer.expected = state.expected;
+    producer.count = std::min(state.batches.size(), batches_kept);
+    std::copy_n(state.batches.begin(), producer.count, producer.batches.begin());
+}
 void Sequences::clear() {
     producers_.clear();
     by_silence_.clear();

@@ -58,6 +58,16 @@ public:
     std::size_t size() const { return producers_.size(); }
     void clear();
 
+    // What a snapshot keeps, the longest silent first; and how it comes back, in that order.
+    struct State {
+        ProducerId id = no_producer;
+        std::int16_t epoch = -1;
+        std::int32_t expected = 0;    // Its next sequence.
+        std::vector<Batch> batches;  // At most `batches_kept`, oldest first.
+    };
+    std::vector<State> states() const;
+    void restore(const State& state, Instant now);
+
     // The sequence `records - 1` after `first`; it wraps from 2^31 - 1 to 0.
     static std::int32_t last_sequence(std::int32_t first, std::int32_t records);
 

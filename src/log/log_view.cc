@@ -1,0 +1,149 @@
+#include "log/log_view.h"
+
+#include <algorithm>
+
+#include "base/log_sink.h"
+#include "base/planted.h"
+#include "log/batch_walk.h"
+#include "log/timed_record.h"
+
+namespace fulmar {
+
+using wire::BatchView;
+
+std::uint64_t LogView::size_of(std::size_t n) const {
+    auto end = n + 1 < segments_.size() ? segments_[n + 1].position : limit_.position;
+    return end - segments_[n].position;
+}
+SegmentView LogView::part(std::size_t n) const {
+    auto& segment = segments_[n];
+    return {segment.file, segment.index, size_of(n), segment.verified, leader_epoch_};
+}
+
+Result<Slice> LogView::read(Offset from, std::size_t bytes_max, bool at_least_one) {
+    // The segment that holds it comes first; what lies in no segment has been lost.
+    if (segments_.empty() || from < segments_.front().base) return std::unexpected(Error::damaged);
+    if (from >= limit_.offset) return Slice{};
+    auto found = read_segment(part(0), from, bytes_max, at_least_one);
+    if (!found) return std::unexpected(found.error());
+    news_.push_back({.base = segments_[0].base, .verified = std::move(found->verified)});
+    if (found->index_damaged && !is_active(0))
+        if (auto mended = mend_index(0); !mended) return std::unexpected(mended.error());
+    bool lost = !found->slice && bytes_max > 0;
+    if (lost) return std::unexpected(Error::damaged);
+    return found->slice.value_or(Slice{});
+}
+
+Result<> LogView::mend_index(std::size_t n) {
+    auto& segment = segments_[n];
+    auto size = segment.file->size();
+    if (!size) return std::unexpected(size.error());
+    // Of segments that are full nobody else writes the index. Two jobs may; each puts a whole one there.
+    auto scan = scan_segment(*segment.file, segment.base, *size, Index::usual_interval_bytes);
+    if (!scan) return std::unexpected(scan.error());
+    if (scan->damaged) {  // What lies behind the damage is not found any more; what is in front stays so.
+        auto last = scan->entries.empty() ? IndexEntry{} : scan->entries.back();
+        auto end = n + 1 < segments_.size() ? segments_[n + 1].base : limit_.offset;
+        last.at = {end, *size};
+        scan->entries.push_back(last);
+    }
+    log_warning("segment {}: its index was not right, and is made anew", std::to_underlying(segment.base));
+    auto made = Index::replace(*directory_, segment.base, scan->entries);
+    if (made) {
+        segment.index = *made;
+    } else if (made.error() != Error::full && made.error() != Error::exhausted) {
+        return std::unexpected(made.error());
+    }
+    if (!scan->entries.empty()) segment.last = scan->entries.back();
+    news_.push_back({.base = segment.base,
+                     .index = made ? std::optional(segment.index) : std::nullopt,
+                     .last = segment.last});
+    return {};
+}
+Result<IndexEntry> LogView::last_entry(std::size_t n) {
+    auto& segment = segments_[n];
+    CHECK(!is_active(n));
+    if (segment.last) return *segment.last;
+    auto size = segment.file->size();
+    if (!size) return std::unexpected(size.error());
+    if (auto entries = segment.index.size(); entries > 0) {
+        auto last = segment.index.entry(entries - 1);
+        if (!last && last.error() != Error::damaged) return last;
+        if (last && last->at.position == *size) {
+            segment.last = *last;
+            news_.push_back({.base = segment.base, .last = *last});
+            return *last;
+        }
+    }
+    if (auto mended = mend_index(n); !mended) return std::unexpected(mended.error());
+    return segment.last.value_or(IndexEntry{.at = {segment.base, 0}});
+}
+
+template <class InFront>
+Result<IndexEntry> LogView::last_where(std::size_t n, InFront in_front) const {
+    if (is_active(n)) {
+        auto after = std::ranges::find_if_not(*tail_, in_front);
+        if (after != tail_->begin()) return *std::prev(after);
+    }
+    auto entry = segments_[n].index.last_where(in_front);
+    // A search may begin too early, never too late.
+    if (!entry && entry.error() == Error::damaged) return IndexEntry{.at = {segments_[n].base, 0}};
+    return entry;
+}
+
+Result<TimedOffset> LogView::find_time(Offset from, Timestamp at) {
+    for (std::size_t n = 0; n < segments_.size(); ++n) {
+        bool whole = n + 1 < segments_.size();
+        if (whole) {
+            auto last = last_entry(n);
+            if (!last) return std::unexpected(last.error());
+            if (last->largest_before < at) continue;
+        }
+        bool late = planted(Bug::time_search_begins_late);
+        auto start = last_where(n, [&](const IndexEntry& e) { return e.largest_before < at || late; });
+        if (!start) return std::unexpected(start.error());
+        auto found = find_time_in(n, start->at, from, at);
+        if (!found && found.error() == Error::damaged && start->at.position > 0)  // Led astray?
+            found = find_time_in(n, {segments_[n].base, 0}, from, at);
+        if (!found || found->offset >= Offset{0}) return found;
+    }
+    return TimedOffset{};
+}
+Result<TimedOffset> LogView::find_time_in(std::size_t n, LogPoint start, Offset from, Timestamp at) const {
+    for (BatchWalk walk(*segments_[n].file, start, size_of(n));;) {
+        auto header = walk.header();
+        if (!header) return std::unexpected(header.error());
+        if (!*header) return TimedOffset{};
+        if ((*header)->max_timestamp() >= at && (*header)->next_offset() > from) {
+            auto whole = walk.batch();
+            if (!whole) return std::unexpected(whole.error());
+            auto found = first_timed_record(*whole, from, at);
+            if (found.offset >= Offset{0}) return found;
+            walk.step(*whole);
+            continue;
+        }
+        walk.step(**header);
+    }
+}
+Result<Timestamp> LogView::largest_time() {
+    Timestamp largest{-1};
+    for (std::size_t n = 0; n + 1 < segments_.size(); ++n) {
+        auto last = last_entry(n);
+        if (!last) return std::unexpected(last.error());
+        largest = std::max(largest, last->largest_before);
+    }
+    if (segments_.empty()) return largest;
+    auto n = segments_.size() - 1;
+    auto near = last_where(n, [&](const IndexEntry& e) { return e.at.position <= size_of(n); });
+    if (!near) return std::unexpected(near.error());
+    largest = std::max(largest, near->largest_before);
+    for (BatchWalk walk(*segments_[n].file, near->at, size_of(n));;) {
+        auto header = walk.header();
+        if (!header) return std::unexpected(header.error());
+        if (!*header) return largest;
+        largest = std::max(largest, (*header)->max_timestamp());
+        walk.step(**header);
+    }
+}
+
+}  // namespace fulmar

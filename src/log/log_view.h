@@ -1,0 +1,83 @@
+// LogView: a partition's log as it was at one moment, for jobs to read while its core goes on appending.
+// Segments that are deleted meanwhile stay readable as long as a view holds them. Any thread.
+#pragma once
+
+#include "log/segment_read.h"
+
+namespace fulmar {
+
+struct Segment {
+    Offset base{};
+    std::uint64_t position = 0;  // Of its first byte, in the whole log.
+    std::shared_ptr<File> file;
+    Index index;
+    Verified verified;
+    // Of one that is full: what its index ends with, once somebody has looked.
+    std::optional<IndexEntry> last{};
+};
+
+// An epoch, and the first offset that a leader of it has written.
+struct EpochStart {
+    std::int32_t epoch = 0;
+    Offset start{};
+    bool operator==(const EpochStart&) const = default;
+};
+
+// What a job has found out about a segment, for its log to remember.
+struct SegmentNews {
+    Offset base{};
+    std::vector<std::uint64_t> verified{};
+    std::optional<Index> index{};  // One made anew.
+    std::optional<IndexEntry> last{};
+};
+
+struct TimedOffset {
+    Timestamp timestamp{-1};
+    Offset offset{-1};
+    std::int32_t leader_epoch = -1;
+};
+
+class LogView {
+public:
+    LogView() = default;
+    // `tail`: of the log's active segment, when the last one here is that.
+    LogView(std::shared_ptr<Directory> directory, std::vector<Segment> segments, LogPoint limit,
+            std::int32_t leader_epoch, std::optional<std::vector<IndexEntry>> tail)
+        : directory_(std::move(directory)),
+          segments_(std::move(segments)),
+          limit_(limit),
+          leader_epoch_(leader_epoch),
+          tail_(std::move(tail)) {}
+
+    // As PartitionLog::read. `damaged` where the batch that holds `from` is not what was written.
+    Result<Slice> read(Offset from, std::size_t bytes_max, bool at_least_one);
+    // The first record from `from` on with this time stamp or a later one; offset -1 when there is none.
+    Result<TimedOffset> find_time(Offset from, Timestamp at);
+    // The largest time stamp of all; -1 when there is nothing.
+    Result<Timestamp> largest_time();
+    // The last entry of the n-th segment's index: what time says of all of it. It is made anew where it is
+    // not there or not right.
+    Result<IndexEntry> last_entry(std::size_t n);
+
+    std::size_t size() const { return segments_.size(); }
+    // To be told to the log afterwards.
+    const std::vector<SegmentNews>& news() const { return news_; }
+
+private:
+    std::uint64_t size_of(std::size_t n) const;  // In front of the limit.
+    bool is_active(std::size_t n) const { return tail_ && n + 1 == segments_.size(); }
+    SegmentView part(std::size_t n) const;
+    Result<> mend_index(std::size_t n);
+    Result<TimedOffset> find_time_in(std::size_t n, LogPoint start, Offset from, Timestamp at) const;
+    template <class InFront>
+    Result<IndexEntry> last_where(std::size_t n, InFront in_front) const;
+
+    std::shared_ptr<Directory> directory_;
+    std::vector<Segment> segments_;  // Those in front of the limit.
+    LogPoint limit_;
+    std::int32_t leader_epoch_ = INT32_MAX;
+    std::optional<std::vector<IndexEntry>> tail_;
+    std::vector<SegmentNews> news_;
+};
+
+}  // namespace fulmar

@@ -1,0 +1,30 @@
+// The files of a partition's directory by their names: what is there after a start, and where what does not
+// belong there goes. For jobs.
+#pragma once
+
+#include <vector>
+
+#include "log/index.h"
+
+namespace fulmar {
+
+struct PartitionFiles {
+    std::vector<Offset> segments, snapshots;  // Ascending.
+    bool epochs = false;
+};
+// Removes what a crash has left half made (".tmp"), and moves what has no name of ours to `data`'s
+// quarantine/, under `name`, the partition's directory.
+Result<PartitionFiles> list_partition(Directory& data, Directory& directory, const std::string& name);
+
+// Copies what stands from `position` on into a file of quarantine/, and moves a file there: under names made
+// of `as`, durably.
+Result<> keep_in_quarantine(Directory& data, const std::string& as, File& from, std::uint64_t position,
+                            std::uint64_t size);
+Result<> move_to_quarantine(Directory& data, Directory& from, const std::string& name, const std::string& as);
+
+// A segment, its index and nothing else; `missing` files are no error.
+Result<> remove_segment(Directory& directory, Offset base);
+
+inline constexpr const char* epochs_file_name = "epochs";
+
+}  // namespace fulmar

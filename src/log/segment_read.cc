@@ -1,0 +1,162 @@
+#include "log/segment_read.h"
+
+#include <algorithm>
+
+#include "base/planted.h"
+#include "log/batch_walk.h"
+
+namespace fulmar {
+
+using wire::BatchView;
+
+namespace {
+
+bool epoch_fits(const BatchView& batch, std::int32_t most) {
+    return batch.leader_epoch() >= 0 && batch.leader_epoch() <= most;
+}
+
+// At the batch that holds `from`, or at the end.
+Result<BatchWalk> walk_to(const SegmentView& view, LogPoint start, Offset from) {
+    BatchWalk walk(*view.file, start, view.end);
+    for (;;) {
+        auto header = walk.header();
+        if (!header) return std::unexpected(header.error());
+        if (!*header || (*header)->next_offset() > from) return walk;
+        walk.step(**header);
+    }
+}
+// The same, by the index; where that leads astray, from the segment's start.
+Result<BatchWalk> find(const SegmentView& view, Offset from, bool& index_damaged) {
+    LogPoint start{view.index.base(), 0};
+    auto entry = view.index.before_offset(from);
+    if (!entry && entry.error() != Error::damaged) return std::unexpected(entry.error());
+    bool usable = entry && entry->at.position <= view.end;
+    if (usable) {
+        auto walk = walk_to(view, entry->at, from);
+        bool at_start = entry->at == start;
+        if (walk || walk.error() != Error::damaged || at_start || planted(Bug::index_trusted)) return walk;
+    }
+    // The log may be damaged, and the index right: then this fails as well.
+    auto walk = walk_to(view, start, from);
+    index_damaged = walk.has_value();
+    return walk;
+}
+
+Result<std::optional<Slice>> slice_at(const SegmentView& view, BatchWalk& walk, std::size_t bytes_max,
+                                      bool at_least_one) {
+    auto header = walk.header();
+    if (!header) return std::unexpected(header.error());
+    if (!*header) return std::optional<Slice>();
+    auto first = walk.at();
+    auto there = view.end - first.position, least = std::uint64_t((*header)->size());
+    if (least > bytes_max) there = at_least_one ? least : 0;
+    if (there == 0) return std::optional(Slice{});
+    auto length = std::min(there, std::max<std::uint64_t>(least, bytes_max));
+    return std::optional(Slice{{view.file, first.position, length}, first.offset, least});
+}
+
+// The end of the last right batch in [from, until). REQUIRES: `from` is a boundary.
+Result<LogPoint> right_until(const SegmentView& view, LogPoint from, std::uint64_t until) {
+    BatchWalk walk(*view.file, from, view.end);
+    while (walk.at().position < until) {
+        auto header = walk.header();
+        if (!header && header.error() == Error::damaged) break;
+        if (!header) return std::unexpected(header.error());
+        if (!*header) break;
+        auto batch = walk.batch();
+        if (!batch && batch.error() == Error::damaged) break;
+        if (!batch) return std::unexpected(batch.error());
+        if (!epoch_fits(*batch, view.leader_epoch_max)) break;
+        walk.step(*batch);
+    }
+    return walk.at();
+}
+
+// Whether every batch that begins in the piece is right.
+Result<bool> piece_is_right(const SegmentView& view, std::uint64_t piece) {
+    auto begin = piece * Verified::piece_bytes, end = std::min(begin + Verified::piece_bytes, view.end);
+    auto entry = view.index.before_position(begin);
+    if (!entry && entry.error() != Error::damaged) return std::unexpected(entry.error());
+    BatchWalk walk(*view.file, entry ? entry->at : LogPoint{view.index.base(), 0}, view.end);
+    while (walk.at().position < begin) {
+        auto header = walk.header();
+        if (!header && header.error() == Error::damaged) return false;
+        if (!header) return std::unexpected(header.error());
+        if (!*header) return true;
+        walk.step(**header);
+    }
+    auto until = right_until(view, walk.at(), end);
+    if (!until) return std::unexpected(until.error());
+    return until->position >= end;
+}
+
+}  // namespace
+
+bool Verified::covers(std::uint64_t position, std::uint64_t length) const {
+    for (auto piece = position / piece_bytes; piece * piece_bytes < position + length; ++piece)
+        if (!has(piece)) return false;
+    return true;
+}
+
+Result<SegmentSlice> read_segment(const SegmentView& view, Offset from, std::size_t bytes_max,
+                                  bool at_least_one) {
+    SegmentSlice found;
+    auto walk = find(view, from, found.index_damaged);
+    if (!walk) return std::unexpected(walk.error());
+    auto slice = slice_at(view, *walk, bytes_max, at_least_one);
+    if (!slice) return std::unexpected(slice.error());
+    found.slice = std::move(*slice);
+    if (!found.slice || found.slice->range.length == 0) return found;
+    LogPoint first{found.slice->base, found.slice->range.position};
+    auto& length = found.slice->range.length;
+
+    bool all_right = true;
+    auto verified = view.verified;
+    for (auto piece = first.position / Verified::piece_bytes;
+         piece * Verified::piece_bytes < first.position + length; ++piece) {
+        if (verified.has(piece)) continue;
+        auto right = piece_is_right(view, piece);
+        if (!right) return std::unexpected(right.error());
+        if (*right) found.verified.push_back(piece);
+        else all_right = false;
+    }
+    if (!all_right) {  // Then what is asked for is looked at by itself: damage costs its own batch alone.
+        auto until = right_until(view, first, first.position + length);
+        if (!until) return std::unexpected(until.error());
+        if (until->position == first.position) return std::unexpected(Error::damaged);
+        length = std::min(length, until->position - first.position);
+    }
+    return found;
+}
+
+Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, Offset from, std::size_t bytes_max,
+                        bool at_least_one) {
+    auto walk = walk_to(view, near, from);
+    if (!walk) return std::unexpected(walk.error());
+    return slice_at(view, *walk, bytes_max, at_least_one);
+}
+
+Result<SegmentScan> scan_segment(File& file, Offset base, std::uint64_t size, std::uint64_t interval_bytes) {
+    SegmentScan scan;
+    BatchWalk walk(file, {base, 0}, size);
+    IndexEntry here{.at = {base, 0}};
+    std::uint64_t last_position = 0;
+    for (;;) {
+        auto header = walk.header();
+        if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
+        scan.damaged = !header;
+        if (!header || !*header) break;
+        if (here.at.position - last_position >= interval_bytes) {
+            scan.entries.push_back(here);
+            last_position = here.at.position;
+        }
+        here.largest_before = std::max(here.largest_before, (*header)->max_timestamp());
+        here.appended_before = here.largest_before;  // When that was, nobody knows any more.
+        walk.step(**header);
+        here.at = walk.at();
+    }
+    if (here.at.position > last_position) scan.entries.push_back(here);
+    return scan;
+}
+
+}  // namespace fulmar
