@@ -147,25 +147,67 @@ std::string_view topic_config_value(const ConfigMap& set, const ConfigMap& defau
     return config->usual;
 }
 
+namespace {
+// The values as what they mean; they were checked when they were set.
+struct Values {
+    const ConfigMap &set, &defaults;
+    std::string_view text(std::string_view name) const {
+        return trimmed(topic_config_value(set, defaults, name));
+    }
+    std::int64_t integer(std::string_view name) const {
+        return parse_number<std::int64_t>(text(name)).value_or(0);
+    }
+    Millis millis(std::string_view name) const { return Millis(integer(name)); }
+    bool flag(std::string_view name) const { return text(name).size() == 4; }  // "true", in whatever case.
+    bool policy(std::string_view part) const { return text("cleanup.policy").find(part) != Text::npos; }
+};
+}  // namespace
+
 wire::ProduceRules produce_rules(const ConfigMap& set, const ConfigMap& defaults) {
-    auto text = [&](std::string_view name) { return trimmed(topic_config_value(set, defaults, name)); };
-    auto integer = [&](std::string_view name) { return parse_number<std::int64_t>(text(name)).value_or(0); };
+    Values values{set, defaults};
     wire::ProduceRules rules;
-    rules.batch_bytes_max = std::size_t(integer("max.message.bytes"));
-    rules.before_max = Millis(integer("message.timestamp.before.max.ms"));
-    rules.after_max = Millis(integer("message.timestamp.after.max.ms"));
-    rules.append_time = text("message.timestamp.type") == "LogAppendTime";
-    rules.keys_required = text("cleanup.policy").find("compact") != std::string_view::npos;
+    rules.batch_bytes_max = std::size_t(values.integer("max.message.bytes"));
+    rules.before_max = values.millis("message.timestamp.before.max.ms");
+    rules.after_max = values.millis("message.timestamp.after.max.ms");
+    rules.append_time = values.text("message.timestamp.type") == "LogAppendTime";
+    rules.keys_required = values.policy("compact");
     constexpr std::pair<std::string_view, wire::Codec> codecs[] = {{"uncompressed", wire::Codec::none},
                                                                    {"gzip", wire::Codec::gzip},
                                                                    {"snappy", wire::Codec::snappy},
                                                                    {"lz4", wire::Codec::lz4},
                                                                    {"zstd", wire::Codec::zstd}};
-    auto type = text("compression.type");
+    auto type = values.text("compression.type");
     for (auto& [name, codec] : codecs)
         if (name == type) rules.codec = codec;
     if (type == "gzip" || type == "lz4" || type == "zstd")
-        rules.codec_level = int(integer(fmt::format("compression.{}.level", type)));
+        rules.codec_level = int(values.integer(fmt::format("compression.{}.level", type)));
+    return rules;
+}
+
+LogRules log_rules(const ConfigMap& set, const ConfigMap& defaults) {
+    Values values{set, defaults};
+    LogRules rules;
+    rules.deletes = values.policy("delete");
+    rules.compacts = values.policy("compact");
+    if (auto age = values.millis("retention.ms"); age >= Millis(0)) rules.retention = age;
+    if (auto bytes = values.integer("retention.bytes"); bytes >= 0)
+        rules.retention_bytes = std::uint64_t(bytes);
+    rules.segment_bytes = std::uint32_t(values.integer("segment.bytes"));
+    rules.segment_age = values.millis("segment.ms");
+    rules.segment_jitter = std::min(values.millis("segment.jitter.ms"), rules.segment_age);
+    rules.index_bytes_max = std::uint32_t(values.integer("segment.index.bytes"));
+    rules.index_interval_bytes = std::uint32_t(values.integer("index.interval.bytes"));
+    rules.preallocate = values.flag("preallocate");
+    rules.min_compaction_lag = values.millis("min.compaction.lag.ms");
+    rules.max_compaction_lag = values.millis("max.compaction.lag.ms");
+    rules.delete_retention = values.millis("delete.retention.ms");
+    auto ratio = parse_number<double>(values.text("min.cleanable.dirty.ratio"));
+    rules.min_cleanable_dirty_ratio = ratio.value_or(0);
+    rules.flush_messages = std::uint64_t(values.integer("flush.messages"));
+    rules.flush_interval = values.millis("flush.ms");
+    rules.file_delete_delay = values.millis("file.delete.delay.ms");
+    rules.min_in_sync_replicas = std::int32_t(values.integer("min.insync.replicas"));
+    rules.unclean_leader_election = values.flag("unclean.leader.election.enable");
     return rules;
 }
 
