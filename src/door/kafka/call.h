@@ -47,6 +47,17 @@ inline std::size_t arrays_budget(const Call& call) {
 
 using Handler = Task<Answer> (*)(Call& call);
 
+// Asks the controller, on its core, and comes home with what its task returned.
+template <class Ask>
+std::invoke_result_t<Ask&, ControllerHost&> ask_controller(Call& call, Ask ask) {
+    auto& there = call.broker.controller_loop();
+    bool elsewhere = &there != &call.loop();
+    if (elsewhere) co_await Hop(there);
+    auto told = co_await ask(call.broker.controller());
+    if (elsewhere) co_await Hop(call.loop());
+    co_return told;
+}
+
 // The whole of the request's message, or nothing when it is none.
 template <class T>
 std::optional<T> read(const Call& call, Arena& arena) {

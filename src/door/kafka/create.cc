@@ -26,12 +26,8 @@ Task<std::vector<ControllerHost::Answer>> create_topics(
         co_return std::vector<ControllerHost::Answer>(wanted.size(), std::unexpected(std::move(refused)));
     }
     for (auto& each : wanted) each.topic.id = uuid_from(call.loop().random(), call.loop().random());
-    auto& there = call.broker.controller_loop();
-    bool elsewhere = &there != &call.loop();
-    if (elsewhere) co_await Hop(there);
-    auto answers = co_await call.broker.controller().create_topics(std::move(wanted));
-    if (elsewhere) co_await Hop(call.loop());
-    co_return answers;
+    auto create = [&](ControllerHost& controller) { return controller.create_topics(std::move(wanted)); };
+    co_return co_await ask_controller(call, create);
 }
 
 }  // namespace fulmar::kafka

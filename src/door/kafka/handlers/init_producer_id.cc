@@ -16,10 +16,8 @@ Task<Answer> handle_init_producer_id(Call& call) {
         response.error_code = ErrorCode::invalid_request;
         co_return answer(call, response);
     }
-    auto& there = call.broker.controller_loop();
-    if (&there != &call.loop()) co_await Hop(there);
-    auto id = co_await call.broker.controller().next_producer_id();
-    if (&there != &call.loop()) co_await Hop(call.loop());
+    auto next = [](ControllerHost& controller) { return controller.next_producer_id(); };
+    auto id = co_await ask_controller(call, next);
     if (id) {
         response.producer_id = *id;
         response.producer_epoch = 0;
