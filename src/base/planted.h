@@ -24,6 +24,8 @@ enum class Bug : std::uint8_t {
     epoch_not_checked,        // Recovery does not look at what no checksum covers.
     time_search_begins_late,  // The search for a time stamp skips a piece.
     index_trusted,            // Nobody looks whether an index says what was written.
+    retention_by_record_time, // Old is what its producer has stamped so.
+    retention_past_high_watermark,
 };
 
 // Where one stands.

@@ -8,14 +8,13 @@ namespace fulmar {
 
 // How far the durable end may be ahead of the recovery point: what a start after a crash reads again as
 // something that may be torn.
-static constexpr Millis checkpoint_every{5'000};
-static constexpr Millis expiry_every{60'000};
+static constexpr Millis checkpoint_every{1'000};
 // Recoveries at once on one core: they wait for the disk, whose pool is shared.
 static constexpr int recoveries_at_once = 4;
 
 // Only what somebody set: the rest are Kafka's defaults, and answers say so.
 static cluster::ConfigMap topic_defaults_of(const Settings& settings) {
-    cluster::ConfigMap defaults;
+    cluster::ConfigMap defaults = settings.topic_defaults;
     auto table = settings_table();
     for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
         if (settings.shown[i].place.empty()) continue;
@@ -50,6 +49,14 @@ Task<> Broker::fail_from(int core, std::string why) {
     --shard(core).telling;
 }
 
+Task<> Broker::ask_for_checkpoint(int core) {
+    ++shard(core).telling;
+    co_await Hop(controller_loop());
+    if (keeper_) keeper_->wake();
+    co_await Hop(host_.cores[std::size_t(core)]->loop);
+    --shard(core).telling;
+}
+
 Task<std::expected<void, std::string>> Broker::start() {
     auto& loop = controller_loop();
     auto& first = *host_.cores[0];
@@ -58,11 +65,13 @@ Task<std::expected<void, std::string>> Broker::start() {
     auto opened = co_await first.disk.run([&] { return DataDirectory::open(host_.data, wanted, owner_); });
     if (!opened) co_return std::unexpected(opened.error());
     data_ = std::move(*opened);
+    points_ = data_->recovery_points();
     auto store = open_store_(loop);
     if (!store) co_return std::unexpected(store.error());
     store_ = std::move(*store);
 
     auto cores = int(host_.cores.size());
+    janitors_.resize(std::size_t(cores));
     for (int core = 0; core < cores; ++core) {
         shards_.push_back(
             std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, host_.data, settings_));
@@ -72,6 +81,9 @@ Task<std::expected<void, std::string>> Broker::start() {
             // The directory holds coord/ too, so this process ends with it: without its metadata a broker can
             // promise nothing, and the next start recovers from what is on the disk.
             here.seam.loop.spawn(fail_from(core, "the data directory failed"));
+        };
+        shards_.back()->budget.on_checkpoint_due = [this, core] {
+            shard(core).seam.loop.spawn(ask_for_checkpoint(core));
         };
     }
     ControllerHost::Options options{id(),
@@ -88,6 +100,16 @@ Task<std::expected<void, std::string>> Broker::start() {
     keeper_.emplace(loop);
     loop.spawn(run_controller());
     loop.spawn(keep());
+    for (auto& shard : shards_) {
+        auto& janitor = janitors_[std::size_t(shard->core)];
+        auto begin = [&] {
+            Janitor::Rhythm rhythm{.retention = settings_.log_retention_check_interval,
+                                   .producer_expiration = settings_.producer_id_expiration};
+            janitor = std::make_unique<Janitor>(*shard, rhythm, ClockWatch(data_->last_seen()));
+            shard->seam.loop.spawn(janitor->run());
+        };
+        co_await call_on(shard->seam.loop, loop, begin);
+    }
     co_return std::expected<void, std::string>();
 }
 
@@ -135,6 +157,7 @@ Task<std::expected<void, std::string>> Broker::recover() {
         // What a checkpoint knows and the disk does not is damage, not an empty partition.
         auto missing = [&] {
             for (auto& [id, partition] : shard(core).partitions()) {
+                partition->checkpointed = data_->recovery_point(id);
                 if (data_->partitions().contains(id) || data_->recovery_point(id).offset == Offset{0})
                     continue;
                 log_error("partition {} of topic {} is gone from the disk", id.index, to_text(id.topic));
@@ -144,11 +167,8 @@ Task<std::expected<void, std::string>> Broker::recover() {
         co_await call_on(shard(core).seam.loop, home, missing);
     }
     if (bad) co_return std::unexpected(*bad);
-    checkpointed_ = co_await durable_points();
-    auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(checkpointed_); });
-    if (!written)
-        co_return std::unexpected(
-            fmt::format("the data directory cannot be used: checkpoint: {}", to_text(written.error())));
+    // What recovery kept is durable, and its next run need not look at it again.
+    if (!co_await checkpoint() && failure_) co_return std::unexpected(*failure_);
     co_return std::expected<void, std::string>();
 }
 Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
@@ -159,12 +179,12 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
         auto id = ids[next++];
         auto& name = data_->partitions().at(id);
         auto point = data_->recovery_point(id);
+        RecoveryRules rules{.clean = data_->was_clean(), .clocks = home.clocks()};
         if (auto* topic = controller_->image().find(id.topic);
             topic && std::size_t(id.index) < topic->partitions.size())
-            point.leader_epoch = topic->partitions[std::size_t(id.index)].leader_epoch;
-        auto now = home.now();
-        auto found =
-            co_await host_.cores[0]->disk.run([&] { return fulmar::recover(*host_.data, name, point, now); });
+            rules.leader_epoch_max = topic->partitions[std::size_t(id.index)].leader_epoch;
+        auto found = co_await host_.cores[0]->disk.run(
+            [&] { return fulmar::recover(*host_.data, name, point, rules); });
         if (!found) {
             bad = fmt::format("{} cannot be recovered: {}", name, to_text(found.error()));
             break;
@@ -190,54 +210,69 @@ Task<> Broker::run_controller() {
     ended_.notify(controller_loop());
 }
 
-Task<DataDirectory::Points> Broker::durable_points() {
-    // Of damaged partitions, and of those that belong to no topic, the old points stay: a point that moved
-    // back would make torn what is damaged.
-    auto points = data_->recovery_points();
+// What has changed since the last one. Of damaged partitions, and of those that belong to no topic, the old
+// points stay: a point that moved back would make torn what is damaged.
+Task<bool> Broker::checkpoint() {
+    auto number = ++checkpoints_begun_;
+    auto& home = controller_loop();
+    using Moved = std::vector<std::pair<PartitionId, RecoveryPoint>>;
+    std::vector<Moved> moved;
+    bool changed = false;
     for (auto& shard : shards_) {
         auto collect = [&] {
-            DataDirectory::Points here;
+            Moved here;
+            shard->budget.checkpoint_begins();
             for (auto& [id, partition] : shard->partitions())
-                if (partition->durable_end().offset > Offset{0}) here[id] = partition->durable_end().offset;
+                if (auto point = partition->recovery_point(); partition->has_point() && point != partition->checkpointed)
+                    here.emplace_back(id, point);
             return here;
         };
-        for (auto& [id, offset] : co_await call_on(shard->seam.loop, controller_loop(), collect))
-            points[id] = std::max(points[id], offset);
+        moved.push_back(co_await call_on(shard->seam.loop, home, collect));
+        for (auto& [id, point] : moved.back()) points_[id] = point;
+        changed |= !moved.back().empty();
     }
-    co_return points;
+    Result<> written;
+    auto wall = home.wall_clock();
+    if (changed)
+        written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(points_, wall); });
+    if (!written) {
+        // A full disk, or no file handles left, only make the next recovery longer.
+        if (written.error() == Error::full || written.error() == Error::exhausted)
+            log_warning("no checkpoint: {}", to_text(written.error()));
+        else fail(fmt::format("the checkpoint cannot be written: {}", to_text(written.error())));
+        co_return false;
+    }
+    for (auto& shard : shards_) {
+        auto& here = moved[std::size_t(shard->core)];
+        auto note = [&] {
+            for (auto& [id, point] : here)
+                if (auto* partition = shard->find(id)) partition->checkpointed = point;
+        };
+        if (!here.empty()) co_await call_on(shard->seam.loop, home, note);
+    }
+    checkpoints_done_ = number;
+    co_return true;
 }
-Task<bool> Broker::checkpoint() {
-    auto points = co_await durable_points();
-    if (points == checkpointed_) co_return true;
-    auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(points); });
-    if (written) checkpointed_ = std::move(points);
-    // A full disk, or no file handles left, only make the next recovery longer.
-    else if (written.error() == Error::full || written.error() == Error::exhausted)
-        log_warning("no checkpoint: {}", to_text(written.error()));
-    else fail(fmt::format("the checkpoint cannot be written: {}", to_text(written.error())));
-    co_return written.has_value();
+Task<bool> Broker::next_checkpoint() {
+    auto wanted = checkpoints_begun_ + 1;
+    if (keeper_) keeper_->wake();
+    constexpr int patience = 3;  // Checkpoints that fail, on a full disk say.
+    while (checkpoints_done_ < wanted && checkpoints_begun_ < wanted + patience && !stopping_ && !failure_)
+        co_await checkpointed_.wait();
+    co_return checkpoints_done_ >= wanted;
 }
 
-// What is done now and then: checkpoints, and producers that have gone silent for good.
 Task<> Broker::keep() {
     ++running_;
     auto& home = controller_loop();
-    auto expiry_due = home.now() + expiry_every;
     while (!stopping_) {
         keeper_->set(home.now() + checkpoint_every);
         co_await *keeper_;
         if (stopping_) break;
         co_await checkpoint();
-        if (home.now() < expiry_due) continue;
-        expiry_due = home.now() + expiry_every;
-        for (auto& shard : shards_) {
-            auto expire = [&] {
-                auto before = shard->seam.loop.now() + -settings_.producer_id_expiration;
-                for (auto& [id, partition] : shard->partitions()) partition->sequences().expire(before);
-            };
-            co_await call_on(shard->seam.loop, home, expire);
-        }
+        checkpointed_.notify(home);
     }
+    checkpointed_.notify(home);
     --running_;
     ended_.notify(home);
 }
@@ -254,21 +289,42 @@ Task<> Broker::come_to_rest() {
     }
 }
 
+Task<> Broker::close_partitions(Shard& shard) {
+    co_await Hop(shard.seam.loop);
+    for (auto& [id, partition] : shard.partitions()) co_await partition->close();
+    co_await Hop(controller_loop());
+}
+Task<> Broker::stop_janitor(Janitor& janitor, Loop& there) {
+    co_await Hop(there);
+    janitor.stop();
+    while (janitor.running()) co_await janitor.ended().wait();
+    co_await Hop(controller_loop());
+}
+
 Task<> Broker::stop() {
     stopping_ = true;
     auto& home = controller_loop();
     if (controller_) controller_->stop();
     if (keeper_) keeper_->wake();
     while (running_ > 0) co_await ended_.wait();
+    for (auto& shard : shards_)
+        if (auto& janitor = janitors_[std::size_t(shard->core)]) co_await stop_janitor(*janitor, shard->seam.loop);
     if (!shards_.empty()) co_await come_to_rest();
-    if (recovered_ && !failure_) {
-        auto points = co_await durable_points();
-        auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points); });
+    if (recovered_ && !failure_)
+        for (auto& shard : shards_) co_await close_partitions(*shard);
+    if (recovered_ && !failure_ && co_await checkpoint()) {
+        auto wall = home.wall_clock();
+        auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points_, wall); });
         if (!closed) fail(fmt::format("the data directory could not be closed: {}", to_text(closed.error())));
     }
     // Each core destroys what lives on it.
-    for (auto& shard : shards_)
-        co_await call_on(shard->seam.loop, home, [&] { shard->partitions().clear(); });
+    for (auto& shard : shards_) {
+        auto clear = [&] {
+            janitors_[std::size_t(shard->core)].reset();
+            shard->partitions().clear();
+        };
+        co_await call_on(shard->seam.loop, home, clear);
+    }
     controller_.reset();
     store_.reset();
     data_.reset();

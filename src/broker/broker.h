@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "broker/controller_host.h"
+#include "broker/janitor.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
 #include "log/data_directory.h"
@@ -37,6 +38,8 @@ public:
     const cluster::ConfigMap& topic_defaults() const { return topic_defaults_; }
     const Uuid& cluster_id() const { return data_->meta().cluster_id; }
 
+    // On core 0: until a checkpoint that begins from now on is on the disk; false when none comes to be.
+    Task<bool> next_checkpoint();
     // On core 0.
     ControllerHost& controller() { return *controller_; }
     Loop& controller_loop() { return host_.cores[0]->loop; }
@@ -51,10 +54,12 @@ private:
     Task<> keep();
     Task<> run_controller();
     Task<bool> checkpoint();
-    Task<DataDirectory::Points> durable_points();
+    Task<> close_partitions(Shard& shard);
+    Task<> stop_janitor(Janitor& janitor, Loop& there);
     Task<> come_to_rest();
     void fail(std::string why);
     Task<> fail_from(int core, std::string why);
+    Task<> ask_for_checkpoint(int core);
 
     Host& host_;
     const Settings settings_;
@@ -67,7 +72,10 @@ private:
     std::vector<std::unique_ptr<Shard>> shards_;
     std::unique_ptr<ControllerHost> controller_;
     std::optional<std::string> failure_;
-    DataDirectory::Points checkpointed_;
+    std::vector<std::unique_ptr<Janitor>> janitors_;  // One a core, which it lives on.
+    DataDirectory::Points points_;                    // As of the last checkpoint that was begun.
+    std::uint64_t checkpoints_begun_ = 0, checkpoints_done_ = 0;
+    Signal checkpointed_;
     bool recovered_ = false;  // Every partition; before that, no stop is a clean one.
     bool stopping_ = false;
     int running_ = 0;  // Coroutines of our own that must end before we may.

@@ -21,7 +21,12 @@ public:
         CHECK(bytes <= unsynced_);
         unsynced_ -= bytes;
         changed_.notify(loop_);
+        // Once, until the next checkpoint begins.
+        bool was_due = since_checkpoint_ >= checkpoint_bytes;
+        since_checkpoint_ += bytes;
+        if (!was_due && since_checkpoint_ >= checkpoint_bytes && on_checkpoint_due) on_checkpoint_due();
     }
+    void checkpoint_begins() { since_checkpoint_ = 0; }
 
     std::uint64_t unsynced_bytes() const { return unsynced_; }
 
@@ -34,11 +39,14 @@ public:
     }
     bool failed() const { return failed_; }
     std::function<void()> on_failure;
+    // So much was synced since the last checkpoint that another should not wait.
+    static constexpr std::uint64_t checkpoint_bytes = 64 << 20;
+    std::function<void()> on_checkpoint_due;
 
 private:
     Loop& loop_;
     const std::uint64_t max_;
-    std::uint64_t unsynced_ = 0;
+    std::uint64_t unsynced_ = 0, since_checkpoint_ = 0;
     bool failed_ = false;
     Signal changed_;
 };

@@ -2,6 +2,8 @@
 
 #include "base/log_sink.h"
 #include "base/planted.h"
+#include "log/epochs_file.h"
+#include "log/producer_snapshot.h"
 
 namespace fulmar {
 
@@ -20,7 +22,7 @@ static ErrorCode error_of(BatchFault fault) {
 }
 
 Partition::Partition(PartitionContext& context, PartitionId id, std::string name, std::int32_t leader_epoch,
-                     wire::ProduceRules rules)
+                     PartitionRules rules)
     : context_(context), id_(id), name_(std::move(name)), leader_epoch_(leader_epoch), rules_(rules) {}
 
 void Partition::restore(Recovered found) {
@@ -28,10 +30,11 @@ void Partition::restore(Recovered found) {
     log_ = std::move(found.log);
     sequences_ = std::move(found.sequences);
     durable_ = log_.end();  // Recovery has synced what it kept.
-    damaged_ = found.damaged_at.has_value();
+    snapshot_ = found.snapshot;
+    damaged_ = found.damaged;
 }
 void Partition::mark_damaged() { damaged_ = true; }
-void Partition::lead(std::int32_t leader_epoch, wire::ProduceRules rules) {
+void Partition::lead(std::int32_t leader_epoch, PartitionRules rules) {
     leader_epoch_ = leader_epoch;
     rules_ = rules;
 }
@@ -64,7 +67,7 @@ Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::Pr
 }
 
 Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
-    auto rules = rules_;
+    auto rules = rules_.produce;
     rules.zstd_allowed = zstd_allowed;
     co_await turns_.enter();
     auto checked = co_await check(records, rules);
@@ -94,9 +97,6 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
             co_return Appended{.error = ErrorCode::kafka_storage_error};
         }
     }
-    while (!budget.has_room(batch.size()) && !budget.failed()) co_await budget.changed().wait();
-    if (budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
-
     Appended appended{.log_start = log_start()};
     if (sequenced) {
         auto judgement = sequences_.judge(Sequences::Batch::of(view));
@@ -117,9 +117,20 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
                 co_return appended;
         }
     }
-    if (auto written = log_.append(batch, leader_epoch_); !written) {
-        log_error("{}: append failed: {}", name_, to_text(written.error()));
-        if (written.error() != Error::full) failed();
+    auto wall = context_.seam.loop.wall_clock();
+    auto& log = rules_.log;
+    Result<> written;
+    if (log_.must_roll(batch, {log.segment_bytes, log.segment_age - roll_jitter_, log.index_bytes_max}, wall))
+        written = co_await roll();
+    if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
+        written = co_await note_epoch();
+    while (written && !budget.has_room(batch.size()) && !budget.failed()) co_await budget.changed().wait();
+    if (budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
+    if (written) {
+        written = log_.append(batch, leader_epoch_, wall, log.index_interval_bytes);
+        if (!written && !goes_on("append", written.error())) failed();
+    }
+    if (!written) {
         if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
         co_return Appended{.error = ErrorCode::kafka_storage_error};
     }
@@ -134,17 +145,55 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     co_return appended;
 }
 
+bool Partition::goes_on(std::string_view what, Error error) {
+    log_error("{}: {} failed: {}", name_, what, to_text(error));
+    return error == Error::full || error == Error::exhausted;
+}
 Task<Result<>> Partition::make_log() {
     auto data = context_.data;
     auto name = name_;
     auto made = co_await context_.seam.disk.run([&] { return fulmar::make_log(*data, name); });
     if (!made) {
-        log_error("{}: cannot be made: {}", name_, to_text(made.error()));
-        if (made.error() != Error::full && made.error() != Error::exhausted) failed();
+        if (!goes_on("making it", made.error())) failed();
         co_return std::unexpected(made.error());
     }
-    log_.attach(*made);
+    log_.attach(made->directory, made->file);
     co_return {};
+}
+Task<Result<>> Partition::roll() {
+    co_await keeping_.enter();
+    auto directory = log_.directory();
+    auto base = log_.end().offset;
+    auto place = log_.place_of(log_.end());
+    ProducerSnapshot snapshot{base, base, 0, sequences_.states()};
+    auto made = co_await context_.seam.disk.run([&]() -> Result<std::shared_ptr<File>> {
+        // Durable, since the snapshots of a segment that is full go one day.
+        if (auto written = fulmar::write_snapshot(*directory, snapshot, true); !written)
+            return std::unexpected(written.error());
+        return make_segment(*directory, base);
+    });
+    Result<> rolled;
+    if (made) {
+        CHECK(place.position > 0 && log_.end().offset == base);
+        rolled = log_.roll(*made);
+        snapshot_ = log_.end();
+        auto jitter = rules_.log.segment_jitter.count();
+        roll_jitter_ = Millis(jitter > 0 ? std::int64_t(context_.seam.loop.random() % std::uint64_t(jitter)) : 0);
+    } else {
+        rolled = std::unexpected(made.error());
+    }
+    keeping_.leave(context_.seam.loop);
+    if (!rolled && !goes_on("a new segment", rolled.error())) failed();
+    co_return rolled;
+}
+// In front of the first batch of a new epoch: which offset that begins at must be known as long as the log is.
+Task<Result<>> Partition::note_epoch() {
+    auto epochs = log_.epochs();
+    epochs.push_back({leader_epoch_, log_.end().offset});
+    auto directory = log_.directory();
+    auto written = co_await context_.seam.disk.run([&] { return write_epochs(*directory, epochs); });
+    if (!written && !goes_on("noting its epoch", written.error())) failed();
+    co_return written;
 }
 
 // One sync is in flight; the next covers all that came meanwhile.
@@ -152,11 +201,14 @@ Task<> Partition::sync() {
     auto& budget = context_.budget;
     while (durable_ < log_.end() && !budget.failed()) {
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
-        auto file = log_.file();
-        auto synced = co_await context_.seam.disk.run([&] {
-            auto first = file->sync();
-            if (!first && planted(Bug::sync_error_retried)) return file->sync();
-            return first;
+        auto files = log_.unsynced_files(durable_);
+        auto synced = co_await context_.seam.disk.run([&]() -> Result<> {
+            for (auto& file : files) {
+                auto first = file->sync();
+                if (!first && planted(Bug::sync_error_retried)) first = file->sync();
+                if (!first) return first;
+            }
+            return {};
         });
         if (!synced) {
             log_error("{}: sync failed: {}", name_, to_text(synced.error()));
@@ -173,6 +225,38 @@ Task<> Partition::sync() {
 void Partition::failed() {
     context_.budget.fail();
     waiters_.wake_all();
+}
+
+Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_t bytes_max) {
+    auto view = log_.view(from, limit, leader_epoch_, 2);
+    auto slice = co_await context_.seam.disk.run([&] { return view.read(from, bytes_max, true); });
+    learn(view);
+    if (!slice && slice.error() == Error::damaged)
+        log_error("{}: what was written at offset {} is damaged", name_, std::to_underlying(from));
+    co_return slice;
+}
+void Partition::learn(const LogView& view) {
+    for (auto& news : view.news()) log_.learn(news);
+}
+Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
+    auto from = log_start();
+    auto view = log_.view(from, visible_end(), leader_epoch_);
+    co_await context_.heavy_work.enter();  // It opens a batch.
+    auto found = co_await context_.seam.disk.run([&] { return view.find_time(from, at); });
+    context_.heavy_work.leave(context_.seam.loop);
+    learn(view);
+    // What is not found in front of the damage may stand behind it.
+    bool nothing = found && found->offset < Offset{0};
+    if (nothing && damaged()) co_return std::unexpected(Error::damaged);
+    co_return found;
+}
+Task<Result<TimedOffset>> Partition::find_largest_time() {
+    if (damaged()) co_return std::unexpected(Error::damaged);
+    auto view = log_.view(log_start(), visible_end(), leader_epoch_);
+    auto largest = co_await context_.seam.disk.run([&] { return view.largest_time(); });
+    learn(view);
+    if (!largest) co_return std::unexpected(largest.error());
+    co_return co_await find_time(*largest);
 }
 
 Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {

@@ -11,6 +11,7 @@
 #include "broker/disk_budget.h"
 #include "broker/waiters.h"
 #include "core/cluster/image.h"
+#include "core/cluster/topic_config.h"
 #include "io/turns.h"
 #include "log/recovery.h"
 #include "wire/kafka/errors.h"
@@ -29,31 +30,38 @@ struct PartitionContext {
     Turns heavy_work{};
     bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
+    // How much may be written between two snapshots of a partition's producers: what a start reads again.
+    std::uint64_t snapshot_every_bytes = 1 << 20;
+};
+
+// What a topic's settings make of its partitions.
+struct PartitionRules {
+    wire::ProduceRules produce;
+    cluster::LogRules log;
 };
 
 class Partition {
 public:
     Partition(PartitionContext& context, PartitionId id, std::string name, std::int32_t leader_epoch,
-              wire::ProduceRules rules);
+              PartitionRules rules);
     // What recovery found of it. REQUIRES: nothing was appended.
     void restore(Recovered found);
     void mark_damaged();  // It should have been there, and is not.
     // From the log's end on there was more once. Nobody may take that for the partition's end: what is asked
     // for there is `kafka_storage_error`.
     bool damaged() const { return damaged_ && !planted(Bug::damage_taken_for_end); }
-    void lead(std::int32_t leader_epoch, wire::ProduceRules rules);
+    void lead(std::int32_t leader_epoch, PartitionRules rules);
 
     const PartitionId& id() const { return id_; }
     std::int32_t leader_epoch() const { return leader_epoch_; }
-    Offset log_start() const { return log_.start().offset; }
+    const cluster::LogRules& rules() const { return rules_.log; }
+    Offset log_start() const { return log_.start(); }
     LogPoint high_watermark() const { return context_.page_cache_acks ? log_.end() : durable_; }
     LogPoint visible_end() const;  // Where consumers' reads end.
     LogPoint durable_end() const { return durable_; }
     LogPoint log_end() const { return log_.end(); }
-    PartitionLog& log() { return log_; }
+    const PartitionLog& log() const { return log_; }
     Waiters& waiters() { return waiters_; }
-    Sequences& sequences() { return sequences_; }
-    Turns& heavy_work() { return context_.heavy_work; }
     bool refusing() const { return context_.refusing; }
 
     // What the epoch that a client names makes of its request; `none` when it names none (-1).
@@ -70,32 +78,83 @@ public:
     // In the order of the calls. The bytes are needed until it ends.
     Task<Appended> append(Bytes records, bool zstd_allowed);
 
+    // What is there from `from` up to `limit`, as PartitionLog::read gives it: at once, or nothing when it
+    // takes a job. REQUIRES: log_start <= from <= limit <= log_end.
+    std::optional<Result<Slice>> read(Offset from, LogPoint limit, std::size_t bytes_max) const {
+        return log_.read(from, limit, bytes_max, true);
+    }
+    Task<Result<Slice>> read_cold(Offset from, LogPoint limit, std::size_t bytes_max);
+    // The first record with that time stamp or a later one; offset -1 when there is none.
+    Task<Result<TimedOffset>> find_time(Timestamp at);
+    // The first of those with the largest time stamp.
+    Task<Result<TimedOffset>> find_largest_time();
+
+    // Deletes what lies in front of `to`, at once for readers; the files go in `remove_left`, once a
+    // checkpoint knows the new start. REQUIRES: to <= durable_end.
+    void delete_until(Offset to);
+    // Deletes what the topic's rules do not keep any longer (log/retention.h): for its age only when the wall
+    // clock is to be believed.
+    Task<> retain(bool by_age);
+    // Removes the files of what was deleted long enough ago, and writes a snapshot of the producers when much
+    // was written since the last: what recovery reads again.
+    bool wants_upkeep() const;
+    Task<> keep_up();
+    // Forgets producers that wrote nothing since.
+    void expire_producers(Instant before) { sequences_.expire(before); }
+
+    // What the next life may take for granted. To be written to the checkpoint, whole.
+    RecoveryPoint recovery_point() const;
+    bool has_point() const { return log_.exists() && !damaged_; }
+    RecoveryPoint checkpointed{};  // What it was when last written.
+    // What is left to write for a clean stop. REQUIRES: at_rest.
+    Task<> close();
+
     // Until the high watermark is there: `none`; `request_timed_out` after `patience`; or what ended the
     // role.
     Task<kafka::ErrorCode> acknowledged(Offset until, Millis patience);
 
     // No sync is under way and none is due.
-    bool at_rest() const { return !syncing_ && (durable_ == log_.end() || context_.budget.failed()); }
+    bool at_rest() const {
+        return !syncing_ && !keeping_.taken() && (durable_ == log_.end() || context_.budget.failed());
+    }
 
 private:
+    struct Left {  // A segment that was deleted, and whose files are still there.
+        Segment segment;
+        Offset start;  // What a checkpoint must know before they go.
+        Instant since{};
+    };
     Task<Appended> append_in_turn(wire::ProducedBatch batch);
     using Checked = std::expected<wire::ProducedBatch, wire::Refusal>;
     Task<std::optional<Checked>> check(Bytes records, wire::ProduceRules rules);  // Nothing: refusing.
     Task<Result<>> make_log();
+    Task<Result<>> roll();
+    Task<Result<>> note_epoch();
+    bool may_go(const Left& left) const;
+    Task<> remove_left();
+    Task<> write_snapshot();
+    std::uint64_t since_snapshot() const { return log_.end().position - snapshot_.position; }
     Task<> sync();
+    // True when a directory that only has no room, or no handles, goes on.
+    bool goes_on(std::string_view what, Error error);
     void failed();
+    void learn(const LogView& view);
 
     PartitionContext& context_;
     const PartitionId id_;
     const std::string name_;  // Of its directory.
     std::int32_t leader_epoch_;
-    wire::ProduceRules rules_;
+    PartitionRules rules_;
 
     PartitionLog log_;
     Sequences sequences_;
     LogPoint durable_;
+    LogPoint snapshot_;         // Where the producers' newest snapshot stands.
+    Millis roll_jitter_{};      // Of the active segment.
+    std::vector<Left> left_;
     bool damaged_ = false, syncing_ = false;
-    Turns turns_;  // Of appends.
+    Turns turns_;    // Of appends.
+    Turns keeping_;  // Of what looks after the log's files.
     Waiters waiters_;
 };
 

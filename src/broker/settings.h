@@ -9,6 +9,7 @@
 #include <expected>
 #include <optional>
 #include <span>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,10 +45,14 @@ struct Settings {
     std::int64_t connections_max;
     std::int64_t request_memory_max;
     Millis log_retention;  // Negative: none.
+    Millis log_retention_check_interval;
     Durability durability;
     std::int64_t unsynced_bytes_max;
     Millis producer_id_expiration;
     LogLevel log_level;
+
+    // Of topics that say nothing themselves, by the names of topic settings: beside what rows of the table say.
+    std::map<std::string, std::string, std::less<>> topic_defaults;
 
     // As text and where it came from (empty: the default), in the order of the table: for DescribeConfigs.
     struct Shown {

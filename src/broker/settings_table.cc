@@ -103,6 +103,11 @@ std::span<const Setting> settings_table() {
          .what = "How long records are kept, of topics that do not say otherwise: 30 days. -1: for ever. "
                  "Topics keep and show it; nothing is deleted by it.",
          .kafkas = true},
+        {.key = "log.retention.check.interval.ms",
+         .kind = Setting::Duration{&S::log_retention_check_interval, 1, long_max},
+         .fallback = "300000",
+         .what = "How often it is looked for what is too old or too much to keep.",
+         .kafkas = true},
         {.key = "durability",
          .kind =
              Setting::ChoiceOf<Durability>{

@@ -17,7 +17,8 @@ Partition* Shard::find(const PartitionId& id) {
 Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults) {
     PartitionId id{topic.id, index};
     auto& state = topic.partitions[std::size_t(index)];
-    auto rules = cluster::produce_rules(topic.configs, defaults);
+    PartitionRules rules{cluster::produce_rules(topic.configs, defaults),
+                         cluster::log_rules(topic.configs, defaults)};
     auto& place = partitions_[id];
     if (place) place->lead(state.leader_epoch, rules);
     else

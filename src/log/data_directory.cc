@@ -29,7 +29,8 @@ std::string meta_text(const DirectoryMeta& meta) {
                        to_text(meta.directory_id));
 }
 
-// A line a partition: topic, index, recovery point, its segment and position there, log start offset.
+// A line a partition: topic, index, recovery point, its segment and position there, log start offset,
+// when the last batch was appended.
 void read_lines(std::string_view left, DataDirectory::Points& points) {
     while (!left.empty()) {
         auto line = left.substr(0, left.find('\n'));
@@ -44,10 +45,10 @@ void read_lines(std::string_view left, DataDirectory::Points& points) {
         auto index = parse_number<std::int32_t>(word());
         auto offset = parse_number<std::int64_t>(word()), segment = parse_number<std::int64_t>(word());
         auto position = parse_number<std::uint64_t>(word());
-        auto log_start = parse_number<std::int64_t>(word());
-        if (!index || !offset || !segment || !position || !log_start) continue;
+        auto log_start = parse_number<std::int64_t>(word()), appended = parse_number<std::int64_t>(word());
+        if (!index || !offset || !segment || !position || !log_start || !appended) continue;
         id.index = *index;
-        points[id] = {Offset{*offset}, Offset{*segment}, *position, Offset{*log_start}};
+        points[id] = {Offset{*offset}, Offset{*segment}, *position, Offset{*log_start}, Timestamp{*appended}};
     }
 }
 
@@ -187,6 +188,7 @@ std::optional<std::string> DataDirectory::read_points() {
     if (!marker && marker.error() != Error::missing && marker.error() != Error::damaged)
         return broken("CLEAN", marker.error());
     if (text) {
+        if (auto wall = parse_number<std::int64_t>(value_of(*text, "time"))) last_seen_ = Timestamp{*wall};
         read_lines(*text, points_);
         clean_ = marker && *marker == fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(*text)));
     } else if (text.error() == Error::damaged) {
@@ -205,21 +207,21 @@ RecoveryPoint DataDirectory::recovery_point(const PartitionId& id) const {
     return at == points_.end() ? RecoveryPoint{} : at->second;
 }
 
-static std::string points_text(const DataDirectory::Points& points) {
-    std::string text;
+static std::string points_text(const DataDirectory::Points& points, Timestamp wall) {
+    auto text = fmt::format("time={}\n", std::to_underlying(wall));
     for (auto& [id, point] : points)
-        fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {}\n", to_text(id.topic), id.index,
+        fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {} {}\n", to_text(id.topic), id.index,
                        std::to_underlying(point.offset), std::to_underlying(point.segment), point.position,
-                       std::to_underlying(point.log_start));
+                       std::to_underlying(point.log_start), std::to_underlying(point.appended));
     return text;
 }
-Result<> DataDirectory::write_checkpoint(const Points& points) {
-    return write_sealed(*root_, "checkpoint", points_text(points));
+Result<> DataDirectory::write_checkpoint(const Points& points, Timestamp wall) {
+    return write_sealed(*root_, "checkpoint", points_text(points, wall));
 }
-Result<> DataDirectory::close_clean(const Points& points) {
-    if (auto written = write_checkpoint(points); !written) return written;
+Result<> DataDirectory::close_clean(const Points& points, Timestamp wall) {
+    if (auto written = write_checkpoint(points, wall); !written) return written;
     return write_sealed(*root_, "CLEAN",
-                        fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(points_text(points)))));
+                        fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(points_text(points, wall)))));
 }
 
 }  // namespace fulmar

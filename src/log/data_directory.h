@@ -52,9 +52,11 @@ public:
     using Points = std::map<PartitionId, RecoveryPoint>;
     const Points& recovery_points() const { return points_; }
     // Says how far each partition is durable; it may lag, never lead.
-    Result<> write_checkpoint(const Points& points);
+    Result<> write_checkpoint(const Points& points, Timestamp wall);
     // The last thing a clean stop does: `points` are where each partition ends, and all of it is synced.
-    Result<> close_clean(const Points& points);
+    Result<> close_clean(const Points& points, Timestamp wall);
+    // What the wall clock showed at the last checkpoint.
+    std::optional<Timestamp> last_seen() const { return last_seen_; }
 
 private:
     DataDirectory() = default;
@@ -67,6 +69,7 @@ private:
     std::map<PartitionId, std::string> partitions_;
     std::optional<std::pair<std::string, std::string>> doubled_;  // Two names of one partition.
     Points points_;
+    std::optional<Timestamp> last_seen_;
     bool clean_ = false;
 };
 

@@ -47,6 +47,7 @@ public:
 
     Offset base() const { return base_; }
     std::uint32_t size() const { return size_; }
+    const std::shared_ptr<File>& file() const { return file_; }  // Null while nothing was written.
     // `damaged` when it is not what was written.
     Result<IndexEntry> entry(std::uint32_t n) const;
     // The last entry that `in_front` holds for, which must hold for all in front of that; the segment's start

@@ -11,7 +11,7 @@ struct Segment {
     std::uint64_t position = 0;  // Of its first byte, in the whole log.
     std::shared_ptr<File> file;
     Index index;
-    Verified verified;
+    Verified verified{};
     // Of one that is full: what its index ends with, once somebody has looked.
     std::optional<IndexEntry> last{};
 };
@@ -60,11 +60,11 @@ public:
     Result<IndexEntry> last_entry(std::size_t n);
 
     std::size_t size() const { return segments_.size(); }
+    std::uint64_t size_of(std::size_t n) const;  // Of the n-th segment, in front of the limit.
     // To be told to the log afterwards.
     const std::vector<SegmentNews>& news() const { return news_; }
 
 private:
-    std::uint64_t size_of(std::size_t n) const;  // In front of the limit.
     bool is_active(std::size_t n) const { return tail_ && n + 1 == segments_.size(); }
     SegmentView part(std::size_t n) const;
     Result<> mend_index(std::size_t n);

@@ -61,8 +61,8 @@ Result<> PartitionLog::flush_tail(std::size_t keep) {
     return {};
 }
 
-Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_epoch, const AppendRules& rules,
-                              Timestamp wall) {
+Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_epoch, Timestamp wall,
+                              std::uint64_t index_interval_bytes) {
     CHECK(exists());
     wire::store_place(batch.header, {end_.offset, leader_epoch});
     auto position = newest_.at.position;
@@ -75,7 +75,7 @@ Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_ep
     }
     auto view = batch.view();
     if (position == 0) first_stamp_ = view.max_timestamp();
-    if (position - last_entry_position_ >= rules.index_interval_bytes) index_entry(newest_);
+    if (position - last_entry_position_ >= index_interval_bytes) index_entry(newest_);
     if (epochs_.empty() || epochs_.back().epoch < leader_epoch)
         epochs_.push_back({leader_epoch, view.base_offset()});
     end_ = {view.next_offset(), end_.position + batch.size()};
@@ -116,7 +116,11 @@ Result<> PartitionLog::roll(std::shared_ptr<File> file) {
 std::vector<std::shared_ptr<File>> PartitionLog::unsynced_files(LogPoint durable) const {
     std::vector<std::shared_ptr<File>> files;
     for (auto n = segments_.size(); n-- > 0 && (files.empty() || segments_[n + 1].position > durable.position);)
+    {
         files.push_back(segments_[n].file);
+        // What time says of a full segment is read there when it is to be deleted.
+        if (n + 1 < segments_.size() && segments_[n].index.file()) files.push_back(segments_[n].index.file());
+    }
     std::ranges::reverse(files);
     return files;
 }

@@ -20,10 +20,6 @@
 
 namespace fulmar {
 
-// What an append goes by.
-struct AppendRules {
-    std::uint64_t index_interval_bytes = 4096;  // index.interval.bytes
-};
 // When a new segment begins (segment.bytes, segment.ms, segment.index.bytes).
 struct RollRules {
     std::uint64_t segment_bytes = 1 << 30;
@@ -71,14 +67,17 @@ public:
 
     // Writes it at the end, in one write; its base offset is the end before. `full` leaves the log as it
     // was. REQUIRES: exists.
-    Result<> append(wire::ProducedBatch& batch, std::int32_t leader_epoch, const AppendRules& rules,
-                    Timestamp wall);
+    Result<> append(wire::ProducedBatch& batch, std::int32_t leader_epoch, Timestamp wall,
+                    std::uint64_t index_interval_bytes = Index::usual_interval_bytes);
     // Whether a segment must begin before that batch is appended.
     bool must_roll(const wire::ProducedBatch& batch, const RollRules& rules, Timestamp wall) const;
     // `file`, made by `make_segment` at the end, is the active segment from now on.
     Result<> roll(std::shared_ptr<File> file);
     // Completes what is on the disk of the active segment's index: for a clean stop.
     Result<> write_index();
+    // Of all that is in the active segment: where it ends, in its file, and what time says of it.
+    const IndexEntry& newest() const { return newest_; }
+    std::size_t unwritten_entries() const { return tail_.size(); }
     // The files that hold anything behind `durable`, and must be synced for what is here to be durable.
     std::vector<std::shared_ptr<File>> unsynced_files(LogPoint durable) const;
 

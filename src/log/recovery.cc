@@ -229,6 +229,7 @@ Result<> Recovery::catch_up() {
     if (auto done = walk_headers(at_, start, from_, true); !done) return std::unexpected(done.error());
     // Where it was damaged, the headers did not lead here.
     here_.at = from_;
+    if (!lost_) here_.appended_before = std::max(here_.appended_before, point_.appended);
     return {};
 }
 

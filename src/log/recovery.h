@@ -10,6 +10,7 @@
 // synced, because after a kill bytes in the page cache are not yet durable.
 #pragma once
 
+#include "core/producer/sequences.h"
 #include "log/partition_log.h"
 
 namespace fulmar {
@@ -20,6 +21,7 @@ struct RecoveryPoint {
     Offset segment{};            // The base of the segment that it lies in,
     std::uint64_t position = 0;  // and where in that file.
     Offset log_start{};
+    Timestamp appended{-1};  // When the last batch in front of it was; -1: not known.
     bool operator==(const RecoveryPoint&) const = default;
 };
 

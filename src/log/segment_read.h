@@ -43,7 +43,7 @@ struct SegmentView {
     std::shared_ptr<File> file;
     Index index;
     std::uint64_t end = 0;  // A boundary: the limit, or the file's size.
-    Verified verified;
+    Verified verified{};
     // No batch was written in a later one: no checksum covers a batch's epoch.
     std::int32_t leader_epoch_max = INT32_MAX;
 };

@@ -22,9 +22,9 @@ struct Part {
     int core = -1;  // Where it lives; -1: refused before anybody was asked.
     ErrorCode error{};
     Offset high_watermark{-1}, log_start{-1};
-    PartitionLog::Slice slice;
+    Slice slice;
     // What was read when the watermark was there, whatever became of `slice` since.
-    PartitionLog::Slice found{};
+    Slice found{};
     Offset found_until{-1};
     bool failed() const { return error != ErrorCode::none; }
 };
@@ -36,7 +36,7 @@ public:
 
 private:
     void resolve();
-    void read_on(Shard& there);
+    Task<> read_on(Shard& there);
     void limit();
     Task<> read_all();
     Task<> read_cold();
@@ -98,7 +98,7 @@ void Fetch::resolve() {
 }
 
 // On that core: what there is of each of its partitions, as if it were the only one.
-void Fetch::read_on(Shard& there) {
+Task<> Fetch::read_on(Shard& there) {
     for (auto& part : parts_) {
         if (part.core != there.core) continue;
         part.slice = {};
@@ -124,12 +124,13 @@ void Fetch::read_on(Shard& there) {
         if (from >= limit.offset) continue;      // Not durable yet: as if it were not there.
         if (part.found_until != limit.offset) {  // Else it is here because another partition has moved.
             auto bytes_max = std::size_t(std::max(0, part.asked->partition_max_bytes));
-            auto slice = partition->log().read(from, limit, bytes_max, true);
-            if (!slice) {
+            auto slice = partition->read(from, limit, bytes_max);
+            if (!slice) slice = co_await partition->read_cold(from, limit, bytes_max);
+            if (!*slice) {
                 part.error = ErrorCode::kafka_storage_error;
                 continue;
             }
-            part.found = *slice;
+            part.found = **slice;
             part.found_until = limit.offset;
         }
         part.slice = part.found;
@@ -157,8 +158,10 @@ Task<> Fetch::read_all() {
     for (int core = 0; core < call_.broker.cores(); ++core) {
         if (!involved_[std::size_t(core)]) continue;
         auto& there = call_.broker.shard(core);
-        if (&there == &call_.here) read_on(there);
-        else co_await call_on(there.seam.loop, call_.loop(), [&] { read_on(there); });
+        bool elsewhere = &there != &call_.here;
+        if (elsewhere) co_await Hop(there.seam.loop);
+        co_await read_on(there);
+        if (elsewhere) co_await Hop(call_.loop());
     }
     limit();
 }

@@ -3,7 +3,6 @@
 #include <map>
 
 #include "door/kafka/handlers/handlers.h"
-#include "log/time_search.h"
 
 namespace fulmar::kafka {
 
@@ -22,31 +21,8 @@ std::optional<int> known_since(Timestamp special) {
     return std::nullopt;
 }
 
-Task<Result<TimedOffset>> search(Seam& seam, Partition& partition, Timestamp at) {
-    auto& log = partition.log();
-    auto limit = partition.visible_end();
-    auto file = log.file();
-    // What is not found in front of the damage may stand behind it.
-    Result<TimedOffset> nothing = TimedOffset{};
-    if (partition.damaged()) nothing = std::unexpected(Error::damaged);
-    if (!file || limit.position == 0) co_return nothing;
-    if (at == ListOffsetsRequest::max_timestamp) {
-        if (partition.damaged()) co_return nothing;
-        auto near = log.before(limit);
-        auto largest =
-            co_await seam.disk.run([&] { return largest_time(*file, near.at, limit, near.largest_before); });
-        if (!largest) co_return std::unexpected(largest.error());
-        at = *largest;
-    }
-    auto from = log.before_time(at);
-    co_await partition.heavy_work().enter();  // It opens a batch.
-    auto found = co_await seam.disk.run([&] { return find_time(*file, from, limit, at); });
-    partition.heavy_work().leave(seam.loop);
-    co_return found && found->offset < Offset{0} ? nothing : found;
-}
-
 // On the partition's core.
-Task<> look_up(Seam& seam, Partition& partition, const Asked& asked, Told& told) {
+Task<> look_up(Partition& partition, const Asked& asked, Told& told) {
     told.error_code = partition.check_epoch(asked.current_leader_epoch);
     if (told.error_code != ErrorCode::none) co_return;
     auto at = asked.timestamp;
@@ -60,7 +36,8 @@ Task<> look_up(Seam& seam, Partition& partition, const Asked& asked, Told& told)
     else if (at == ListOffsetsRequest::earliest || at == ListOffsetsRequest::earliest_local)
         plain(partition.log_start());
     else if (at >= Timestamp{0} || at == ListOffsetsRequest::max_timestamp) {
-        auto found = co_await search(seam, partition, at);
+        bool largest = at == ListOffsetsRequest::max_timestamp;
+        auto found = largest ? co_await partition.find_largest_time() : co_await partition.find_time(at);
         if (found) {
             told.timestamp = found->timestamp;
             told.offset = found->offset;
@@ -109,7 +86,7 @@ Task<Answer> handle_list_offsets(Call& call) {
                 if (elsewhere) co_await Hop(owner.seam.loop);
                 auto* partition = owner.find(id);
                 if (partition && !partition->refusing())
-                    co_await look_up(owner.seam, *partition, asked, told);
+                    co_await look_up(*partition, asked, told);
                 else told.error_code = ErrorCode::not_leader_or_follower;
                 if (elsewhere) co_await Hop(call.loop());
             }

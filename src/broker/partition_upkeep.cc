@@ -1,0 +1,118 @@
+// What keeps a partition's log in order: deletes what is too old, removes files, writes down what the next
+// start need not read again.
+#include "base/log_sink.h"
+#include "base/planted.h"
+#include "broker/partition.h"
+#include "log/partition_files.h"
+#include "log/producer_snapshot.h"
+#include "log/retention.h"
+
+namespace fulmar {
+
+void Partition::delete_until(Offset to) {
+    CHECK(to <= log_.end().offset);
+    auto now = context_.seam.loop.now();
+    for (auto& segment : log_.advance_start(to)) left_.push_back({std::move(segment), log_start(), now});
+    waiters_.wake_all();  // Who waits in front of it learns that it is gone.
+}
+
+Task<> Partition::retain(bool by_age) {
+    auto& rules = rules_.log;
+    auto& loop = context_.seam.loop;
+    RetentionRules keeps{by_age ? rules.retention : std::nullopt, rules.retention_bytes};
+    bool all = !rules.deletes || (!keeps.age && !keeps.bytes);
+    if (all || damaged_ || !log_.exists() || context_.budget.failed()) co_return;
+    auto active_is_old = [&] {
+        return keeps.age && log_.newest().at.position > 0 && durable_ == log_.end() &&
+               loop.wall_clock() - retained_from(log_.newest()) > *keeps.age;
+    };
+    if (active_is_old()) {  // Only full segments are deleted.
+        co_await turns_.enter();
+        if (active_is_old() && !context_.budget.failed()) (void)co_await roll();
+        turns_.leave(loop);
+    }
+    co_await keeping_.enter();
+    auto view = log_.view(log_start(), durable_, leader_epoch_);
+    auto& segments = log_.segments();
+    std::size_t full = 0;
+    while (full + 1 < segments.size() && segments[full + 1].base <= durable_.offset) ++full;
+    auto size = log_.size_bytes();
+    auto wall = loop.wall_clock();
+    auto expired =
+        co_await context_.seam.disk.run([&] { return expired_segments(view, full, size, keeps, wall); });
+    learn(view);
+    if (!expired) {
+        log_error("{}: retention: {}", name_, to_text(expired.error()));
+    } else if (*expired > 0) {
+        auto to = log_.segments()[*expired].base;
+        if (planted(Bug::retention_past_high_watermark)) to = log_.end().offset;
+        log_info("{}: {} segments deleted, the log starts at {}", name_, *expired, std::to_underlying(to));
+        delete_until(to);
+    }
+    keeping_.leave(loop);
+}
+
+bool Partition::may_go(const Left& left) const {
+    return left.start <= checkpointed.log_start &&
+           left.since + rules_.log.file_delete_delay <= context_.seam.loop.now();
+}
+bool Partition::wants_upkeep() const {
+    if (!log_.exists() || damaged_ || context_.budget.failed()) return false;
+    return since_snapshot() >= context_.snapshot_every_bytes ||
+           std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); });
+}
+Task<> Partition::keep_up() {
+    if (since_snapshot() >= context_.snapshot_every_bytes) co_await write_snapshot();
+    if (std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); })) co_await remove_left();
+}
+
+Task<> Partition::remove_left() {
+    co_await keeping_.enter();
+    std::vector<Offset> bases;
+    for (auto& left : left_)
+        if (may_go(left)) bases.push_back(left.segment.base);
+    auto directory = log_.directory();
+    auto removed = co_await context_.seam.disk.run([&]() -> Result<> {
+        for (auto base : bases)
+            if (auto gone = remove_segment(*directory, base); !gone) return gone;
+        return directory->sync();
+    });
+    if (removed)
+        std::erase_if(left_, [&](const Left& left) {
+            return std::ranges::find(bases, left.segment.base) != bases.end();
+        });
+    else if (!goes_on("removing a segment", removed.error())) failed();
+    keeping_.leave(context_.seam.loop);
+}
+
+RecoveryPoint Partition::recovery_point() const {
+    if (!log_.exists()) return {};
+    auto place = log_.place_of(durable_);
+    bool whole = durable_ == log_.end();
+    return {durable_.offset, place.segment, place.position, log_start(),
+            whole ? log_.newest().appended_before : Timestamp{-1}};
+}
+
+Task<> Partition::write_snapshot() {
+    co_await keeping_.enter();
+    auto end = log_.end();
+    auto place = log_.place_of(end);
+    ProducerSnapshot snapshot{end.offset, place.segment, place.position, sequences_.states()};
+    auto directory = log_.directory();
+    auto written =
+        co_await context_.seam.disk.run([&] { return fulmar::write_snapshot(*directory, snapshot, false); });
+    if (written) snapshot_ = end;
+    else if (!goes_on("a snapshot", written.error())) failed();
+    keeping_.leave(context_.seam.loop);
+}
+
+Task<> Partition::close() {
+    if (!log_.exists() || damaged_ || context_.budget.failed()) co_return;
+    // What little was written since, the next start looks at itself.
+    if (since_snapshot() >= context_.snapshot_every_bytes / 16) co_await write_snapshot();
+    constexpr std::size_t few_entries = 16;
+    if (context_.budget.failed() || log_.unwritten_entries() < few_entries) co_return;
+    if (auto written = log_.write_index(); !written && !goes_on("its index", written.error())) failed();
+}
+
+}  // namespace fulmar

@@ -1,0 +1,48 @@
+#include "core/clock_watch.h"
+
+#include <gtest/gtest.h>
+
+namespace fulmar {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Clocks at(Millis up, Millis ahead = 0ms) {
+    return {Instant{up.count()}, Timestamp{1'700'000'000'000} + up + ahead};
+}
+
+TEST(ClockWatch, a_clock_that_goes_with_the_monotonic_one_is_believed) {
+    ClockWatch watch;
+    for (auto up = 0h; up < 100h; ++up) EXPECT_TRUE(watch.trusts(at(up, up / 100)));
+}
+TEST(ClockWatch, after_a_jump_it_takes_an_hour_of_agreement) {
+    for (auto ahead : {72h, -72h}) {
+        ClockWatch watch;
+        EXPECT_TRUE(watch.trusts(at(0h)));
+        EXPECT_FALSE(watch.trusts(at(1min, ahead)));
+        EXPECT_TRUE(watch.jumped());
+        EXPECT_FALSE(watch.trusts(at(59min, ahead)));
+        EXPECT_FALSE(watch.jumped());
+        EXPECT_TRUE(watch.trusts(at(61min, ahead)));
+    }
+}
+TEST(ClockWatch, a_jump_back_to_the_right_time_is_a_jump_too) {
+    ClockWatch watch;
+    EXPECT_TRUE(watch.trusts(at(0h)));
+    EXPECT_FALSE(watch.trusts(at(30min, 72h)));
+    EXPECT_FALSE(watch.trusts(at(80min)));
+    EXPECT_FALSE(watch.trusts(at(139min)));
+    EXPECT_TRUE(watch.trusts(at(140min)));
+}
+TEST(ClockWatch, a_start_goes_on_from_the_last_life) {
+    auto last = at(0h).wall;
+    EXPECT_TRUE(ClockWatch(last).trusts(at(59min)));
+    EXPECT_FALSE(ClockWatch(last).trusts(at(72h)));
+    EXPECT_FALSE(ClockWatch(last).trusts(at(0h, -2h)));
+    ClockWatch watch(last);
+    EXPECT_FALSE(watch.trusts(at(72h)));
+    EXPECT_TRUE(watch.trusts(at(73h)));
+}
+
+}  // namespace
+}  // namespace fulmar
