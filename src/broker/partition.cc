@@ -85,7 +85,7 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
 Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     auto& budget = context_.budget;
     auto view = batch.view();
-    bool sequenced = view.producer_id() != no_producer;
+    bool sequenced = view.has_producer();
     if (damaged_ || budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
     if (!log_.exists()) {
         auto made = co_await make_log();

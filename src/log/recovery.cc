@@ -148,7 +148,7 @@ Result<Recovered> recover(Directory& data, const std::string& name, RecoveryPoin
         if (end.position - index.back().at.position >= PartitionLog::index_interval_bytes)
             index.push_back({end, largest});
         largest = std::max(largest, view.max_timestamp());
-        if (view.producer_id() != no_producer) found.sequences.appended(Sequences::Batch::of(view), now);
+        if (view.has_producer()) found.sequences.appended(Sequences::Batch::of(view), now);
         end = {view.next_offset(), end.position + view.size()};
     }
 
