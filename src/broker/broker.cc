@@ -55,7 +55,8 @@ Task<std::expected<void, std::string>> Broker::start() {
     auto& first = *host_.cores[0];
     DirectoryMeta wanted{uuid_from(loop.random(), loop.random()), uuid_from(loop.random(), loop.random()),
                          id()};
-    auto opened = co_await first.disk.run([&] { return DataDirectory::open(host_.data, wanted, owner_); });
+    auto opened = co_await first.disk.run(
+        [&] { return DataDirectory::open(host_.data, settings_.data_directory, wanted, owner_); });
     if (!opened) co_return std::unexpected(opened.error());
     data_ = std::move(*opened);
     auto store = open_store_(loop);
@@ -71,7 +72,8 @@ Task<std::expected<void, std::string>> Broker::start() {
             for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
             // The directory holds coord/ too, so this process ends with it: without its metadata a broker can
             // promise nothing, and the next start recovers from what is on the disk.
-            here.seam.loop.spawn(fail_from(core, "the data directory failed"));
+            here.seam.loop.spawn(
+                fail_from(core, fmt::format("the data directory {} failed", settings_.data_directory)));
         };
     }
     ControllerHost::Options options{id(),
@@ -147,8 +149,8 @@ Task<std::expected<void, std::string>> Broker::recover() {
     checkpointed_ = co_await durable_points();
     auto written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(checkpointed_); });
     if (!written)
-        co_return std::unexpected(
-            fmt::format("the data directory cannot be used: checkpoint: {}", to_text(written.error())));
+        co_return std::unexpected(fmt::format("the data directory {} cannot be used: checkpoint: {}",
+                                              settings_.data_directory, to_text(written.error())));
     co_return std::expected<void, std::string>();
 }
 Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
@@ -264,7 +266,9 @@ Task<> Broker::stop() {
     if (recovered_ && !failure_) {
         auto points = co_await durable_points();
         auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points); });
-        if (!closed) fail(fmt::format("the data directory could not be closed: {}", to_text(closed.error())));
+        if (!closed)
+            fail(fmt::format("the data directory {} could not be closed: {}", settings_.data_directory,
+                             to_text(closed.error())));
     }
     // Each core destroys what lives on it.
     for (auto& shard : shards_)
