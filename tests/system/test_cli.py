@@ -1,12 +1,13 @@
 """The command line against a running broker: what people type in their first minutes, and what they mistype."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
-from broker import BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
+from broker import BINARY, ENVIRONMENT, ROOT, SANITIZER_FACTOR, Broker, free_port
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
@@ -197,3 +198,18 @@ def test_consume_follows_what_is_written_later(broker, run):
             assert follower.poll() is None
         finally:
             follower.kill()
+
+
+def test_run_shows_its_usage_without_building(tmp_path):
+    shutil.copy(ROOT / "run", tmp_path)
+    ran = subprocess.run([tmp_path / "run", "--help"], capture_output=True, text=True, timeout=10, check=False)
+    assert ran.returncode == DONE, ran.stderr
+    assert ran.stdout.startswith("Usage: ./run ")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_build_of_what_is_built_is_silent():
+    build = [ROOT / "tools/build", BINARY.parent.name, "fulmar"]
+    assert subprocess.run(build, capture_output=True, check=False).returncode == DONE
+    again = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout, again.stderr) == (DONE, "", "")
