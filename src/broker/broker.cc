@@ -43,11 +43,11 @@ void Broker::fail(std::string why) {
     host_.stop.changed.notify(controller_loop());
 }
 Task<> Broker::fail_from(int core, std::string why) {
-    ++shard(core).telling;
+    shard(core).telling();
     co_await Hop(controller_loop());
     fail(std::move(why));
     co_await Hop(host_.cores[std::size_t(core)]->loop);
-    --shard(core).telling;
+    shard(core).told();
 }
 
 Task<std::expected<void, std::string>> Broker::start() {
@@ -244,25 +244,13 @@ Task<> Broker::keep() {
     ended_.notify(home);
 }
 
-Task<> Broker::come_to_rest() {
-    auto& home = controller_loop();
-    for (auto& shard : shards_) {
-        auto rests = [&] {
-            for (auto& [id, partition] : shard->partitions())
-                if (!partition->at_rest()) return false;
-            return shard->telling == 0;
-        };
-        while (!co_await call_on(shard->seam.loop, home, rests)) co_await Timer(home, Millis(1));
-    }
-}
-
 Task<> Broker::stop() {
     stopping_ = true;
     auto& home = controller_loop();
     if (controller_) controller_->stop();
     if (keeper_) keeper_->wake();
     while (running_ > 0) co_await ended_.wait();
-    if (!shards_.empty()) co_await come_to_rest();
+    for (auto& shard : shards_) co_await shard->come_to_rest(home);
     if (recovered_ && !failure_) {
         auto points = co_await durable_points();
         auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points); });

@@ -52,7 +52,6 @@ private:
     Task<> run_controller();
     Task<bool> checkpoint();
     Task<DataDirectory::Points> durable_points();
-    Task<> come_to_rest();
     void fail(std::string why);
     Task<> fail_from(int core, std::string why);
 

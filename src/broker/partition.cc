@@ -169,6 +169,7 @@ Task<> Partition::sync() {
         waiters_.reached(high_watermark().offset);
     }
     syncing_ = false;
+    context_.rested.notify(context_.seam.loop);
 }
 void Partition::failed() {
     context_.budget.fail();

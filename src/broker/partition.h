@@ -27,6 +27,7 @@ struct PartitionContext {
     // small ones, are worked on off the loop, so that others have their turns. One at a time, since the
     // disk's threads are few.
     Turns heavy_work{};
+    Signal rested{};                    // A partition has come to rest.
     bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
 };
