@@ -42,19 +42,19 @@ void Broker::fail(std::string why) {
     host_.stop.changed.notify(controller_loop());
 }
 Task<> Broker::fail_from(int core, std::string why) {
-    ++shard(core).telling;
+    shard(core).telling();
     co_await Hop(controller_loop());
     fail(std::move(why));
     co_await Hop(host_.cores[std::size_t(core)]->loop);
-    --shard(core).telling;
+    shard(core).told();
 }
 
 Task<> Broker::ask_for_checkpoint(int core) {
-    ++shard(core).telling;
+    shard(core).telling();
     co_await Hop(controller_loop());
     if (keeper_) keeper_->wake();
     co_await Hop(host_.cores[std::size_t(core)]->loop);
-    --shard(core).telling;
+    shard(core).told();
 }
 
 Task<std::expected<void, std::string>> Broker::start() {
@@ -62,7 +62,8 @@ Task<std::expected<void, std::string>> Broker::start() {
     auto& first = *host_.cores[0];
     DirectoryMeta wanted{uuid_from(loop.random(), loop.random()), uuid_from(loop.random(), loop.random()),
                          id()};
-    auto opened = co_await first.disk.run([&] { return DataDirectory::open(host_.data, wanted, owner_); });
+    auto opened = co_await first.disk.run(
+        [&] { return DataDirectory::open(host_.data, settings_.data_directory, wanted, owner_); });
     if (!opened) co_return std::unexpected(opened.error());
     data_ = std::move(*opened);
     points_ = data_->recovery_points();
@@ -80,7 +81,8 @@ Task<std::expected<void, std::string>> Broker::start() {
             for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
             // The directory holds coord/ too, so this process ends with it: without its metadata a broker can
             // promise nothing, and the next start recovers from what is on the disk.
-            here.seam.loop.spawn(fail_from(core, "the data directory failed"));
+            here.seam.loop.spawn(
+                fail_from(core, fmt::format("the data directory {} failed", settings_.data_directory)));
         };
         shards_.back()->budget.on_checkpoint_due = [this, core] {
             shard(core).seam.loop.spawn(ask_for_checkpoint(core));
@@ -277,18 +279,6 @@ Task<> Broker::keep() {
     ended_.notify(home);
 }
 
-Task<> Broker::come_to_rest() {
-    auto& home = controller_loop();
-    for (auto& shard : shards_) {
-        auto rests = [&] {
-            for (auto& [id, partition] : shard->partitions())
-                if (!partition->at_rest()) return false;
-            return shard->telling == 0;
-        };
-        while (!co_await call_on(shard->seam.loop, home, rests)) co_await Timer(home, Millis(1));
-    }
-}
-
 Task<> Broker::close_partitions(Shard& shard) {
     co_await Hop(shard.seam.loop);
     for (auto& [id, partition] : shard.partitions()) co_await partition->close();
@@ -309,13 +299,15 @@ Task<> Broker::stop() {
     while (running_ > 0) co_await ended_.wait();
     for (auto& shard : shards_)
         if (auto& janitor = janitors_[std::size_t(shard->core)]) co_await stop_janitor(*janitor, shard->seam.loop);
-    if (!shards_.empty()) co_await come_to_rest();
+    for (auto& shard : shards_) co_await shard->come_to_rest(home);
     if (recovered_ && !failure_)
         for (auto& shard : shards_) co_await close_partitions(*shard);
     if (recovered_ && !failure_ && co_await checkpoint()) {
         auto wall = home.wall_clock();
         auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points_, wall); });
-        if (!closed) fail(fmt::format("the data directory could not be closed: {}", to_text(closed.error())));
+        if (!closed)
+            fail(fmt::format("the data directory {} could not be closed: {}", settings_.data_directory,
+                             to_text(closed.error())));
     }
     // Each core destroys what lives on it.
     for (auto& shard : shards_) {

@@ -56,7 +56,6 @@ private:
     Task<bool> checkpoint();
     Task<> close_partitions(Shard& shard);
     Task<> stop_janitor(Janitor& janitor, Loop& there);
-    Task<> come_to_rest();
     void fail(std::string why);
     Task<> fail_from(int core, std::string why);
     Task<> ask_for_checkpoint(int core);

@@ -67,6 +67,7 @@ Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::Pr
 }
 
 Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
+    Use use(*this);
     auto rules = rules_.produce;
     rules.zstd_allowed = zstd_allowed;
     co_await turns_.enter();
@@ -88,7 +89,7 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
 Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     auto& budget = context_.budget;
     auto view = batch.view();
-    bool sequenced = view.producer_id() != no_producer;
+    bool sequenced = view.has_producer();
     if (damaged_ || budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
     if (!log_.exists()) {
         auto made = co_await make_log();
@@ -221,6 +222,7 @@ Task<> Partition::sync() {
         waiters_.reached(high_watermark().offset);
     }
     syncing_ = false;
+    rested();
 }
 void Partition::failed() {
     context_.budget.fail();
@@ -228,6 +230,7 @@ void Partition::failed() {
 }
 
 Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_t bytes_max) {
+    Use use(*this);
     auto view = log_.view(from, limit, leader_epoch_, 2);
     auto slice = co_await context_.seam.disk.run([&] { return view.read(from, bytes_max, true); });
     learn(view);
@@ -239,6 +242,7 @@ void Partition::learn(const LogView& view) {
     for (auto& news : view.news()) log_.learn(news);
 }
 Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
+    Use use(*this);
     auto from = log_start();
     auto view = log_.view(from, visible_end(), leader_epoch_);
     co_await context_.heavy_work.enter();  // It opens a batch.
@@ -251,6 +255,7 @@ Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
     co_return found;
 }
 Task<Result<TimedOffset>> Partition::find_largest_time() {
+    Use use(*this);
     if (damaged()) co_return std::unexpected(Error::damaged);
     auto view = log_.view(log_start(), visible_end(), leader_epoch_);
     auto largest = co_await context_.seam.disk.run([&] { return view.largest_time(); });

@@ -28,6 +28,7 @@ struct PartitionContext {
     // small ones, are worked on off the loop, so that others have their turns. One at a time, since the
     // disk's threads are few.
     Turns heavy_work{};
+    Signal rested{};                    // A partition has come to rest.
     bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
     // How much may be written between two snapshots of a partition's producers: what a start reads again.
@@ -113,9 +114,9 @@ public:
     // role.
     Task<kafka::ErrorCode> acknowledged(Offset until, Millis patience);
 
-    // No sync is under way and none is due.
+    // No sync is under way and none is due, and nobody is at work here.
     bool at_rest() const {
-        return !syncing_ && !keeping_.taken() && (durable_ == log_.end() || context_.budget.failed());
+        return !syncing_ && users_ == 0 && (durable_ == log_.end() || context_.budget.failed());
     }
 
 private:
@@ -124,6 +125,22 @@ private:
         Offset start;  // What a checkpoint must know before they go.
         Instant since{};
     };
+    // Held by coroutines at work here: as long as there is one the partition stays.
+    class Use {
+    public:
+        explicit Use(Partition& partition) : partition_(partition) { ++partition_.users_; }
+        ~Use() {
+            --partition_.users_;
+            partition_.rested();
+        }
+        Use(const Use&) = delete;
+
+    private:
+        Partition& partition_;
+    };
+    void rested() {
+        if (at_rest()) context_.rested.notify(context_.seam.loop);
+    }
     Task<Appended> append_in_turn(wire::ProducedBatch batch);
     using Checked = std::expected<wire::ProducedBatch, wire::Refusal>;
     Task<std::optional<Checked>> check(Bytes records, wire::ProduceRules rules);  // Nothing: refusing.
@@ -153,6 +170,7 @@ private:
     Millis roll_jitter_{};      // Of the active segment.
     std::vector<Left> left_;
     bool damaged_ = false, syncing_ = false;
+    int users_ = 0;
     Turns turns_;    // Of appends.
     Turns keeping_;  // Of what looks after the log's files.
     Waiters waiters_;

@@ -158,6 +158,14 @@ TEST(BrokerPartition, where_the_page_cache_will_do_nobody_waits) {
     tell(acknowledged_from_the_cache, {.page_cache = true});
 }
 
+Task<> twice_without_producer(Stage& stage) {
+    Sent batch{{ProducerId{-2}, 0, 0}, 3};
+    EXPECT_EQ((co_await produce(stage, batch)).base_offset, Offset{0});
+    EXPECT_EQ((co_await produce(stage, batch)).base_offset, Offset{3});
+    EXPECT_EQ(stage.partition.sequences().size(), 0U);
+}
+TEST(BrokerPartition, an_id_below_0_is_no_producer) { tell(twice_without_producer); }
+
 Task<> sent_again(Stage& stage) {
     stage.seam.loop.spawn(produce_and_wait(stage, {}));
     co_await all_done(stage, 1);

@@ -17,6 +17,7 @@ void Partition::delete_until(Offset to) {
 }
 
 Task<> Partition::retain(bool by_age) {
+    Use use(*this);
     auto& rules = rules_.log;
     auto& loop = context_.seam.loop;
     RetentionRules keeps{by_age ? rules.retention : std::nullopt, rules.retention_bytes};
@@ -62,6 +63,7 @@ bool Partition::wants_upkeep() const {
            std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); });
 }
 Task<> Partition::keep_up() {
+    Use use(*this);
     if (since_snapshot() >= context_.snapshot_every_bytes) co_await write_snapshot();
     if (std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); })) co_await remove_left();
 }

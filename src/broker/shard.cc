@@ -1,5 +1,6 @@
 #include "broker/shard.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace fulmar {
@@ -25,6 +26,20 @@ Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cl
         place = std::make_unique<Partition>(context_, id, partition_directory_name(topic.name, id),
                                             state.leader_epoch, rules);
     return *place;
+}
+
+void Shard::told() {
+    --telling_;
+    context_.rested.notify(seam.loop);
+}
+bool Shard::at_rest() const {
+    return telling_ == 0 &&
+           std::ranges::all_of(partitions_, [](auto& each) { return each.second->at_rest(); });
+}
+Task<> Shard::come_to_rest(Loop& home) {
+    co_await Hop(seam.loop);
+    while (!at_rest()) co_await context_.rested.wait();
+    co_await Hop(home);
 }
 
 int core_of(const PartitionId& id, int cores) {

@@ -18,10 +18,15 @@ public:
     const int core;
     Seam& seam;
     DiskBudget budget;
-    int telling = 0;  // Word of a failure that is on its way to core 0.
 
     const cluster::Image& image() const { return image_; }
     void apply(const cluster::Fact& fact) { image_.apply(fact); }
+
+    // Word of a failure is on its way to core 0, or has come back.
+    void telling() { ++telling_; }
+    void told();
+    // Until no partition syncs and nothing is on its way. Called from `home`, where it ends.
+    Task<> come_to_rest(Loop& home);
 
     Partition* find(const PartitionId& id);
     // From now on what partitions have not begun is refused: nobody is there to be answered any more.
@@ -31,7 +36,10 @@ public:
     std::map<PartitionId, std::unique_ptr<Partition>>& partitions() { return partitions_; }
 
 private:
+    bool at_rest() const;
+
     PartitionContext context_;
+    int telling_ = 0;
     cluster::Image image_;
     std::map<PartitionId, std::unique_ptr<Partition>> partitions_;
 };

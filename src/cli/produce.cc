@@ -78,24 +78,24 @@ rd_kafka_resp_err_t hand_over(rd_kafka_t* client, const ProduceOptions& options,
     }
 }
 
-// Makes sure that there is a topic to write to, and says so where it was not there before.
-std::expected<std::string, std::string> prepare(const ProduceOptions& options) {
+// Makes sure that there is a topic to write to. Says when it was not there before: its name may be a slip.
+Outcome prepare(const ProduceOptions& options) {
     auto broker = Connection::open(options.server);
     if (!broker) return std::unexpected(broker.error());
     auto topic = find_topic(*broker, options.topic);
     if (!topic) return std::unexpected(topic.error());
-    std::string note;
     if (!*topic) {
-        note = " (a new topic)";
         topic = find_or_make_topic(*broker, options.topic);
         if (!topic) return std::unexpected(topic.error());
         if (!*topic) return std::unexpected(no_such_topic(*broker, options.topic));
+        fmt::print(stderr, "created topic {} with {}\n", options.topic,
+                   counted((*topic)->partitions.size(), "partition"));
     }
     auto count = std::int64_t((*topic)->partitions.size());
     if (options.partition && *options.partition >= count)
         return std::unexpected(fmt::format("topic {} has no partition {}: it has {}, from 0 to {}",
                                            options.topic, *options.partition, count, count - 1));
-    return note;
+    return {};
 }
 
 std::string why(const ProduceOptions& options, const Deliveries& deliveries) {
@@ -114,8 +114,7 @@ std::string why(const ProduceOptions& options, const Deliveries& deliveries) {
 }  // namespace
 
 Outcome run(const ProduceOptions& options) {
-    auto note = prepare(options);
-    if (!note) return std::unexpected(note.error());
+    if (auto ready = prepare(options); !ready) return ready;
 
     // For an idempotent producer librdkafka waits up to a second for its id. That is worth it for a stream;
     // for a word it is not, and the price is that a retry after a lost connection may write it twice.
@@ -155,7 +154,7 @@ Outcome run(const ProduceOptions& options) {
     auto where = total == 1 ? fmt::format(": partition {}, offset {}", deliveries.last_partition,
                                           deliveries.last_offset)
                             : "";
-    fmt::print(stderr, "{} to {}{}{}\n", counted(total, "message"), options.topic, *note, where);
+    fmt::print(stderr, "{} to {}{}\n", counted(total, "message"), options.topic, where);
     return {};
 }
 

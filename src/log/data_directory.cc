@@ -66,12 +66,16 @@ bool unfounded(const std::vector<Directory::Entry>& entries) {
 
 }  // namespace
 
+static std::string unusable(const std::string& name, std::string_view what, Error error) {
+    return fmt::format("the data directory {} cannot be used: {}: {}", name, what, to_text(error));
+}
+
 std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Directory> root,
+                                                              const std::string& name,
                                                               const DirectoryMeta& wanted,
                                                               const std::string& owner) {
-    auto broken = [](std::string_view what, Error error) {
-        return std::unexpected(
-            fmt::format("the data directory cannot be used: {}: {}", what, to_text(error)));
+    auto broken = [&](std::string_view what, Error error) {
+        return std::unexpected(unusable(name, what, error));
     };
     DataDirectory opened;
     opened.root_ = root;
@@ -84,9 +88,9 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
         holder.resize(got.value_or(0));
         while (!holder.empty() && holder.back() == '\n') holder.pop_back();
         return std::unexpected(
-            fmt::format("the data directory is in use by another Fulmar ({}); stop that one, or "
+            fmt::format("the data directory {} is in use by another Fulmar ({}); stop that one, or "
                         "start this one with another --data directory",
-                        holder.empty() ? "unknown process" : holder));
+                        name, holder.empty() ? "unknown process" : holder));
     }
     if (!lock) return broken("LOCK", lock.error());
     opened.lock_ = std::move(*lock);
@@ -97,34 +101,37 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     if (!meta && meta.error() == Error::missing) {
         if (!unfounded(*entries))
             return std::unexpected(
-                "the data directory is not empty and is not Fulmar's (it has no meta file); name an "
-                "empty or a new directory with --data");
+                fmt::format("the data directory {} is not empty and is not Fulmar's (it has no meta file); "
+                            "name an empty or a new directory with --data",
+                            name));
         if (auto written = write_sealed(*root, "meta", meta_text(wanted)); !written)
             return broken("meta", written.error());
         opened.meta_ = wanted;
     } else if (!meta && meta.error() == Error::damaged) {
-        return std::unexpected(
-            "the data directory's meta file is damaged; restore it from a backup: without it nobody "
-            "can tell whose data this is");
+        return std::unexpected(fmt::format(
+            "in the data directory {} the meta file is damaged; restore it from a backup: without "
+            "it nobody can tell whose data this is",
+            name));
     } else if (!meta) {
         return broken("meta", meta.error());
     } else {
         auto found = parse_number<int>(value_of(*meta, "format"));
         if (!found || *found > format)
             return std::unexpected(
-                fmt::format("the data directory has format {}, this Fulmar knows formats up to {}; "
+                fmt::format("the data directory {} has format {}, this Fulmar knows formats up to {}; "
                             "run the version that wrote it, or a newer one",
-                            value_of(*meta, "format"), format));
+                            name, value_of(*meta, "format"), format));
         auto broker = parse_number<std::int32_t>(value_of(*meta, "broker.id"));
         if (*found < 1 || !broker || !from_text(value_of(*meta, "cluster.id"), opened.meta_.cluster_id) ||
             !from_text(value_of(*meta, "directory.id"), opened.meta_.directory_id))
-            return std::unexpected("the data directory's meta file makes no sense; restore it from a backup");
+            return std::unexpected(fmt::format(
+                "in the data directory {} the meta file makes no sense; restore it from a backup", name));
         opened.meta_.broker_id = BrokerId{*broker};
         if (opened.meta_.broker_id != wanted.broker_id)
             return std::unexpected(
-                fmt::format("the data directory belongs to broker {}, and broker.id is {}; set "
+                fmt::format("the data directory {} belongs to broker {}, and broker.id is {}; set "
                             "broker.id={}, or name another directory with --data",
-                            *broker, std::to_underlying(wanted.broker_id), *broker));
+                            name, *broker, std::to_underlying(wanted.broker_id), *broker));
     }
 
     Bytes who = bytes_of(owner);
@@ -137,10 +144,10 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     if (auto read = opened.read_partitions(); !read) return broken("partitions", read.error());
     if (opened.doubled_)
         return std::unexpected(
-            fmt::format("the data directory has two directories of one partition, {} and {}, and which is "
+            fmt::format("the data directory {} has two directories of one partition, {} and {}, and which is "
                         "right nobody can tell: move one of them elsewhere",
-                        opened.doubled_->first, opened.doubled_->second));
-    if (auto wrong = opened.read_points()) return std::unexpected(*wrong);
+                        name, opened.doubled_->first, opened.doubled_->second));
+    if (auto wrong = opened.read_points(name)) return std::unexpected(*wrong);
     return opened;
 }
 
@@ -177,10 +184,8 @@ Result<> DataDirectory::read_partitions() {
 }
 
 // What it returns is the reason why the directory must not be used.
-std::optional<std::string> DataDirectory::read_points() {
-    auto broken = [](std::string_view what, Error error) {
-        return fmt::format("the data directory cannot be used: {}: {}", what, to_text(error));
-    };
+std::optional<std::string> DataDirectory::read_points(const std::string& name) {
+    auto broken = [&](std::string_view what, Error error) { return unusable(name, what, error); };
     auto text = read_sealed(*root_, "checkpoint");
     if (!text && text.error() != Error::missing && text.error() != Error::damaged)
         return broken("checkpoint", text.error());

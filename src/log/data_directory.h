@@ -34,8 +34,10 @@ public:
     static constexpr int format = 1;
 
     // Locks, reads or, when it is empty, founds the directory as `wanted` (whose cluster and directory ids
-    // only matter then). The text says what is wrong and what to do. `owner` goes into LOCK: "process 42".
+    // only matter then). The text says what is wrong and what to do; it calls the directory `name`, the path
+    // that the user gave. `owner` goes into LOCK: "process 42".
     static std::expected<DataDirectory, std::string> open(std::shared_ptr<Directory> root,
+                                                          const std::string& name,
                                                           const DirectoryMeta& wanted,
                                                           const std::string& owner);
 
@@ -61,7 +63,7 @@ public:
 private:
     DataDirectory() = default;
     Result<> read_partitions();
-    std::optional<std::string> read_points();
+    std::optional<std::string> read_points(const std::string& name);
 
     std::shared_ptr<Directory> root_;
     std::unique_ptr<Directory::Lock> lock_;

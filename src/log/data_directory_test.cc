@@ -34,7 +34,7 @@ std::expected<DataDirectory, std::string> open(Directory& root, DirectoryMeta wa
         Result<std::unique_ptr<Lock>> lock(const std::string& n) override { return d.lock(n); }
         Directory& d;
     };
-    return DataDirectory::open(std::make_shared<Borrowed>(root), wanted, "process 42");
+    return DataDirectory::open(std::make_shared<Borrowed>(root), "/some/path", wanted, "process 42");
 }
 std::string sealed(std::string text) { return text + fmt::format("crc32c={:08x}\n", crc32c(bytes_of(text))); }
 
@@ -51,6 +51,7 @@ protected:
         auto made = open(*world_.data, wanted);
         ASSERT_FALSE(made);
         EXPECT_NE(made.error().find(text), std::string::npos) << made.error();
+        EXPECT_NE(made.error().find("the data directory /some/path "), std::string::npos) << made.error();
         world_.disk.locks.clear();
         if (!before.starts_with("LOCK ")) before = test::names(*world_.data);
         EXPECT_EQ(test::names(*world_.data), before);  // It leaves everything where it is.
@@ -89,7 +90,8 @@ TEST_F(DataDirectoryTest, one_that_another_uses_is_refused_by_name) {
     auto second = open(*world_.data);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error(),
-              "the data directory is in use by another Fulmar (process 42); stop that one, or start this one "
+              "the data directory /some/path is in use by another Fulmar (process 42); stop that one, or "
+              "start this one "
               "with another --data directory");
     put("LOCK", "");
     EXPECT_NE(open(*world_.data).error().find("(unknown process)"), std::string::npos);

@@ -149,7 +149,7 @@ Result<> Recovery::settle_index() {
 }
 
 void Recovery::take(const BatchView& batch, std::uint64_t position) {
-    if (batch.producer_id() > no_producer)
+    if (batch.has_producer())
         result_.sequences.appended(Sequences::Batch::of(batch), rules_.clocks.now);
     bool later = epochs_.empty() || batch.leader_epoch() > epochs_.back().epoch;
     if (later && batch.leader_epoch() <= rules_.leader_epoch_max)

@@ -352,5 +352,15 @@ TEST(Recovery, dying_while_it_recovers_loses_nothing_that_was_synced) {
         });
 }
 
+TEST(Recovery, an_id_below_0_is_no_producer) {
+    DiskWorld world;
+    test::Partition made(*world.data);
+    made.append({.producer = {ProducerId{-2}, 0, 0}});
+    auto found = recover(*world.data, partition_name, {}, now);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->log.end().offset, Offset{1});
+    EXPECT_EQ(found->sequences.size(), 0U);
+}
+
 }  // namespace
 }  // namespace fulmar

@@ -96,7 +96,7 @@ std::expected<ProducedBatch, Refusal> check_produced(Bytes records, const Produc
 
     if (batch.count() <= 0 || batch.last_offset_delta() != batch.count() - 1)
         return refuse(BatchFault::count);
-    if (batch.producer_id() != no_producer && batch.base_sequence() < 0) return refuse(BatchFault::sequence);
+    if (batch.has_producer() && batch.base_sequence() < 0) return refuse(BatchFault::sequence);
     if (batch.has(attribute::control)) return refuse(BatchFault::control);
     if (batch.codec_number() > int(Codec::zstd)) return refuse(BatchFault::codec);
 

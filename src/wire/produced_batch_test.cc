@@ -169,6 +169,8 @@ TEST(ProducedBatch, what_kafka_bears_is_borne) {
     std::vector<std::pair<const char*, Sent>> odd{
         {"offset deltas in an open batch", sent().hold(packed({0, 5, -1, -1, 0}), 1)},
         {"a sequence without a producer", sent().put(base_sequence, 9).seal()},
+        {"an id below 0, which is no producer",
+         sent().put(producer_id, std::int64_t(-2)).put(base_sequence, -1).seal()},
         {"a producer of epoch -1", sent().put(producer_id, std::int64_t(1)).put(base_sequence, 0).seal()},
         {"a leader epoch", sent().put(leader_epoch, 12)},
         {"the delete horizon bit", sent().put(attributes, attribute::delete_horizon).seal()},

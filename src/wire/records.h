@@ -51,6 +51,8 @@ public:
     Timestamp base_timestamp() const { return Timestamp{at<std::int64_t>(27)}; }
     Timestamp max_timestamp() const { return Timestamp{at<std::int64_t>(35)}; }
     ProducerId producer_id() const { return ProducerId{at<std::int64_t>(43)}; }
+    // As Kafka tells it: any id below 0 is none, not -1 alone.
+    bool has_producer() const { return at<std::int64_t>(43) >= 0; }
     std::int16_t producer_epoch() const { return at<std::int16_t>(51); }
     std::int32_t base_sequence() const { return at<std::int32_t>(53); }
     std::int32_t count() const { return at<std::int32_t>(57); }

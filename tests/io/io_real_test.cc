@@ -1,8 +1,10 @@
 // The seam's contract in the real world: this kernel, a temporary directory, the loopback. And what only
 // shows between processes.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,6 +121,40 @@ TEST(RealNetwork, an_address_in_use_by_another_is_told_apart) {
     EXPECT_EQ(told(network.listen({"not an address", 0})), to_text(Error::refused));
     ::close(taken);
     EXPECT_EQ(told(network.listen({"localhost", ntohs(at.sin_port)})), "done");
+}
+
+// Two handles are needed to listen; when only one is left, the port is not kept with it.
+TEST(RealNetwork, a_listen_that_fails_for_lack_of_handles_leaves_the_port_free) {
+    Scratch scratch;
+    real::Runtime runtime(1, 1, real::open_directory(scratch.path(), false).value());
+    auto& network = runtime.host().cores[0]->network;
+    auto address = [](int port) {
+        return sockaddr_in{.sin_family = AF_INET,
+                           .sin_port = htons(std::uint16_t(port)),
+                           .sin_addr = {htonl(INADDR_LOOPBACK)},
+                           .sin_zero = {}};
+    };
+    auto at = address(0);
+    socklen_t size = sizeof at;
+    int probe = ::socket(AF_INET, SOCK_STREAM, 0);
+    ASSERT_EQ(::bind(probe, reinterpret_cast<sockaddr*>(&at), size), 0);
+    ASSERT_EQ(::getsockname(probe, reinterpret_cast<sockaddr*>(&at), &size), 0);
+    ::close(probe);
+
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    int free = ::open("/dev/null", O_RDONLY);
+    ::close(free);
+    rlimit one_more{rlim_t(free) + 1, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_more), 0);
+    auto failed = told(network.listen({"127.0.0.1", ntohs(at.sin_port)}));
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(failed, to_text(Error::exhausted));
+
+    int other = ::socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(::bind(other, reinterpret_cast<sockaddr*>(&at), size), 0);
+    ::close(other);
+    EXPECT_EQ(told(network.listen({"127.0.0.1", ntohs(at.sin_port)})), "done");
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 """The command line against a running broker: what people type in their first minutes, and what they mistype."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
-from broker import BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
+from broker import BINARY, ENVIRONMENT, ROOT, SANITIZER_FACTOR, Broker, free_port
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
@@ -49,7 +50,8 @@ def expect_failure(ran, text):
 
 
 def test_first_message_needs_no_topic(run):
-    assert run("produce", "first", "hello").stderr == "1 message to first (a new topic): partition 0, offset 0\n"
+    made = "created topic first with 1 partition\n"
+    assert run("produce", "first", "hello").stderr == made + "1 message to first: partition 0, offset 0\n"
     assert run("produce", "first", "again").stderr == "1 message to first: partition 0, offset 1\n"
     assert run("consume", "first", "--until-end").stdout == "hello\nagain\n"
     assert run("consume", "first", "--from", "1", "--count", "1").stdout == "again\n"
@@ -197,3 +199,18 @@ def test_consume_follows_what_is_written_later(broker, run):
             assert follower.poll() is None
         finally:
             follower.kill()
+
+
+def test_run_shows_its_usage_without_building(tmp_path):
+    shutil.copy(ROOT / "run", tmp_path)
+    ran = subprocess.run([tmp_path / "run", "--help"], capture_output=True, text=True, timeout=10, check=False)
+    assert ran.returncode == DONE, ran.stderr
+    assert ran.stdout.startswith("Usage: ./run ")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_build_of_what_is_built_is_silent():
+    build = [ROOT / "tools/build", BINARY.parent.name, "fulmar"]
+    assert subprocess.run(build, capture_output=True, check=False).returncode == DONE
+    again = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout, again.stderr) == (DONE, "", "")

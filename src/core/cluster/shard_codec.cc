@@ -133,6 +133,7 @@ std::string encode_shard(int shard, const std::vector<const Topic*>& topics) {
                 parts.text(value);
             }
             auto count = std::min<std::size_t>(partitions_a_part, topic->partitions.size() - first);
+            parts.number(std::int64_t(topic->partitions.size()));
             parts.number(std::int64_t(first));
             parts.number(std::int64_t(count));
             for (auto& state : std::span(topic->partitions).subspan(first, count)) write(parts, state);
@@ -168,8 +169,12 @@ std::expected<std::vector<Part>, ShardFault> decode_shard(int shard, std::string
             auto name = in.text();
             part.topic.configs[name] = in.text();
         }
+        part.topic_partitions = in.number<std::int32_t>();
         part.first_partition = in.number<std::int32_t>();
         part.topic.partitions.resize(in.count());
+        auto end = part.first_partition + std::int64_t(part.topic.partitions.size());
+        if (part.first_partition < 0 || part.topic.partitions.empty() || end > part.topic_partitions)
+            return bad("holds a part that makes no sense");
         for (auto& state : part.topic.partitions)
             if (!read(in, state)) return bad("holds a partition that makes no sense");
         if (in.failed() || !valid_topic_name(part.topic.name))
@@ -181,19 +186,34 @@ std::expected<std::vector<Part>, ShardFault> decode_shard(int shard, std::string
 
 std::expected<std::vector<TopicPointer>, ShardFault> assemble(std::vector<Part> parts) {
     std::ranges::sort(parts, {}, [](const Part& p) { return std::pair(p.topic.id, p.first_partition); });
-    std::vector<std::shared_ptr<Topic>> topics;
-    for (auto& part : parts) {
-        bool continues = !topics.empty() && topics.back()->id == part.topic.id;
-        auto held = continues ? topics.back()->partitions.size() : 0;
-        if (std::size_t(part.first_partition) != held)
-            return std::unexpected(fmt::format("topic {} lacks partition {}", part.topic.name, held));
-        if (!continues) {
-            topics.push_back(std::make_shared<Topic>(std::move(part.topic)));
-        } else {
-            for (auto& state : part.topic.partitions) topics.back()->partitions.push_back(std::move(state));
+    std::vector<TopicPointer> topics;
+    std::set<std::string> names;
+    for (auto next = parts.begin(); next != parts.end();) {
+        auto topic = std::make_shared<Topic>();
+        topic->id = next->topic.id;
+        topic->name = next->topic.name;
+        topic->configs = next->topic.configs;
+        auto bad = [&](std::string_view what) {
+            return std::unexpected(fmt::format("topic {} {}", topic->name, what));
+        };
+        auto wanted = std::size_t(next->topic_partitions);
+        for (; next != parts.end() && next->topic.id == topic->id; ++next) {
+            if (next->topic.name != topic->name || next->topic.configs != topic->configs ||
+                std::size_t(next->topic_partitions) != wanted)
+                return bad("has parts that contradict each other");
+            auto held = topic->partitions.size();
+            if (std::size_t(next->first_partition) > held)
+                return bad(fmt::format("lacks partition {}", held));
+            if (std::size_t(next->first_partition) < held)
+                return bad(fmt::format("has partition {} twice", next->first_partition));
+            std::ranges::move(next->topic.partitions, std::back_inserter(topic->partitions));
         }
+        if (topic->partitions.size() < wanted)
+            return bad(fmt::format("lacks partition {}", topic->partitions.size()));
+        if (!names.insert(topic->name).second) return bad("is there twice, with two ids");
+        topics.push_back(std::move(topic));
     }
-    return std::vector<TopicPointer>(topics.begin(), topics.end());
+    return topics;
 }
 
 }  // namespace fulmar::cluster

@@ -4,13 +4,13 @@
 //
 //   shard     "FMS1" | codec u8 | shard u16 | layout epoch u32 | crc32c u32 of what follows | part…
 //   part      topic id 16 | varint name length, name | varint count of configs, (name, value)…
-//             | varint first partition | varint count | partition…
+//             | varint the topic's partitions | varint first partition | varint count | partition…
 //   partition flags u8 (0; bits name later additions) | varint count of replicas, varint id…
 //             | leader's index u8 (255: none) | in-sync mask, a bit a replica, 1 byte for up to 8
 //             | varint leader epoch | varint partition epoch
 //
 // Numbers in the header are big-endian, varints zigzag (base/varint.h). A topic of more than 512 partitions
-// has parts in several shards; its name and configs stand in each. Pure.
+// has parts in several shards; its name, configs and number of partitions stand in each. Pure.
 #pragma once
 
 #include <expected>
@@ -36,11 +36,12 @@ std::string encode_shard(int shard, const std::vector<const Topic*>& topics);
 using ShardFault = std::string;
 struct Part {
     Topic topic;  // With only the partitions of this part.
-    std::int32_t first_partition = 0;
+    std::int32_t first_partition = 0, topic_partitions = 0;
 };
 std::expected<std::vector<Part>, ShardFault> decode_shard(int shard, std::string_view data);
 
-// Puts the parts of all shards together; a fault when a topic lacks some of its partitions.
+// Puts the parts of all shards together. A fault when a topic lacks some of its partitions or has them twice,
+// when its parts contradict each other, or when two topics have one name.
 std::expected<std::vector<TopicPointer>, ShardFault> assemble(std::vector<Part> parts);
 
 }  // namespace fulmar::cluster

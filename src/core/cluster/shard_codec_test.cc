@@ -128,8 +128,8 @@ public:
         return *this;
     }
     Sealed& text(std::string_view t) { return number(std::int64_t(t.size())), body_ += t, *this; }
-    Sealed& topic(std::string_view name = "orders") {
-        return body_ += std::string(16, 'i'), text(name).number(0).number(0);
+    Sealed& topic(std::string_view name = "orders", int partitions = 8, int first = 0) {
+        return body_ += std::string(16, 'i'), text(name).number(0).number(partitions).number(first);
     }
     std::string told() const {
         auto data = encode_shard(0, {});
@@ -156,6 +156,11 @@ TEST(ShardCodec, nonsense_under_a_right_checksum_is_refused) {
     EXPECT_NE(partition(one, 0, 1, 1), "read");  // a leader that is no replica.
     EXPECT_NE(partition(Sealed().topic().number(2), 0, 1, 0), "read");
     EXPECT_NE(partition(Sealed().topic("a/b").number(1), 0, 1, 0), "read");
+    EXPECT_EQ(partition(Sealed().topic("orders", 8, 7).number(1), 0, 1, 0), "read");
+    EXPECT_NE(partition(Sealed().topic("orders", 8, 8).number(1), 0, 1, 0), "read");  // Behind the last,
+    EXPECT_NE(partition(Sealed().topic("orders", 8, INT32_MAX).number(1), 0, 1, 0), "read");
+    EXPECT_NE(partition(Sealed().topic("orders", 8, -1).number(1), 0, 1, 0), "read");  // before the first,
+    EXPECT_NE(Sealed().topic().number(0).told(), "read");                              // or none at all.
     EXPECT_NE(Sealed().topic().number(INT64_MAX).told(), "read");  // Counts and lengths beyond memory.
     EXPECT_NE(Sealed().topic().number(-1).told(), "read");
     EXPECT_NE(Sealed().text(std::string(14, 'i')).number(INT64_MAX).told(), "read");
@@ -175,7 +180,7 @@ TEST(ShardCodec, random_bodies_end_in_a_value) {
 
 TEST(ShardCodec, a_topic_that_lacks_a_part_is_refused) {
     auto one = topic("orders", 7, 2000), other = topic("bills", 9, 1);
-    for (int missing : {0, 1, 2}) {
+    for (int missing : {0, 1, 2, 3}) {
         std::vector<Part> parts;
         for (auto& [shard, data] : encoded({&one, &other}))
             for (auto& part : decode_shard(shard, data).value())
@@ -191,6 +196,34 @@ TEST(ShardCodec, a_topic_that_lacks_a_part_is_refused) {
              decode_shard(shards_of(other).front(), encode_shard(shards_of(other).front(), {&other})).value())
             twice.push_back(std::move(part));
     EXPECT_FALSE(assemble(std::move(twice)));
+}
+
+TEST(ShardCodec, parts_that_contradict_each_other_are_refused) {
+    auto one = topic("orders", 7, 2000);
+    std::vector<Part> good;
+    for (auto& [shard, data] : encoded({&one}))
+        for (auto& part : decode_shard(shard, data).value()) good.push_back(std::move(part));
+    ASSERT_EQ(good.size(), 4U);
+    ASSERT_TRUE(assemble(good));
+    for (std::size_t at = 0; at < good.size(); ++at) {
+        auto expect_refused = [&](auto damage) {
+            auto bad = good;
+            damage(bad[at]);
+            auto read = assemble(std::move(bad));
+            ASSERT_FALSE(read) << at;
+            EXPECT_TRUE(read.error().starts_with("topic ")) << read.error();
+        };
+        expect_refused([](Part& part) { part.topic.name = "bills"; });
+        expect_refused([](Part& part) { part.topic.configs["retention.ms"] = "1"; });
+        expect_refused([](Part& part) { ++part.topic_partitions; });
+        expect_refused([](Part& part) { --part.topic_partitions; });
+        expect_refused([](Part& part) { part.topic.partitions.pop_back(); });
+        expect_refused([](Part& part) { part.topic.id = uuid_from(1, 1); });
+    }
+    auto two_ids = topic("orders", 8, 1);
+    auto read = decoded(encoded({&one, &two_ids}));
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().find("orders is there twice"), std::string::npos) << read.error();
 }
 
 }  // namespace

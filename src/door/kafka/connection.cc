@@ -57,6 +57,8 @@ Task<bool> Connection::receive() {
             log_warning("{}: no memory for its request, closed", socket_->peer());
             co_return false;
         }
+        // Looked at again and again: room comes with the end of any frame of any connection, and those, of
+        // which there are millions, would all have to look for who waits.
         co_await Timer(loop_, buffer_retry);
     }
     auto got = co_await socket_->receive(space);

@@ -141,6 +141,8 @@ Task<> KafkaDoor::close() {
             };
             co_await on_each(end);
         }
+        // Looked at again and again: this waits for the ends of all cores' connections and for the deadline
+        // at once, and it happens once in a life.
         co_await Timer(home, Millis(1));
     }
     auto destroy = [](Part& part) { part.listener.reset(); };

@@ -184,9 +184,13 @@ Result<int> Ports::listen(const Address& at) {
     tcp::endpoint bound;
     auto size = socklen_t(bound.capacity());
     ::getsockname(made, bound.data(), &size);
-    shared_[bound.port()] = {made, 1};
     int mine = ::dup(made);
-    if (mine < 0) return failure();
+    if (mine < 0) {
+        int code = errno;
+        ::close(made);
+        return failure(code);
+    }
+    shared_[bound.port()] = {made, 1};
     return mine;
 }
 void Ports::close(std::uint16_t port) {
