@@ -15,9 +15,12 @@ std::uint64_t LogView::size_of(std::size_t n) const {
     auto end = n + 1 < segments_.size() ? segments_[n + 1].position : limit_.position;
     return end - segments_[n].position;
 }
+Offset LogView::end_of(std::size_t n) const {
+    return n + 1 < segments_.size() ? segments_[n + 1].base : limit_.offset;
+}
 SegmentView LogView::part(std::size_t n) const {
     auto& segment = segments_[n];
-    return {segment.file, segment.index, size_of(n), segment.verified, leader_epoch_};
+    return {segment.file, segment.index, {end_of(n), size_of(n)}, segment.verified, leader_epoch_};
 }
 
 Result<Slice> LogView::read(Offset from, std::size_t bytes_max, bool at_least_one) {
@@ -39,22 +42,20 @@ Result<> LogView::mend_index(std::size_t n) {
     auto size = segment.file->size();
     if (!size) return std::unexpected(size.error());
     // Of segments that are full nobody else writes the index. Two jobs may; each puts a whole one there.
-    auto scan = scan_segment(*segment.file, segment.base, *size, Index::usual_interval_bytes);
-    if (!scan) return std::unexpected(scan.error());
-    if (scan->damaged) {  // What lies behind the damage is not found any more; what is in front stays so.
-        auto last = scan->entries.empty() ? IndexEntry{} : scan->entries.back();
-        auto end = n + 1 < segments_.size() ? segments_[n + 1].base : limit_.offset;
-        last.at = {end, *size};
-        scan->entries.push_back(last);
-    }
+    SegmentView whole{.file = segment.file,
+                      .index = Index(segment.base),
+                      .end = {n + 1 < segments_.size() ? end_of(n) : end_, *size},
+                      .leader_epoch_max = leader_epoch_};
+    auto entries = index_entries(whole, Index::usual_interval_bytes);
+    if (!entries) return std::unexpected(entries.error());
     log_warning("segment {}: its index was not right, and is made anew", std::to_underlying(segment.base));
-    auto made = Index::replace(*directory_, segment.base, scan->entries);
+    auto made = Index::replace(*directory_, segment.base, *entries);
     if (made) {
         segment.index = *made;
     } else if (made.error() != Error::full && made.error() != Error::exhausted) {
         return std::unexpected(made.error());
     }
-    if (!scan->entries.empty()) segment.last = scan->entries.back();
+    if (!entries->empty()) segment.last = entries->back();
     news_.push_back({.base = segment.base,
                      .index = made ? std::optional(segment.index) : std::nullopt,
                      .last = segment.last});

@@ -40,12 +40,14 @@ struct TimedOffset {
 class LogView {
 public:
     LogView() = default;
-    // `tail`: of the log's active segment, when the last one here is that.
-    LogView(std::shared_ptr<Directory> directory, std::vector<Segment> segments, LogPoint limit,
+    // `tail`: of the log's active segment, when the last one here is that; else it is full up to `end`, which
+    // the limit may stand in front of.
+    LogView(std::shared_ptr<Directory> directory, std::vector<Segment> segments, LogPoint limit, Offset end,
             std::int32_t leader_epoch, std::optional<std::vector<IndexEntry>> tail)
         : directory_(std::move(directory)),
           segments_(std::move(segments)),
           limit_(limit),
+          end_(end),
           leader_epoch_(leader_epoch),
           tail_(std::move(tail)) {}
 
@@ -65,6 +67,7 @@ public:
     const std::vector<SegmentNews>& news() const { return news_; }
 
 private:
+    Offset end_of(std::size_t n) const;  // Of the n-th segment, or the limit in it.
     bool is_active(std::size_t n) const { return tail_ && n + 1 == segments_.size(); }
     SegmentView part(std::size_t n) const;
     Result<> mend_index(std::size_t n);
@@ -75,6 +78,7 @@ private:
     std::shared_ptr<Directory> directory_;
     std::vector<Segment> segments_;  // Those in front of the limit.
     LogPoint limit_;
+    Offset end_{};
     std::int32_t leader_epoch_ = INT32_MAX;
     std::optional<std::vector<IndexEntry>> tail_;
     std::vector<SegmentNews> news_;

@@ -135,7 +135,9 @@ std::optional<Result<Slice>> PartitionLog::read(Offset from, LogPoint limit, std
     if (from_start && active().index.size() > 0) return std::nullopt;
     auto near = from_start ? LogPoint{active().base, 0} : std::prev(after)->at;
     if (near.position < active().verified.unverified_until()) return std::nullopt;
-    SegmentView here{.file = active().file, .index = Index(), .end = limit.position - active().position};
+    SegmentView here{.file = active().file,
+                     .index = Index(active().base),
+                     .end = {limit.offset, limit.position - active().position}};
     auto slice = read_from(here, near, from, bytes_max, at_least_one);
     if (!slice) return Result<Slice>(std::unexpected(slice.error()));
     if (!*slice) return Result<Slice>(std::unexpected(Error::damaged));  // The index led behind it.
@@ -153,7 +155,7 @@ LogView PartitionLog::view(Offset from, LogPoint limit, std::int32_t leader_epoc
     auto last = first + segments.size() - 1;
     bool active = last + 1 == segments_.size();
     auto end = active ? end_ : LogPoint{segments_[last + 1].base, segments_[last + 1].position};
-    return LogView(directory_, std::move(segments), std::min(limit, end), leader_epoch,
+    return LogView(directory_, std::move(segments), std::min(limit, end), end.offset, leader_epoch,
                    active ? std::optional(tail_) : std::nullopt);
 }
 void PartitionLog::learn(const SegmentNews& news) {

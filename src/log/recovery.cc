@@ -6,11 +6,11 @@
 
 #include "base/log_sink.h"
 #include "base/planted.h"
+#include "log/batch_scan.h"
 #include "log/batch_walk.h"
 #include "log/epochs_file.h"
 #include "log/partition_files.h"
 #include "log/producer_snapshot.h"
-#include "log/recovery_scan.h"
 
 namespace fulmar {
 
@@ -166,7 +166,7 @@ void Recovery::take(const BatchView& batch, std::uint64_t position) {
 }
 
 // Takes the batches of the n-th segment from one boundary to another by their headers, and steps over what is
-// damaged by the index. Gives where it came to. With `apply` off it only looks.
+// damaged. Gives where it came to. With `apply` off it only looks.
 Result<LogPoint> Recovery::walk_headers(std::size_t n, LogPoint from, LogPoint until, bool apply) {
     auto& found = found_[n];
     for (;;) {
@@ -181,13 +181,16 @@ Result<LogPoint> Recovery::walk_headers(std::size_t n, LogPoint from, LogPoint u
         if (!apply) return walk.at();
         log_error("{}: damaged at offset {}; what lies behind it is served", name_,
                   std::to_underlying(walk.at().offset));
+        auto known = until;
         auto past = found.segment.index.count_where(
             [&](const IndexEntry& e) { return e.at.position <= walk.at().position; });
-        from = until;
         if (past && *past < found.segment.index.size()) {
             auto next = found.segment.index.entry(*past);
-            if (next && next->at.position < until.position) from = next->at;
+            if (next && next->at.position < until.position) known = next->at;
         }
+        auto behind = boundary_behind(*found.segment.file, walk.at(), known, rules_.leader_epoch_max);
+        if (!behind) return behind;
+        from = *behind;
         if (from == until) return until;
     }
 }
@@ -214,9 +217,10 @@ Result<> Recovery::catch_up() {
         }
     }
     for (; n < at_; ++n) {
-        if (auto done = walk_headers(n, start, {{}, found_[n].size}, true); !done)
+        LogPoint next{found_[n + 1].segment.base, 0};
+        if (auto done = walk_headers(n, start, {next.offset, found_[n].size}, true); !done)
             return std::unexpected(done.error());
-        start = {found_[n + 1].segment.base, 0};
+        start = next;
     }
     // The index may stand further behind than the snapshot. Batches that producers are known to have written
     // must not be taken twice, so those in between are only indexed.

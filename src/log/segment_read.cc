@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/planted.h"
+#include "log/batch_scan.h"
 #include "log/batch_walk.h"
 
 namespace fulmar {
@@ -15,30 +16,51 @@ bool epoch_fits(const BatchView& batch, std::int32_t most) {
     return batch.leader_epoch() >= 0 && batch.leader_epoch() <= most;
 }
 
-// At the batch that holds `from`, or at the end.
-Result<BatchWalk> walk_to(const SegmentView& view, LogPoint start, Offset from) {
-    BatchWalk walk(*view.file, start, view.end);
+// The next boundary that the index knows behind a position; the end when there is none, or the index is wrong.
+Result<LogPoint> known_behind(const SegmentView& view, std::uint64_t position) {
+    auto past = view.index.count_where([&](const IndexEntry& e) { return e.at.position <= position; });
+    if (!past && past.error() != Error::damaged) return std::unexpected(past.error());
+    if (!past || *past >= view.index.size()) return view.end;
+    auto next = view.index.entry(*past);
+    if (!next && next.error() != Error::damaged) return std::unexpected(next.error());
+    return next && next->at.position < view.end.position ? next->at : view.end;
+}
+
+// At the batch that holds `from`, or at the end. What is damaged on the way is stepped over, and told; the error
+// `damaged` when `from` lies in it. REQUIRES: `start` is a boundary in front of it.
+Result<BatchWalk> walk_to(const SegmentView& view, LogPoint start, Offset from, bool& damage) {
+    BatchWalk walk(*view.file, start, view.end.position);
     for (;;) {
         auto header = walk.header();
-        if (!header) return std::unexpected(header.error());
-        if (!*header || (*header)->next_offset() > from) return walk;
-        walk.step(**header);
+        if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
+        if (header) {
+            if (!*header || (*header)->next_offset() > from) return walk;
+            walk.step(**header);
+            continue;
+        }
+        damage = true;
+        auto known = known_behind(view, walk.at().position);
+        if (!known) return std::unexpected(known.error());
+        auto behind = boundary_behind(*view.file, walk.at(), *known, view.leader_epoch_max);
+        if (!behind) return std::unexpected(behind.error());
+        if (from < behind->offset) return std::unexpected(Error::damaged);
+        walk = BatchWalk(*view.file, *behind, view.end.position);
     }
 }
 // The same, by the index; where that leads astray, from the segment's start.
 Result<BatchWalk> find(const SegmentView& view, Offset from, bool& index_damaged) {
     LogPoint start{view.index.base(), 0};
+    bool damage = false;
     auto entry = view.index.before_offset(from);
     if (!entry && entry.error() != Error::damaged) return std::unexpected(entry.error());
-    bool usable = entry && entry->at.position <= view.end;
-    if (usable) {
-        auto walk = walk_to(view, entry->at, from);
-        bool at_start = entry->at == start;
-        if (walk || walk.error() != Error::damaged || at_start || planted(Bug::index_trusted)) return walk;
+    if (entry && entry->at.position < view.end.position && entry->at != start) {
+        BatchWalk there(*view.file, entry->at, view.end.position);
+        bool begins = there.header().has_value() || planted(Bug::index_trusted);
+        if (begins) return walk_to(view, entry->at, from, damage);
     }
-    // The log may be damaged, and the index right: then this fails as well.
-    auto walk = walk_to(view, start, from);
-    index_damaged = walk.has_value();
+    // The log may be damaged just there, and the index right: then there is no way around that either.
+    auto walk = walk_to(view, start, from, damage);
+    index_damaged = walk.has_value() && !damage && !(entry && entry->at == start);
     return walk;
 }
 
@@ -48,7 +70,7 @@ Result<std::optional<Slice>> slice_at(const SegmentView& view, BatchWalk& walk, 
     if (!header) return std::unexpected(header.error());
     if (!*header) return std::optional<Slice>();
     auto first = walk.at();
-    auto there = view.end - first.position, least = std::uint64_t((*header)->size());
+    auto there = view.end.position - first.position, least = std::uint64_t((*header)->size());
     if (least > bytes_max) there = at_least_one ? least : 0;
     if (there == 0) return std::optional(Slice{});
     auto length = std::min(there, std::max<std::uint64_t>(least, bytes_max));
@@ -57,7 +79,7 @@ Result<std::optional<Slice>> slice_at(const SegmentView& view, BatchWalk& walk, 
 
 // The end of the last right batch in [from, until). REQUIRES: `from` is a boundary.
 Result<LogPoint> right_until(const SegmentView& view, LogPoint from, std::uint64_t until) {
-    BatchWalk walk(*view.file, from, view.end);
+    BatchWalk walk(*view.file, from, view.end.position);
     while (walk.at().position < until) {
         auto header = walk.header();
         if (!header && header.error() == Error::damaged) break;
@@ -74,10 +96,10 @@ Result<LogPoint> right_until(const SegmentView& view, LogPoint from, std::uint64
 
 // Whether every batch that begins in the piece is right.
 Result<bool> piece_is_right(const SegmentView& view, std::uint64_t piece) {
-    auto begin = piece * Verified::piece_bytes, end = std::min(begin + Verified::piece_bytes, view.end);
+    auto begin = piece * Verified::piece_bytes, end = std::min(begin + Verified::piece_bytes, view.end.position);
     auto entry = view.index.before_position(begin);
     if (!entry && entry.error() != Error::damaged) return std::unexpected(entry.error());
-    BatchWalk walk(*view.file, entry ? entry->at : LogPoint{view.index.base(), 0}, view.end);
+    BatchWalk walk(*view.file, entry ? entry->at : LogPoint{view.index.base(), 0}, view.end.position);
     while (walk.at().position < begin) {
         auto header = walk.header();
         if (!header && header.error() == Error::damaged) return false;
@@ -131,23 +153,30 @@ Result<SegmentSlice> read_segment(const SegmentView& view, Offset from, std::siz
 
 Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, Offset from, std::size_t bytes_max,
                         bool at_least_one) {
-    auto walk = walk_to(view, near, from);
+    bool damage = false;
+    auto walk = walk_to(view, near, from, damage);
     if (!walk) return std::unexpected(walk.error());
     return slice_at(view, *walk, bytes_max, at_least_one);
 }
 
-Result<SegmentScan> scan_segment(File& file, Offset base, std::uint64_t size, std::uint64_t interval_bytes) {
-    SegmentScan scan;
-    BatchWalk walk(file, {base, 0}, size);
-    IndexEntry here{.at = {base, 0}};
+Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint64_t interval_bytes) {
+    std::vector<IndexEntry> entries;
+    LogPoint start{view.index.base(), 0};
+    BatchWalk walk(*view.file, start, view.end.position);
+    IndexEntry here{.at = start};
     std::uint64_t last_position = 0;
     for (;;) {
         auto header = walk.header();
         if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
-        scan.damaged = !header;
-        if (!header || !*header) break;
+        if (!header) {
+            auto behind = boundary_behind(*view.file, walk.at(), view.end, view.leader_epoch_max);
+            if (!behind) return std::unexpected(behind.error());
+            walk = BatchWalk(*view.file, here.at = *behind, view.end.position);
+            continue;
+        }
+        if (!*header) break;
         if (here.at.position - last_position >= interval_bytes) {
-            scan.entries.push_back(here);
+            entries.push_back(here);
             last_position = here.at.position;
         }
         here.largest_before = std::max(here.largest_before, (*header)->max_timestamp());
@@ -155,8 +184,9 @@ Result<SegmentScan> scan_segment(File& file, Offset base, std::uint64_t size, st
         walk.step(**header);
         here.at = walk.at();
     }
-    if (here.at.position > last_position) scan.entries.push_back(here);
-    return scan;
+    here.at = view.end;
+    if (here.at.position > last_position) entries.push_back(here);
+    return entries;
 }
 
 }  // namespace fulmar

@@ -42,7 +42,7 @@ private:
 struct SegmentView {
     std::shared_ptr<File> file;
     Index index;
-    std::uint64_t end = 0;  // A boundary: the limit, or the file's size.
+    LogPoint end;  // A boundary: the limit, or where the file ends.
     Verified verified{};
     // No batch was written in a later one: no checksum covers a batch's epoch.
     std::int32_t leader_epoch_max = INT32_MAX;
@@ -64,12 +64,8 @@ Result<SegmentSlice> read_segment(const SegmentView& view, Offset from, std::siz
 Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, Offset from, std::size_t bytes_max,
                         bool at_least_one);
 
-// The entries of a segment's index, made anew from its batches' headers, with its end as the last. It stops
-// where the batches do.
-struct SegmentScan {
-    std::vector<IndexEntry> entries;
-    bool damaged = false;
-};
-Result<SegmentScan> scan_segment(File& file, Offset base, std::uint64_t size, std::uint64_t interval_bytes);
+// The entries of an index, made anew from the batches' headers: `view` is of the whole segment, whose end is the
+// last entry. `view.index` only says where it begins.
+Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint64_t interval_bytes);
 
 }  // namespace fulmar

@@ -1,4 +1,4 @@
-#include "log/recovery_scan.h"
+#include "log/batch_scan.h"
 
 #include <algorithm>
 
@@ -73,5 +73,30 @@ Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::ui
     return false;
 }
 
+
+Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std::int32_t epoch_max) {
+    constexpr std::size_t magic_at = 16;
+    Window window(file, until.position);
+    auto left = 16 * (until.position - from.position) + (1 << 20);  // As above: producers choose what lies here.
+    for (auto position = from.position + 1; position + batch_header_bytes <= until.position; ++position) {
+        auto here = window.at(position, batch_header_bytes);
+        if (!here) return std::unexpected(here.error());
+        if ((*here)[magic_at] != std::byte(wire::magic_2)) continue;
+        auto base = BatchView(*here).base_offset();
+        if (base <= from.offset || base >= until.offset) continue;
+        LogPoint walk{base, position};
+        while (walk.position < until.position && walk.offset < until.offset) {
+            auto claimed = BatchView(*here).size();
+            if (claimed > left) return until;
+            left -= claimed;
+            auto batch = valid_batch(window, walk.position, until.position, walk.offset, epoch_max);
+            if (!batch) return std::unexpected(batch.error());
+            if (!*batch) break;
+            walk = {(*batch)->next_offset(), walk.position + (*batch)->size()};
+            if (walk == until) return LogPoint{base, position};
+        }
+    }
+    return until;
+}
 
 }  // namespace fulmar
