@@ -42,9 +42,10 @@ public:
     void close() override {
         if (std::exchange(closed_, true)) return;
         AtWork here(the_world);
+        bool orderly = arrived_.empty() && core_.node.power.state == Power::State::on;
+        auto why = orderly ? Error::closed : Error::reset;
         arrived_.clear();
         end(Error::closed);
-        auto why = core_.node.power.state == Power::State::on ? Error::closed : Error::reset;
         at_peer("end", [why](SimSocket& peer) { peer.end(why); });
     }
     bool peer_ended() const override { return over_.has_value(); }
@@ -71,7 +72,7 @@ private:
     void transmit() {
         if (!sending_) return;
         if (over_ || peer_.expired())
-            return finish_send(std::unexpected(closed_ ? Error::closed : Error::reset));
+            return finish_send(std::unexpected(closed_ ? Error::closed : told_of_reset()));
         auto& pieces = sending_->argument;
         std::vector<std::byte> bytes;
         while (!pieces.empty() && in_window_ + bytes.size() < std::size_t(window_)) {
@@ -106,10 +107,15 @@ private:
         if (reset) {
             at_peer("reset", [](SimSocket& peer) { peer.end(Error::reset); });
             end(Error::reset);
-            if (sending_) finish_send(std::unexpected(Error::reset));
+            if (sending_) finish_send(std::unexpected(told_of_reset()));
         } else if (all) {
             finish_send({});
         }
+    }
+    // As the kernel tells: once, to whoever hears first. Later sends fail with it again, receives do not.
+    Error told_of_reset() {
+        if (over_) over_ = Error::closed;
+        return Error::reset;
     }
     void window_opens(std::size_t bytes) {
         in_window_ -= bytes;
@@ -133,7 +139,7 @@ private:
         });
     }
     Result<std::size_t> hand_over(std::span<std::byte> into) {
-        if (arrived_.empty()) return std::unexpected(over_.value_or(Error::closed));
+        if (arrived_.empty()) return std::unexpected(over_ == Error::reset ? told_of_reset() : Error::closed);
         auto n = std::min(arrived_.size(), into.size());
         if (chance_.one_in(2)) n = 1 + std::size_t(chance_.below(n));
         std::copy_n(arrived_.begin(), n, into.begin());
