@@ -17,7 +17,7 @@ enum class Bug : std::uint8_t {
     dedupe_window_of_four,    // A producer's fifth batch back is forgotten.
     duplicate_acked_early,    // A duplicate is acknowledged before its first is durable.
     answers_swapped,          // Two answers of a connection leave in the wrong order.
-    timer_outlives_owner,     // A wait ends after its owner has gone.
+    timer_outlives_owner,     // The deadline of a wait that has ended ends the next request's wait.
     read_past_durable_end,    // Consumers see what is not durable.
     sync_vouches_for_later,   // A sync counts for what was written while it ran.
     damage_taken_for_end,     // A damaged partition ends where the damage begins.
@@ -26,6 +26,7 @@ enum class Bug : std::uint8_t {
     index_trusted,            // Nobody looks whether an index says what was written.
     retention_by_record_time, // Old is what its producer has stamped so.
     retention_past_high_watermark,
+    index_never_written,      // Of the active segment it stays in memory, until the next start.
 };
 
 // Where one stands.

@@ -273,7 +273,6 @@ Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {
         if (loop.now() >= deadline) co_return ErrorCode::request_timed_out;
         Timer timer(loop);
         timer.set(deadline);
-        if (planted(Bug::timer_outlives_owner)) (new Timer(loop))->set(deadline);
         Waiters::Place place(waiters_, until, timer);
         co_await timer;
     }

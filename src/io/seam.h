@@ -140,7 +140,8 @@ Task<std::invoke_result_t<F&>> call_on(Loop& there, Loop& home, F work) {
 class Socket {
 public:
     virtual ~Socket() = default;
-    // At least one byte, at most what fits (some must); `closed` once the peer has sent its last.
+    // At least one byte, at most what fits (some must); `closed` once the peer has sent its last. A `reset`
+    // is told once, to a receive or to a send: receives say `closed` from then on, sends `reset`.
     using Receive = Wait<Socket, std::span<std::byte>, std::size_t>;
     Receive receive(std::span<std::byte> into) { return {*this, into}; }
     // Done when the kernel has it all. Ranges are read as they leave: `damaged` when one is too short.

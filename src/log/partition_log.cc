@@ -44,7 +44,7 @@ void PartitionLog::index_entry(IndexEntry entry) {
     last_entry_position_ = entry.at.position;
 }
 Result<> PartitionLog::flush_tail(std::size_t keep) {
-    if (tail_.size() <= keep) return {};
+    if (tail_.size() <= keep || planted(Bug::index_never_written)) return {};
     auto count = tail_.size() - keep;
     auto written = active().index.append(*directory_, std::span(tail_).first(count));
     if (written) {

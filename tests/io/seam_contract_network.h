@@ -198,6 +198,34 @@ inline Task<> peers_that_go(Host& host, World world) {
     if (sent) EXPECT_EQ(told(*sent), to_text(Error::reset));
     co_await receive_all(loop, at.near, 100, Millis(0), near);
     EXPECT_EQ(near.text, "");
+    EXPECT_EQ(near.end, Error::closed);  // The send was told already.
+}
+// Who closes and has not read what came says so: the peer, which may take that for read, hears `reset`. What
+// had arrived before can still be read.
+inline Task<> unread(Host& host, World world) {
+    auto& loop = host.cores[0]->loop;
+    for (bool answered : {false, true}) {
+        for (bool waits : {false, true}) {
+            auto at = co_await connected(host, world.address);
+            auto request = pieces_of("request"), answer = pieces_of("answer");
+            EXPECT_TRUE(co_await at.near->send(std::move(request)));
+            if (answered) EXPECT_TRUE(co_await at.far->send(std::move(answer)));
+            co_await Timer(loop, Millis(20));
+            Received near;
+            if (waits) loop.spawn(receive_all(loop, at.near, 100, Millis(0), near));
+            co_await Timer(loop, Millis(20));
+            at.far->close();
+            co_await Timer(loop, Millis(20));
+            if (!waits) loop.spawn(receive_all(loop, at.near, 100, Millis(0), near));
+            co_await until(loop, near.end);
+            EXPECT_EQ(near.text, answered ? "answer" : "");
+            EXPECT_EQ(near.end, Error::reset);
+            std::array<std::byte, 3> three{};
+            EXPECT_EQ((co_await at.near->receive(three)).error(), Error::closed);  // It is told once,
+            auto late = pieces_of("late");
+            EXPECT_EQ((co_await at.near->send(std::move(late))).error(), Error::reset);  // but to sends.
+        }
+    }
 }
 
 inline Task<> accept_one(std::shared_ptr<Listener> listener, std::optional<Error>& end) {
@@ -249,6 +277,7 @@ inline constexpr Promise promises[] = {
     {"a_send_waits_for_a_slow_reader", slow_readers},
     {"closing_ends_what_waits", closes},
     {"a_peer_that_goes_ends_a_send", peers_that_go},
+    {"a_peer_that_goes_with_bytes_unread_resets", unread},
     {"a_listener_is_shared_and_closed", listeners},
 };
 inline std::string name_of(const testing::TestParamInfo<Promise>& info) { return info.param.name; }

@@ -1,6 +1,7 @@
 #include "tests/sim/coordination.h"
 
 #include "base/check.h"
+#include "tests/sim/memory.h"
 
 namespace fulmar::sim {
 
@@ -15,6 +16,7 @@ struct ModelStore::UnderWay {
 
 ModelStore::ModelStore(Loop& loop, State& state, World world)
     : loop_(loop), state_(state), world_(std::move(world)), session_(++state.last_session_) {
+    AtWork here(the_world);
     state_.live_.insert(session_);
 }
 ModelStore::~ModelStore() {
@@ -58,6 +60,7 @@ Task<std::expected<std::vector<std::int64_t>, coord::Refusal>> ModelStore::commi
     if (live()) {
         auto fault = world_.fault ? world_.fault(changes) : CommitFault::none;
         if (fault != CommitFault::before) {
+            AtWork meanwhile(the_world);
             answer = state_.tree_.commit(changes, session_, state_.last_create_id_);
             if (answer && world_.applied) world_.applied();
         }

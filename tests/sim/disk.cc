@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "tests/sim/memory.h"
 
 namespace fulmar::sim {
 
@@ -91,6 +92,7 @@ public:
     }
     ~SimFile() override { --world_.open_files; }
     Result<> write(std::uint64_t position, std::span<const Bytes> parts) override {
+        AtWork here(the_world);
         std::vector<std::byte> bytes;
         for (auto& part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
         auto outcome = power_.operate(world_, Power::Needs::room);
@@ -108,18 +110,21 @@ public:
         return n;
     }
     Result<> sync() override {
+        AtWork here(the_world);
         auto outcome = power_.operate(world_, Power::Needs::nothing);
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         return result(outcome);
     }
     Result<> drop_cache() override {
+        AtWork here(the_world);
         if (auto outcome = power_.operate(world_, Power::Needs::nothing); outcome.error)
             return std::unexpected(*outcome.error);
         state_->drop_cache();
         return {};
     }
     Result<> truncate(std::uint64_t size) override {
+        AtWork here(the_world);
         auto outcome = power_.operate(world_, Power::Needs::nothing);
         if (outcome.effect) state_->change({size, {}, true});
         return result(outcome);
@@ -159,6 +164,7 @@ public:
         : world_(world), power_(power), disk_(disk), state_(std::move(state)) {}
 
     Result<std::shared_ptr<File>> create(const std::string& name) override {
+        AtWork here(the_world);
         if (names().contains(name)) return std::unexpected(Error::exists);
         if (auto made = change(true, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
             !made)
@@ -166,6 +172,7 @@ public:
         return open(name);
     }
     Result<std::shared_ptr<File>> open(const std::string& name) override {
+        AtWork here(the_world);
         if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
             return std::unexpected(*outcome.error);
         auto at = names().find(name);
@@ -175,6 +182,7 @@ public:
         return std::make_shared<SimFile>(world_, power_, *file);
     }
     Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
+        AtWork here(the_world);
         if (names().contains(name)) return std::unexpected(Error::exists);
         if (auto made = change(true, [&](auto& names) { names[name] = std::make_shared<DirectoryState>(); });
             !made)
@@ -182,6 +190,7 @@ public:
         return open_directory(name);
     }
     Result<std::shared_ptr<Directory>> open_directory(const std::string& name) override {
+        AtWork here(the_world);
         if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
             return std::unexpected(*outcome.error);
         auto at = names().find(name);
@@ -217,12 +226,14 @@ public:
         return entries;
     }
     Result<> sync() override {
+        AtWork here(the_world);
         auto outcome = power_.operate(world_, Power::Needs::nothing);
         if (!outcome.error || outcome.effect) state_->sync();
         if (outcome.error) return std::unexpected(*outcome.error);
         return {};
     }
     Result<std::unique_ptr<Lock>> lock(const std::string& name) override {
+        AtWork here(the_world);
         if (disk_.locks.contains(name)) return std::unexpected(Error::busy);
         if (!names().contains(name)) {
             auto made = change(true, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
@@ -235,6 +246,7 @@ private:
     DirectoryState::Names& names() { return state_->names(); }
     template <class F>
     Result<> change(bool needs_room, F effect) {
+        AtWork here(the_world);
         auto outcome = power_.operate(world_, needs_room ? Power::Needs::room : Power::Needs::nothing);
         bool refused = outcome.error == Error::full;  // A name is made whole or not at all.
         if (outcome.effect && !refused) effect(state_->changed());

@@ -27,11 +27,13 @@ public:
     }
 
     bool start(Receive& op) override {
+        AtWork here(the_world);
         CHECK(!std::exchange(receiving_, &op));
         pump();
         return false;
     }
     bool start(Send& op) override {
+        AtWork here(the_world);
         CHECK(!std::exchange(sending_, &op));
         core_.world.after(chance_.below(200), &core_, "send",
                           [self = shared_from_this()] { self->transmit(); });
@@ -39,9 +41,11 @@ public:
     }
     void close() override {
         if (std::exchange(closed_, true)) return;
+        AtWork here(the_world);
+        bool orderly = arrived_.empty() && core_.node.power.state == Power::State::on;
+        auto why = orderly ? Error::closed : Error::reset;
         arrived_.clear();
         end(Error::closed);
-        auto why = core_.node.power.state == Power::State::on ? Error::closed : Error::reset;
         at_peer("end", [why](SimSocket& peer) { peer.end(why); });
     }
     bool peer_ended() const override { return over_.has_value(); }
@@ -62,13 +66,13 @@ private:
     void finish_send(Result<> result) {
         auto& op = *std::exchange(sending_, nullptr);
         op.result = result;
-        core_.world.after(chance_.below(20), &core_, "sent", [&op] { op.waiter.resume(); });
+        core_.world.after(chance_.below(20), &core_, "sent", [this, &op] { core_.resume(op); });
     }
     // Sends as much as the window lets through. Ranges are read now, as by sendfile, not at `send`.
     void transmit() {
         if (!sending_) return;
         if (over_ || peer_.expired())
-            return finish_send(std::unexpected(closed_ ? Error::closed : Error::reset));
+            return finish_send(std::unexpected(closed_ ? Error::closed : told_of_reset()));
         auto& pieces = sending_->argument;
         std::vector<std::byte> bytes;
         while (!pieces.empty() && in_window_ + bytes.size() < std::size_t(window_)) {
@@ -103,10 +107,15 @@ private:
         if (reset) {
             at_peer("reset", [](SimSocket& peer) { peer.end(Error::reset); });
             end(Error::reset);
-            if (sending_) finish_send(std::unexpected(Error::reset));
+            if (sending_) finish_send(std::unexpected(told_of_reset()));
         } else if (all) {
             finish_send({});
         }
+    }
+    // As the kernel tells: once, to whoever hears first. Later sends fail with it again, receives do not.
+    Error told_of_reset() {
+        if (over_) over_ = Error::closed;
+        return Error::reset;
     }
     void window_opens(std::size_t bytes) {
         in_window_ -= bytes;
@@ -126,11 +135,11 @@ private:
         auto& op = *std::exchange(receiving_, nullptr);
         core_.world.after(chance_.below(50), &core_, "receive", [self = shared_from_this(), &op] {
             op.result = self->hand_over(op.argument);
-            op.waiter.resume();
+            self->core_.resume(op);
         });
     }
     Result<std::size_t> hand_over(std::span<std::byte> into) {
-        if (arrived_.empty()) return std::unexpected(over_.value_or(Error::closed));
+        if (arrived_.empty()) return std::unexpected(over_ == Error::reset ? told_of_reset() : Error::closed);
         auto n = std::min(arrived_.size(), into.size());
         if (chance_.one_in(2)) n = 1 + std::size_t(chance_.below(n));
         std::copy_n(arrived_.begin(), n, into.begin());
@@ -167,6 +176,7 @@ public:
     std::uint16_t port() const override { return port_; }
     void close() override {
         if (std::exchange(closed_, true)) return;
+        AtWork here(the_world);
         auto& all = core_.node.listeners[port_];
         std::erase(all, this);
         if (all.empty()) core_.node.listeners.erase(port_);
@@ -174,6 +184,7 @@ public:
         pump();
     }
     bool start(Accept& op) override {
+        AtWork here(the_world);
         CHECK(!std::exchange(accepting_, &op));
         pump();
         return false;
@@ -195,7 +206,7 @@ private:
             op.result = std::move(waiting_.front());
             waiting_.pop_front();
         }
-        core_.world.after(core_.world.network.below(50), &core_, "accept", [&op] { op.waiter.resume(); });
+        core_.world.after(core_.world.network.below(50), &core_, "accept", [this, &op] { core_.resume(op); });
     }
     Core& core_;
     const std::uint16_t port_;
@@ -205,11 +216,13 @@ private:
 };
 
 Result<std::shared_ptr<Listener>> Core::listen(const Address& at) {
+    AtWork here(the_world);
     auto port = at.port;
     if (port == 0) port = node.listeners.empty() ? 50'000 : std::uint16_t(node.listeners.rbegin()->first + 1);
     return std::make_shared<SimListener>(*this, port);
 }
 bool Core::start(Connect& op) {
+    AtWork here(the_world);
     world.after(20 + world.network.below(1000), this, "connect", [this, &op] {
         auto& [host, port] = op.argument;
         auto there = world.nodes.find(host);
@@ -220,7 +233,7 @@ bool Core::start(Connect& op) {
             auto& all = (*listening)[port];
             op.result = all[std::size_t(world.network.below(all.size()))]->connect(*this);
         }
-        op.waiter.resume();
+        resume(op);
     });
     return false;
 }

@@ -34,23 +34,35 @@ Instant Core::now() const { return node.started + Millis(world.now / 1000); }
 Timestamp Core::wall_clock() const {
     return Timestamp{1'790'000'000'000} + Millis(world.now / 1000) + node.wall_offset;
 }
-void Core::resume(std::string_view what, Op& op, Micros& last, std::uint64_t within) {
+void Core::resume(Op& op) {
+    AtWork here(node.owner);
+    op.waiter.resume();
+}
+void Core::resume_soon(std::string_view what, Op& op, Micros& last, std::uint64_t within) {
+    AtWork here(the_world);
     last = std::max(world.now + world.schedule.below(within), last);
-    world.after(last - world.now, this, what, [&op] { op.waiter.resume(); });
+    world.after(last - world.now, this, what, [this, &op] { resume(op); });
 }
 void Core::wake_at(Instant when) {
+    AtWork here(the_world);
     auto delay = (when - node.started).count() * 1000 - world.now;
     world.after(std::max<Micros>(delay, 0), this, "alarm", [this] { ring(); });
 }
 void Core::start(Job& job) {  // Run at one moment, told at another.
+    AtWork here(the_world);
     world.after(50 + world.disk.below(std::uint64_t(world.job_delay_max)), this, "job", [this, &job] {
-        job.execute();
+        {
+            AtWork there(node.owner);
+            job.execute();
+        }
         world.after(world.disk.below(std::uint64_t(world.job_told_max)), this, "job done",
-                    [&job] { job.waiter.resume(); });
+                    [this, &job] { resume(job); });
     });
 }
 
-Node::Node(World& w, std::string n, int cores) : world(w), name(std::move(n)) {
+Node::Node(World& w, std::string n, int cores)
+    : world(w), name(std::move(n)), owner(Owner(1 + w.nodes.size())) {
+    CHECK(owner < held.size());
     world.nodes[name] = this;
     for (int i = 0; i < cores; ++i) cores_.push_back(std::make_unique<Core>(*this, i));
 }
@@ -63,11 +75,15 @@ void Node::boot() {
     CHECK(!alive());
     power.state = Power::State::on;
     ended_by_itself = false;
+    ++lives;
     started = Instant{world.programs.below(1 << 30) - world.now / 1000};
     host_ = std::make_unique<Host>();
     for (auto& core : cores_) host_->cores.push_back(&core->seam);
     host_->data = open_root(world, power, disk);
-    world.after(0, cores_[0].get(), "boot", [this] { cores_[0]->spawn(program(*host_)); });
+    world.after(0, cores_[0].get(), "boot", [this] {
+        AtWork here(owner);
+        cores_[0]->spawn(program(*host_));
+    });
 }
 void Node::request_stop() {
     if (!alive() || std::exchange(host_->stop.requested, true)) return;

@@ -5,6 +5,7 @@
 
 #include "io/seam.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/memory.h"
 
 namespace fulmar::sim {
 
@@ -23,14 +24,19 @@ public:
     Instant now() const override;
     Timestamp wall_clock() const override;
     std::uint64_t random() override { return world.programs.next(); }
-    void post(Op& op) override { resume("turn", op, last_turn_, 3); }
-    void deliver(Op& op) override { resume("mail", op, last_mail_[world.current], 30); }
+    void post(Op& op) override { resume_soon("turn", op, last_turn_, 3); }
+    void deliver(Op& op) override {
+        AtWork here(the_world);
+        resume_soon("mail", op, last_mail_[world.current], 30);
+    }
+    void resume(Op& op);  // Now: what follows is the node's own work.
     Result<std::shared_ptr<Listener>> listen(const Address& at) override;
     bool start(Connect& op) override;
     void start(Job& job) override;
 
 private:
-    void resume(std::string_view what, Op& op, Micros& last, std::uint64_t within);  // Soon, but in order.
+    // In order.
+    void resume_soon(std::string_view what, Op& op, Micros& last, std::uint64_t within);
     void wake_at(Instant when) override;
 
     Micros last_turn_ = 0;
@@ -47,6 +53,7 @@ public:
     // As by SIGTERM.
     void request_stop();
     bool alive() const { return power.state != Power::State::off; }
+    bool stopping() const { return host_ && host_->stop.requested; }
     Core& core(int i) { return *cores_[std::size_t(i)]; }
     int cores() const { return int(cores_.size()); }
     Host& host() { return *host_; }
@@ -59,6 +66,8 @@ public:
     DiskState disk;
     World& world;
     const std::string name;
+    const Owner owner;  // Of what its programs hold.
+    int lives = 0;      // How often it was booted.
     Instant started{};  // Where monotonic time began at the last boot.
     Millis wall_offset{0};
     std::map<std::uint16_t, std::vector<SimListener*>> listeners;

@@ -61,7 +61,7 @@ public:
           world_(options.seed),
           broker_(world_, "broker", int(world_.schedule.between(1, 3))),
           office_(world_, "clients", 1),
-          work_{world_, ledger_, {"broker", 9092}, false, 0, 0, {}} {}
+          work_{world_, ledger_, broker_, {"broker", 9092}, false, 0, 0, {}} {}
 
     RunResult go() {
         TraceSink sink;
@@ -110,7 +110,8 @@ private:
         if (chance.one_in(3)) world_.job_told_max = 20'000;
         auto latency = Millis(chance.between(0, 5));
         broker_.program = [this, latency](Host& host) {
-            serving_.failure.reset();
+            failure_.reset();
+            serving_.on_ready = [this](const Broker&) { ready_ = true; };
             serving_.open_store = [this, latency](Loop& loop) {
                 ModelStore::World world{[this] { return world_.disk.next(); }, latency};
                 return std::expected<std::unique_ptr<coord::Store>, std::string>(
@@ -140,6 +141,12 @@ private:
                 ledger_.complain(fmt::format("left behind: {} open files", world_.open_files));
             if (serving_.failure) ++failures_;
         }
+        ready_ = false;
+        failure_ = serving_.failure;
+        serving_.failure.reset();
+        if (held[broker_.owner] != Held{})
+            ledger_.complain(fmt::format("left behind: {} bytes in {} blocks after the broker's end",
+                                         held[broker_.owner].bytes, held[broker_.owner].blocks));
         if (over_) return;
         world_.after(world_.faults.between(100, 40'000), nullptr, "boot", [this] {
             if (broker_.alive()) return;
@@ -262,13 +269,18 @@ private:
     void finish() {
         if (cut_short() || !ledger_.complaints().empty()) return stop_all();
         over_ = true;
+        // Mostly what was acknowledged last has a power cut right behind it; else its memory is looked at.
+        std::optional<Held> before;
+        if (world_.faults.one_in(3)) before = held_without_clients();
         broker_.die(!page_cache_);
         office_.die(false);
         bool read = false;
         office_.program = [this, &read](Host& host) { return read_all(*host.cores[0], work_, read); };
         broker_.boot();
-        office_.boot();
         auto began = world_.now;
+        while (!ready_ && world_.now - began < calm_patience && step()) {}
+        auto fresh = held_without_clients();
+        office_.boot();
         while (!read && world_.now - began < calm_patience && step()) {}
         if (cut_short()) return stop_all();
         if (!read) {
@@ -276,18 +288,50 @@ private:
             return stop_all();
         }
         ledger_.judge();
+        office_.die(false);
+        compare(fresh, before, "wrote");
+        compare(fresh, held_without_clients(), "read");
         stop_in_order();
         if (ledger_.complaints().empty() && !cut_short()) spoil();
         stop_all();
         if (world_.open_sockets > 0)
             ledger_.complain(fmt::format("left behind: {} open sockets", world_.open_sockets));
     }
+    // What the broker holds when no client is there any more, and nothing is under way.
+    std::optional<Held> held_without_clients() {
+        constexpr Micros rest = 200'000, patience = 60'000'000;
+        if (!broker_.alive() || broker_.stopping()) return std::nullopt;
+        for (auto began = world_.now; world_.now - began < rest || world_.open_sockets > 0;) {
+            if (world_.now - began > patience) {
+                ledger_.complain("stuck: connections of clients that have gone do not end");
+                return std::nullopt;
+            }
+            if (!step()) return std::nullopt;
+        }
+        return held[broker_.owner];
+    }
+    // A broker that has served holds what a fresh one holds on the same disk, but for the room in vectors
+    // that grew: of each topic's partitions, and of the controller's queue.
+    void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
+        if (!fresh || !used) return;
+        auto room = 512 + 64 * std::int64_t(topics());
+        if (used->bytes <= fresh->bytes + room) return;
+        ledger_.complain(
+            fmt::format("grown: after clients that {} the broker holds {} bytes in {} blocks, and "
+                        "{} in {} after a fresh start",
+                        served, used->bytes, used->blocks, fresh->bytes, fresh->blocks));
+    }
+    std::size_t topics() const {
+        std::set<std::string> topics;
+        for (auto& place : ledger_.places()) topics.insert(place.topic);
+        return topics.size() + work_.topics.size();
+    }
     void stop_in_order() {
         broker_.request_stop();
         auto began = world_.now;
         while (broker_.alive() && world_.now - began < 10'000'000 && step()) {}
         if (broker_.alive()) ledger_.complain("stuck: the broker does not stop");
-        else if (serving_.failure) ledger_.complain("failed: the last stop says " + *serving_.failure);
+        else if (failure_) ledger_.complain("failed: the last stop says " + *failure_);
     }
     // While nobody runs something befalls a file. Whoever starts then serves nothing wrong, and says so where
     // something is gone; also after another death, which makes no damage a torn tail.
@@ -394,7 +438,8 @@ private:
     Workload work_;
     int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
     std::uint64_t clock_jumps_ = 0;
-    bool over_ = false, page_cache_ = false;
+    std::optional<std::string> failure_;  // Of the life that ended last.
+    bool over_ = false, page_cache_ = false, ready_ = false;
     int partitions_ = 1;
     Micros calm_since_ = 0;
 };
@@ -402,8 +447,20 @@ private:
 }  // namespace
 
 RunResult run(const RunOptions& options) {
-    Run run(options);
-    return run.go();
+    auto before = held;
+    RunResult result;
+    {
+        Run run(options);
+        result = run.go();
+    }
+    // What the program keeps for good it has from its first run on. Complaints take memory themselves.
+    static bool first = true;
+    if (!std::exchange(first, false) && result.complaints.empty() && held != before) {
+        std::int64_t bytes = 0;
+        for (std::size_t i = 0; i < held.size(); ++i) bytes += held[i].bytes - before[i].bytes;
+        result.complaints.push_back(fmt::format("left behind: {} bytes after the world's end", bytes));
+    }
+    return result;
 }
 
 }  // namespace fulmar::sim

@@ -264,12 +264,22 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
     request.topics = std::span(&topic, 1);
     Arena arena(1 << 20);
     Frame frame;
+    auto asked_at = work.world.now;
+    auto life = work.broker.lives;
     auto response =
         co_await co_await ask<FetchRequest, FetchResponse>(client, request, version, arena, frame);
     if (response.responses.size() != 1 || response.responses[0].partitions.size() != 1)
         co_return std::unexpected(Error::damaged);
     auto& told = response.responses[0].partitions[0];
     Fetched fetched{told.error_code, from, told.high_watermark};
+    // Who asks to wait for more gets less only when the time is up, or when the broker is about to stop.
+    auto waited = (work.world.now - asked_at) / 1000 + 1;  // Its clock has milliseconds.
+    auto got = told.records ? told.records->bytes.size() : 0;
+    bool stopping = work.broker.lives != life || !work.broker.alive() || work.broker.stopping();
+    if (told.error_code == ErrorCode::none && std::int64_t(got) < request.min_bytes &&
+        waited < request.max_wait_ms && !stopping)
+        work.ledger.complain(fmt::format("early: a fetch for {} bytes or {} ms gave {} bytes after {} ms",
+                                         request.min_bytes, request.max_wait_ms, got, waited));
     for (auto left = told.records ? told.records->bytes : Bytes();;) {
         auto batch = wire::BatchView::whole(left);
         if (!batch) break;

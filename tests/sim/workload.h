@@ -5,13 +5,14 @@
 
 #include "tests/sim/client.h"
 #include "tests/sim/ledger.h"
-#include "tests/sim/world.h"
+#include "tests/sim/node.h"
 
 namespace fulmar::sim {
 
 struct Workload {
     World& world;
     Ledger& ledger;
+    const Node& broker;
     Address server;
     // While it is false faults may still come, and clients go on; then each finishes its share and ends.
     bool calm = false;

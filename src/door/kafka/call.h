@@ -11,6 +11,7 @@ namespace fulmar::kafka {
 struct Hangup {
     bool happened = false;
     Timer* waiting = nullptr;  // Woken when it happens.
+    Instant deadline{};        // Of that wait, or of the last one.
     void tell() {
         happened = true;
         if (waiting) waiting->wake();

@@ -112,9 +112,21 @@ Task<> Connection::handle(Frame frame, RequestHeader header, Bytes body, const R
     ++handlers_;
     Call call{broker_, here_, header, body, std::move(frame), hangup_};
     auto answer = co_await route.handler(call);
+    if (planted(Bug::timer_outlives_owner) && hangup_.deadline > loop_.now())
+        loop_.spawn(ring_late(std::exchange(hangup_.deadline, {})));
     --handlers_;
     alone_ -= !route.overlaps;
     answered(slot, std::move(answer));
+    progress_.notify(loop_);
+}
+
+Task<> Connection::ring_late(Instant deadline) {
+    ++handlers_;
+    Timer timer(loop_);
+    timer.set(deadline);
+    co_await timer;
+    if (hangup_.waiting) hangup_.tell();
+    --handlers_;
     progress_.notify(loop_);
 }
 

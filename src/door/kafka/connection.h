@@ -52,6 +52,7 @@ private:
     Step dispatch();
     Task<> handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot);
     void answered(Slot& slot, Answer answer);
+    Task<> ring_late(Instant deadline);  // Planted.
     Task<> send();
     Task<bool> receive();
 

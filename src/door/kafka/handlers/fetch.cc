@@ -182,6 +182,7 @@ Task<> Fetch::wait(Instant deadline) {
     Timer timer(call_.loop());
     timer.set(deadline);
     call_.hangup.waiting = &timer;
+    call_.hangup.deadline = deadline;
     if (call_.hangup.happened) timer.wake();
     std::vector<Timer*> elsewhere(involved_.size());
     std::deque<Waiters::Place> places;
