@@ -1,7 +1,9 @@
 #include "wire/compress.h"
 
+#include <lz4.h>
 #include <lz4frame.h>
 #include <snappy-c.h>
+#include <xxhash.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -19,20 +21,31 @@ using Outcome = std::expected<void, CompressError>;
 constexpr std::unexpected damaged{CompressError::damaged};
 constexpr std::unexpected too_large{CompressError::too_large};
 
-// What comes out, growing as it comes. One byte beyond the limit may come: that is how we see that
-// there is more inside than may be.
+// What comes out. Room for the most that may come is reserved at once: so nothing ever moves or is there
+// twice, and what no byte comes to stays untouched. One byte beyond the limit may come: that is how we see
+// that there is more inside than may be.
 class Output {
 public:
-    Output(std::size_t first, std::size_t limit)
-        : most_(std::min(limit, SIZE_MAX - 1) + 1), bytes_(std::min(first, most_)) {}
+    Output(std::size_t first, std::size_t limit) : most_(std::min(limit, SIZE_MAX - 1) + 1) {
+        bytes_.reserve(most_);
+        bytes_.resize(std::min(first, most_));
+    }
     std::span<std::byte> room() { return std::span(bytes_).subspan(used_); }
     void came(std::size_t n) { used_ += n; }
-    // False when the limit is passed, or would be.
-    bool grow() { return grow_to(bytes_.size() + 1); }
-    bool fits(std::size_t more) const { return more < most_ - used_; }
-    // Room for `more` bytes. REQUIRES: they fit.
+    Bytes all() const { return Bytes(bytes_).first(used_); }
+    // What may still come, the byte beyond the limit included.
+    std::size_t left() const { return most_ - used_; }
+    bool fits(std::size_t more) const { return more < left(); }
+    // More room, by doubling what there is. False when the limit is passed, or would be.
+    bool grow() {
+        auto size = bytes_.size();
+        if (size == most_) return false;
+        bytes_.resize(size < most_ / 2 ? size * 2 : most_);
+        return true;
+    }
+    // Room for `more` bytes. REQUIRES: no more than are left.
     std::span<std::byte> take(std::size_t more) {
-        if (room().size() < more) grow_to(used_ + more);
+        if (room().size() < more) bytes_.resize(used_ + more);
         return room().first(more);
     }
     std::expected<std::vector<std::byte>, CompressError> finish(Outcome outcome) && {
@@ -43,14 +56,6 @@ public:
     }
 
 private:
-    bool grow_to(std::size_t least) {
-        if (least > most_) return false;
-        auto size = bytes_.size();
-        size = std::max(least, size < most_ / 2 ? size * 2 : most_);
-        bytes_.reserve(size);  // Else it would take twice what it has, beyond the limit.
-        bytes_.resize(size);
-        return true;
-    }
     std::size_t most_;
     std::vector<std::byte> bytes_;
     std::size_t used_ = 0;
@@ -145,22 +150,81 @@ std::optional<std::uint32_t> magic_of(Bytes packed) {
     return magic;
 }
 
-Outcome open_lz4(Bytes packed, Output& out) {
-    if (magic_of(packed) != lz4_magic) return damaged;  // The library would step over skippable frames.
+// The header of a frame, which is taken from `packed`. Nothing when it is damaged or asks for a dictionary.
+std::optional<LZ4F_frameInfo_t> take_lz4_header(Bytes& packed) {
+    if (magic_of(packed) != lz4_magic) return {};  // The library would step over skippable frames.
     LZ4F_dctx* made = nullptr;
     CHECK(!LZ4F_isError(LZ4F_createDecompressionContext(&made, LZ4F_VERSION)));
     std::unique_ptr<LZ4F_dctx, Free<LZ4F_freeDecompressionContext>> context(made);
-    for (;;) {
-        if (out.room().empty() && !out.grow()) return too_large;
-        auto room = out.room();
-        std::size_t used = packed.size(), came = room.size();
-        auto code = LZ4F_decompress(context.get(), room.data(), &came, packed.data(), &used, nullptr);
-        if (LZ4F_isError(code)) return damaged;
-        packed = packed.subspan(used);
-        out.came(came);
-        if (code == 0) return packed.empty() ? Outcome{} : damaged;
-        if (used == 0 && came == 0) return damaged;
+    LZ4F_frameInfo_t header{};
+    std::size_t used = packed.size();
+    if (LZ4F_isError(LZ4F_getFrameInfo(context.get(), &header, packed.data(), &used))) return {};
+    constexpr std::byte has_dictionary_id{1};
+    if ((packed[sizeof lz4_magic] & has_dictionary_id) != std::byte{}) return {};
+    packed = packed.subspan(used);
+    return header;
+}
+
+std::optional<std::uint32_t> take_little(Bytes& packed) {
+    auto number = magic_of(packed);
+    if (number) packed = packed.subspan(sizeof *number);
+    return number;
+}
+bool take_lz4_checksum(Bytes& packed, Bytes of) {
+    return take_little(packed) == XXH32(of.data(), of.size(), 0);
+}
+
+constexpr std::size_t lz4_ratio_max = 255;  // A byte of a length counts for so many.
+constexpr std::size_t lz4_history_max = 64 * 1024;
+
+// `linked`: a block may copy from what came before it.
+Outcome open_lz4_block(Bytes block, std::size_t block_max, bool linked, Output& out) {
+    auto room = out.take(std::min({block_max, block.size() * lz4_ratio_max, out.left()}));
+    auto history = linked ? out.all() : Bytes();
+    history = history.last(std::min(history.size(), lz4_history_max));
+    auto *from = chars(block.data()), *before = chars(history.data());
+    auto* to = chars(room.data());
+    auto size = int(block.size()), most = int(room.size());
+    auto came = LZ4_decompress_safe_usingDict(from, to, size, most, before, int(history.size()));
+    if (came < 0 && room.size() == out.left()) {  // Perhaps it is good as far as there is room.
+        came = LZ4_decompress_safe_partial_usingDict(from, to, size, most, most, before, int(history.size()));
+        if (came < most) return damaged;
     }
+    if (came < 0) return damaged;
+    out.came(std::size_t(came));
+    return {};
+}
+
+// The library's own loop over a frame takes two blocks of the size that the header names, up to 4 MiB,
+// before it has seen any. Here each is opened where it belongs, behind its forerunner.
+// https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+Outcome open_lz4(Bytes packed, Output& out) {
+    auto header = take_lz4_header(packed);
+    if (!header) return damaged;
+    const auto block_max = std::size_t(64 * 1024) << (2 * (header->blockSizeID - LZ4F_max64KB));
+    for (;;) {
+        constexpr std::uint32_t is_plain = 1U << 31;
+        auto length = take_little(packed);
+        if (!length) return damaged;
+        if (*length == 0) break;
+        auto size = *length & ~is_plain;
+        if (size > block_max || size > packed.size()) return damaged;
+        auto block = packed.first(size);
+        packed = packed.subspan(size);
+        if (header->blockChecksumFlag && !take_lz4_checksum(packed, block)) return damaged;
+        if (*length & is_plain) {
+            if (!out.fits(size)) return too_large;
+            std::ranges::copy(block, out.take(size).begin());
+            out.came(size);
+        } else if (auto opened = open_lz4_block(block, block_max, header->blockMode == LZ4F_blockLinked, out);
+                   !opened) {
+            return opened;
+        }
+        if (out.left() == 0) return too_large;
+    }
+    if (header->contentSize != 0 && header->contentSize != out.all().size()) return damaged;
+    if (header->contentChecksumFlag && !take_lz4_checksum(packed, out.all())) return damaged;
+    return packed.empty() ? Outcome{} : damaged;
 }
 
 // A frame may claim a window of gigabytes. Opened in one go it needs none, since what came out already
@@ -191,6 +255,22 @@ Outcome open_zstd(Bytes packed, Output& out) {
         packed = packed.subspan(length);
     } while (!packed.empty());
     return {};
+}
+
+// More than this no codec makes of so many bytes.
+std::size_t most_inside(Codec codec, std::size_t packed) {
+    switch (codec) {
+        case Codec::none: break;
+        case Codec::gzip: return packed * 1032;  // 258 bytes of two bits.
+        case Codec::snappy: return packed * 22;  // See snappy_can_make.
+        case Codec::lz4: return packed * lz4_ratio_max;
+        case Codec::zstd: return packed * (32 * 1024);  // A block of 128 KiB of four bytes.
+    }
+    return packed;
+}
+// What to have ready. The blocks of snappy and lz4 tell how much they need.
+std::size_t likely_inside(Codec codec, std::size_t packed) {
+    return codec == Codec::gzip || codec == Codec::zstd ? std::max<std::size_t>(packed * 4, 4096) : 0;
 }
 
 std::vector<std::byte> make_gzip(Bytes plain, int level) {
@@ -257,8 +337,7 @@ std::expected<std::vector<std::byte>, CompressError> decompress(Codec codec, Byt
         if (packed.size() > limit) return too_large;
         return std::vector(packed.begin(), packed.end());
     }
-    // A block of snappy says its size, which is checked.
-    Output out(codec == Codec::snappy ? 0 : std::max<std::size_t>(packed.size() * 4, 4096), limit);
+    Output out(likely_inside(codec, packed.size()), std::min(limit, most_inside(codec, packed.size())));
     auto open = [&] {
         switch (codec) {
             case Codec::none: break;
