@@ -99,11 +99,12 @@ Outcome each_snappy_block(Bytes packed, auto open) {
 
 Outcome open_snappy(Bytes packed, Output& out) {
     std::size_t most = 0;
-    (void)each_snappy_block(packed, [&](Bytes block) -> Outcome {
+    auto sized = each_snappy_block(packed, [&](Bytes block) -> Outcome {
         auto size = snappy_size(block);
         most += size.value_or(0);
         return size ? Outcome() : damaged;
     });
+    if (!sized) return sized;
     out.prepare(most);
     return each_snappy_block(packed, [&](Bytes block) { return open_snappy_block(block, out); });
 }

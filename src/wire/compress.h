@@ -2,8 +2,8 @@
 //
 // What comes from a client is hostile: a few bytes may claim to be gigabytes. Whatever the input says of
 // itself, all that is ever taken while it is opened, given back or not, is `limit` bytes and one for what
-// comes out, and `codec_state_bytes_max` for the codec. Room for what comes out is taken in one piece; memory
-// that no output reaches is not written to. Pure functions; any thread.
+// comes out, and `codec_state_bytes_max` for the codec. Room for what comes out is taken in one piece, and
+// written to as far as it fills. The result keeps that room until it goes. Pure functions; any thread.
 #pragma once
 
 #include <cstddef>

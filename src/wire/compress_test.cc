@@ -272,7 +272,8 @@ void seal_lz4_header(std::vector<std::byte>& frame) {
     if (frame.size() > 4 + size) frame[4 + size] = std::byte(XXH32(&frame[4], size, 0) >> 8);
 }
 std::optional<std::vector<std::byte>> opened_by_library(Bytes packed, std::size_t limit) {
-    LZ4F_dctx* context = nullptr;
+    LZ4F_dctx* context =
+        nullptr;  // A new one each time: after an error a reset keeps what was left of the content size.
     EXPECT_FALSE(LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)));
     std::vector<std::byte> plain(limit + 1);
     std::size_t used = packed.size(), came = plain.size();
@@ -319,7 +320,7 @@ TEST(Compress, lz4_frames_are_read_as_their_own_library_reads_them) {
                 expect_refused(Codec::lz4, good, CompressError::too_large, size - 1);
                 expect_refused(Codec::lz4, good, CompressError::too_large, size / 2);
             }
-            for (int round = size < 10'000 ? 200 : 4; round > 0; --round) {
+            for (int round = size < 10'000 ? 60 : 4; round > 0; --round) {
                 auto bad = good;
                 for (auto changes = random() % 3 + 1; changes > 0; --changes)
                     bad[4 + random() % (random() % 2 ? 15 : bad.size()) % (bad.size() - 4)] ^=
@@ -334,8 +335,8 @@ TEST(Compress, lz4_frames_are_read_as_their_own_library_reads_them) {
             }
         }
     }
-    EXPECT_GT(same, 3000);
-    EXPECT_GT(refused, 3000);
+    EXPECT_GT(same, 1000);
+    EXPECT_GT(refused, 1000);
 }
 
 TEST(Compress, an_lz4_frame_that_asks_for_a_dictionary_is_refused) {
