@@ -1,7 +1,6 @@
 #include "tests/allocations.h"
 
 #include <cstdlib>
-#include <new>
 
 namespace fulmar::test {
 
@@ -18,7 +17,8 @@ static void count(std::size_t bytes) {
     ++mine.count;
 }
 
-// A sanitizer's own operator new finds more than ours would, so there it tells of each call.
+// A sanitizer's own malloc finds more than ours would, so there it tells of each call. Else ours stand before
+// the C library's, which lends them what they need under these names.
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 
 #include <sanitizer/allocator_interface.h>
@@ -29,15 +29,25 @@ static void on_free(const volatile void*) {}
 
 #else
 
-void* operator new(std::size_t bytes) {
+extern "C" {
+
+void* __libc_malloc(std::size_t bytes);
+void* __libc_calloc(std::size_t count, std::size_t bytes);
+void* __libc_realloc(void* memory, std::size_t bytes);
+
+void* malloc(std::size_t bytes) noexcept {
     count(bytes);
-    if (void* memory = std::malloc(bytes)) return memory;
-    std::abort();
+    return __libc_malloc(bytes);
 }
-void* operator new[](std::size_t bytes) { return operator new(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void* calloc(std::size_t n, std::size_t bytes) noexcept {
+    count(n * bytes);
+    return __libc_calloc(n, bytes);
+}
+void* realloc(void* memory, std::size_t bytes) noexcept {
+    count(bytes);
+    return __libc_realloc(memory, bytes);
+}
+
+}  // extern "C"
 
 #endif

@@ -5,7 +5,8 @@
 
 namespace fulmar::test {
 
-// What this thread has asked for since somebody set it to zero.
+// What this thread has asked for since somebody set it to zero, given back or not; C libraries' share
+// included.
 struct Allocations {
     std::size_t bytes = 0, count = 0;
 };

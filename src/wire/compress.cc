@@ -3,80 +3,35 @@
 #include <lz4frame.h>
 #include <snappy-c.h>
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY  // For ZSTD_decompressBound, which the shared library has all the same.
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include <memory>
-#include <optional>
-
 #include "base/check.h"
+#include "wire/lz4_frame.h"
 
 namespace fulmar::wire {
 
 namespace {
 
-using Outcome = std::expected<void, CompressError>;
-constexpr std::unexpected damaged{CompressError::damaged};
-constexpr std::unexpected too_large{CompressError::too_large};
-
-// What comes out, growing as it comes. One byte beyond the limit may come: that is how we see that
-// there is more inside than may be.
-class Output {
-public:
-    Output(std::size_t first, std::size_t limit)
-        : most_(std::min(limit, SIZE_MAX - 1) + 1), bytes_(std::min(first, most_)) {}
-    std::span<std::byte> room() { return std::span(bytes_).subspan(used_); }
-    void came(std::size_t n) { used_ += n; }
-    // False when the limit is passed, or would be.
-    bool grow() { return grow_to(bytes_.size() + 1); }
-    bool fits(std::size_t more) const { return more < most_ - used_; }
-    // Room for `more` bytes. REQUIRES: they fit.
-    std::span<std::byte> take(std::size_t more) {
-        if (room().size() < more) grow_to(used_ + more);
-        return room().first(more);
-    }
-    std::expected<std::vector<std::byte>, CompressError> finish(Outcome outcome) && {
-        if (!outcome) return std::unexpected(outcome.error());
-        if (used_ == most_) return too_large;
-        bytes_.resize(used_);
-        return std::move(bytes_);
-    }
-
-private:
-    bool grow_to(std::size_t least) {
-        if (least > most_) return false;
-        auto size = bytes_.size();
-        size = std::max(least, size < most_ / 2 ? size * 2 : most_);
-        bytes_.reserve(size);  // Else it would take twice what it has, beyond the limit.
-        bytes_.resize(size);
-        return true;
-    }
-    std::size_t most_;
-    std::vector<std::byte> bytes_;
-    std::size_t used_ = 0;
-};
-
-template <auto free_it>
-struct Free {
-    void operator()(auto* p) const { free_it(p); }
-};
-
-const char* chars(const std::byte* p) { return reinterpret_cast<const char*>(p); }
-char* chars(std::byte* p) { return reinterpret_cast<char*>(p); }
-
 // zlib counts what it is given in 32 bits.
 uInt at_most_32_bits(std::size_t n) { return uInt(std::min<std::size_t>(n, 1U << 30)); }
 Bytef* zlib_bytes(const std::byte* p) { return reinterpret_cast<Bytef*>(const_cast<std::byte*>(p)); }
+
+// Room for most of what is not known to be larger.
+std::size_t likely_to_begin(Bytes packed) { return std::max<std::size_t>(packed.size() * 4, 4096); }
 
 constexpr int gzip_window = 15 + 16;  // The largest window; 16 asks for gzip's header and trailer.
 
 // RFC 1952: a file is one or more members.
 Outcome open_gzip(Bytes packed, Output& out) {
+    constexpr std::size_t gzip_ratio_max = 1032;  // 258 bytes of two bits.
+    out.prepare(packed.size() * gzip_ratio_max, likely_to_begin(packed));
     z_stream stream{};
     CHECK(inflateInit2(&stream, gzip_window) == Z_OK);
     std::unique_ptr<z_stream, Free<inflateEnd>> owned(&stream);
     for (;;) {
-        if (out.room().empty() && !out.grow()) return too_large;
+        if (out.room().empty() && !out.grow()) return out.full();
         auto room = out.room();
         stream.next_in = zlib_bytes(packed.data());
         stream.avail_in = at_most_32_bits(packed.size());
@@ -98,14 +53,22 @@ Outcome open_gzip(Bytes packed, Output& out) {
 // No element of a block makes more of its bytes than a copy with a two-byte offset: 64 of 3.
 bool snappy_can_make(std::size_t plain, std::size_t packed) { return plain / 64 <= packed / 3; }
 
-Outcome open_snappy_block(Bytes packed, Output& out) {
+// What a block says that it opens to; nothing where it cannot.
+std::optional<std::size_t> snappy_size(Bytes block) {
     std::size_t size = 0;
-    if (snappy_uncompressed_length(chars(packed.data()), packed.size(), &size) != SNAPPY_OK) return damaged;
-    if (!snappy_can_make(size, packed.size())) return damaged;
+    if (snappy_uncompressed_length(chars(block.data()), block.size(), &size) != SNAPPY_OK) return {};
+    if (!snappy_can_make(size, block.size())) return {};
+    return size;
+}
+
+Outcome open_snappy_block(Bytes packed, Output& out) {
+    auto said = snappy_size(packed);
+    if (!said) return damaged;
     // What it says of itself must hold before it counts as large. To look takes no memory.
-    if (!out.fits(size))
+    if (!out.fits(*said))
         return snappy_validate_compressed_buffer(chars(packed.data()), packed.size()) == SNAPPY_OK ? too_large
                                                                                                    : damaged;
+    auto size = *said;
     auto* to = chars(out.take(size).data());
     if (snappy_uncompress(chars(packed.data()), packed.size(), to, &size) != SNAPPY_OK) return damaged;
     out.came(size);
@@ -118,8 +81,9 @@ Outcome open_snappy_block(Bytes packed, Output& out) {
 constexpr std::string_view xerial_magic{"\x82SNAPPY\0", 8};
 constexpr std::size_t xerial_header_bytes = 16, xerial_block_bytes = 32 * 1024;  // As Kafka cuts them.
 
-Outcome open_snappy(Bytes packed, Output& out) {
-    if (!text_of(packed).starts_with(xerial_magic)) return open_snappy_block(packed, out);
+// Calls `open` with each block, until one is refused.
+Outcome each_snappy_block(Bytes packed, auto open) {
+    if (!text_of(packed).starts_with(xerial_magic)) return open(packed);
     if (packed.size() <= xerial_header_bytes || load_big<std::int32_t>(&packed[8]) < 1) return damaged;
     packed = packed.subspan(xerial_header_bytes);
     while (!packed.empty()) {
@@ -127,40 +91,46 @@ Outcome open_snappy(Bytes packed, Output& out) {
         auto length = load_big<std::uint32_t>(packed.data());
         packed = packed.subspan(4);
         if (length > packed.size()) return damaged;
-        if (auto opened = open_snappy_block(packed.first(length), out); !opened) return opened;
+        if (auto opened = open(packed.first(length)); !opened) return opened;
         packed = packed.subspan(length);
     }
     return {};
 }
 
+Outcome open_snappy(Bytes packed, Output& out) {
+    std::size_t most = 0;
+    auto sized = each_snappy_block(packed, [&](Bytes block) -> Outcome {
+        auto size = snappy_size(block);
+        most += size.value_or(0);
+        return size ? Outcome() : damaged;
+    });
+    if (!sized) return sized;
+    out.prepare(most);
+    return each_snappy_block(packed, [&](Bytes block) { return open_snappy_block(block, out); });
+}
+
 // Room that is taken at once for what may well be inside. More is taken as it is needed.
 constexpr std::size_t likely_ratio = 64;
 
-constexpr std::uint32_t lz4_magic = 0x184D2204, zstd_magic = ZSTD_MAGICNUMBER;
-
-std::optional<std::uint32_t> magic_of(Bytes packed) {
-    std::uint32_t magic = 0;
-    if (packed.size() < sizeof magic) return {};
-    std::memcpy(&magic, packed.data(), sizeof magic);
-    return magic;
+// The frame in front; empty when it is none, or damaged.
+Bytes zstd_frame(Bytes packed) {
+    auto magic = little_at_front(packed);
+    bool known = magic == ZSTD_MAGICNUMBER ||
+                 (magic && (*magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START);
+    if (!known) return {};  // The library may know the formats of before 0.8, too.
+    auto length = ZSTD_findFrameCompressedSize(packed.data(), packed.size());
+    return ZSTD_isError(length) ? Bytes() : packed.first(length);
 }
 
-Outcome open_lz4(Bytes packed, Output& out) {
-    if (magic_of(packed) != lz4_magic) return damaged;  // The library would step over skippable frames.
-    LZ4F_dctx* made = nullptr;
-    CHECK(!LZ4F_isError(LZ4F_createDecompressionContext(&made, LZ4F_VERSION)));
-    std::unique_ptr<LZ4F_dctx, Free<LZ4F_freeDecompressionContext>> context(made);
-    for (;;) {
-        if (out.room().empty() && !out.grow()) return too_large;
-        auto room = out.room();
-        std::size_t used = packed.size(), came = room.size();
-        auto code = LZ4F_decompress(context.get(), room.data(), &came, packed.data(), &used, nullptr);
-        if (LZ4F_isError(code)) return damaged;
-        packed = packed.subspan(used);
-        out.came(came);
-        if (code == 0) return packed.empty() ? Outcome{} : damaged;
-        if (used == 0 && came == 0) return damaged;
+// What all frames may open to, as far as they are good. They may say that they are huge.
+std::size_t zstd_most(Bytes packed) {
+    std::size_t most = 0;
+    for (auto frame = zstd_frame(packed); !frame.empty(); frame = zstd_frame(packed)) {
+        auto bound = ZSTD_decompressBound(frame.data(), frame.size());
+        most += std::min<std::size_t>(bound, SIZE_MAX - most);
+        packed = packed.subspan(frame.size());
     }
+    return most;
 }
 
 // A frame may claim a window of gigabytes. Opened in one go it needs none, since what came out already
@@ -168,27 +138,25 @@ Outcome open_lz4(Bytes packed, Output& out) {
 Outcome open_zstd(Bytes packed, Output& out) {
     std::unique_ptr<ZSTD_DCtx, Free<ZSTD_freeDCtx>> context(ZSTD_createDCtx());
     CHECK(context != nullptr);
+    out.prepare(zstd_most(packed), likely_to_begin(packed));
     do {
-        auto magic = magic_of(packed);
-        bool known = magic == zstd_magic ||
-                     (magic && (*magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START);
-        if (!known) return damaged;  // The library may know the formats of before 0.8, too.
-        auto length = ZSTD_findFrameCompressedSize(packed.data(), packed.size());
-        if (ZSTD_isError(length)) return damaged;
-        auto said = ZSTD_getFrameContentSize(packed.data(), length);
-        bool likely = said < ZSTD_CONTENTSIZE_ERROR && said / likely_ratio <= length;
+        auto frame = zstd_frame(packed);
+        if (frame.empty()) return damaged;
+        auto said = ZSTD_getFrameContentSize(frame.data(), frame.size());
+        bool likely = said < ZSTD_CONTENTSIZE_ERROR && said / likely_ratio <= frame.size();
         if (likely && out.fits(said)) out.take(said);
         for (;;) {
             auto room = out.room();
-            auto came = ZSTD_decompressDCtx(context.get(), room.data(), room.size(), packed.data(), length);
+            auto came =
+                ZSTD_decompressDCtx(context.get(), room.data(), room.size(), frame.data(), frame.size());
             if (!ZSTD_isError(came)) {
                 out.came(came);
                 break;
             }
             if (ZSTD_getErrorCode(came) != ZSTD_error_dstSize_tooSmall) return damaged;
-            if (!out.grow()) return too_large;
+            if (!out.grow()) return out.full();
         }
-        packed = packed.subspan(length);
+        packed = packed.subspan(frame.size());
     } while (!packed.empty());
     return {};
 }
@@ -257,8 +225,7 @@ std::expected<std::vector<std::byte>, CompressError> decompress(Codec codec, Byt
         if (packed.size() > limit) return too_large;
         return std::vector(packed.begin(), packed.end());
     }
-    // A block of snappy says its size, which is checked.
-    Output out(codec == Codec::snappy ? 0 : std::max<std::size_t>(packed.size() * 4, 4096), limit);
+    Output out(limit);
     auto open = [&] {
         switch (codec) {
             case Codec::none: break;

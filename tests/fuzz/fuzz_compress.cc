@@ -1,5 +1,6 @@
 // The codecs on hostile bytes. The first byte chooses the codec, the second the limit.
 #include "base/check.h"
+#include "tests/allocations.h"
 #include "wire/compress.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -9,7 +10,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto limit = std::size_t(1) << data[1] % 21;
     auto packed = std::as_bytes(std::span(data, size)).subspan(2);
 
+    test::allocations() = {};
     auto plain = wire::decompress(codec, packed, limit);
+    CHECK(test::allocations().bytes <= limit + 1 + wire::codec_state_bytes_max);
     if (!plain) return 0;
     CHECK(plain->size() <= limit);
     if (codec <= wire::Codec::zstd)
