@@ -225,7 +225,8 @@ Task<bool> Broker::checkpoint() {
             Moved here;
             shard->budget.checkpoint_begins();
             for (auto& [id, partition] : shard->partitions())
-                if (auto point = partition->recovery_point(); partition->has_point() && point != partition->checkpointed)
+                if (auto point = partition->recovery_point();
+                    partition->has_point() && point != partition->checkpointed)
                     here.emplace_back(id, point);
             return here;
         };
@@ -298,7 +299,8 @@ Task<> Broker::stop() {
     if (keeper_) keeper_->wake();
     while (running_ > 0) co_await ended_.wait();
     for (auto& shard : shards_)
-        if (auto& janitor = janitors_[std::size_t(shard->core)]) co_await stop_janitor(*janitor, shard->seam.loop);
+        if (auto& janitor = janitors_[std::size_t(shard->core)])
+            co_await stop_janitor(*janitor, shard->seam.loop);
     for (auto& shard : shards_) co_await shard->come_to_rest(home);
     if (recovered_ && !failure_)
         for (auto& shard : shards_) co_await close_partitions(*shard);

@@ -17,7 +17,8 @@ Task<> Janitor::each(Work work) {
 Task<> Janitor::run() {
     running_ = true;
     auto& loop = shard_.seam.loop;
-    auto retention_due = loop.now() + std::min(rhythm_.retention, Millis(30'000));  // As Kafka, after a start.
+    auto retention_due =
+        loop.now() + std::min(rhythm_.retention, Millis(30'000));  // As Kafka, after a start.
     auto expiry_due = loop.now() + rhythm_.expiry;
     while (!stopping_) {
         timer_.set(loop.now() + rhythm_.look);
@@ -38,8 +39,9 @@ Task<> Janitor::run() {
         retention_due = loop.now() + rhythm_.retention;
         bool trusted = watch_.trusts(loop.clocks());
         if (watch_.jumped())
-            log_warning("the wall clock has jumped by more than an hour: nothing is deleted for its age until it "
-                        "has gone right for an hour");
+            log_warning(
+                "the wall clock has jumped by more than an hour: nothing is deleted for its age until it "
+                "has gone right for an hour");
         co_await each([&](Partition& partition) { return partition.retain(trusted); });
     }
     running_ = false;

@@ -1,5 +1,5 @@
-// Janitor: looks after the partitions of one core, one after the other: deletes what is too old, removes files,
-// forgets producers, and writes down what a start need not read again. It lives on its core.
+// Janitor: looks after the partitions of one core, one after the other: deletes what is too old, removes
+// files, forgets producers, and writes down what a start need not read again. It lives on its core.
 #pragma once
 
 #include "broker/shard.h"
@@ -10,9 +10,9 @@ namespace fulmar {
 class Janitor {
 public:
     struct Rhythm {
-        Millis look{1'000};                   // Files to be removed, snapshots that are due.
-        Millis retention{300'000};            // log.retention.check.interval.ms
-        Millis expiry{60'000};                // Of producers
+        Millis look{1'000};                      // Files to be removed, snapshots that are due.
+        Millis retention{300'000};               // log.retention.check.interval.ms
+        Millis expiry{60'000};                   // Of producers
         Millis producer_expiration{86'400'000};  // that wrote nothing for so long.
     };
     Janitor(Shard& shard, Rhythm rhythm, ClockWatch watch)

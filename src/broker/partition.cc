@@ -130,6 +130,10 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     if (written) {
         written = log_.append(batch, leader_epoch_, wall, log.index_interval_bytes);
         if (!written && !goes_on("append", written.error())) failed();
+        // What had been written of it is cut off, which must be durable too: after a clean stop nothing may
+        // stand behind the end.
+        if (!written) cut_ = true;
+        if (cut_ && !std::exchange(syncing_, true)) context_.seam.loop.spawn(sync());
     }
     if (!written) {
         if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
@@ -179,7 +183,8 @@ Task<Result<>> Partition::roll() {
         rolled = log_.roll(*made);
         snapshot_ = log_.end();
         auto jitter = rules_.log.segment_jitter.count();
-        roll_jitter_ = Millis(jitter > 0 ? std::int64_t(context_.seam.loop.random() % std::uint64_t(jitter)) : 0);
+        roll_jitter_ =
+            Millis(jitter > 0 ? std::int64_t(context_.seam.loop.random() % std::uint64_t(jitter)) : 0);
     } else {
         rolled = std::unexpected(made.error());
     }
@@ -187,7 +192,8 @@ Task<Result<>> Partition::roll() {
     if (!rolled && !goes_on("a new segment", rolled.error())) failed();
     co_return rolled;
 }
-// In front of the first batch of a new epoch: which offset that begins at must be known as long as the log is.
+// In front of the first batch of a new epoch: which offset that begins at must be known as long as the log
+// is.
 Task<Result<>> Partition::note_epoch() {
     auto epochs = log_.epochs();
     epochs.push_back({leader_epoch_, log_.end().offset});
@@ -200,7 +206,8 @@ Task<Result<>> Partition::note_epoch() {
 // One sync is in flight; the next covers all that came meanwhile.
 Task<> Partition::sync() {
     auto& budget = context_.budget;
-    while (durable_ < log_.end() && !budget.failed()) {
+    while ((durable_ < log_.end() || cut_) && !budget.failed()) {
+        cut_ = false;
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
         auto files = log_.unsynced_files(durable_);
         auto synced = co_await context_.seam.disk.run([&]() -> Result<> {

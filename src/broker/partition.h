@@ -31,8 +31,6 @@ struct PartitionContext {
     Signal rested{};                    // A partition has come to rest.
     bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
-    // How much may be written between two snapshots of a partition's producers: what a start reads again.
-    std::uint64_t snapshot_every_bytes = 1 << 20;
 };
 
 // What a topic's settings make of its partitions.
@@ -150,7 +148,13 @@ private:
     bool may_go(const Left& left) const;
     Task<> remove_left();
     Task<> write_snapshot();
-    std::uint64_t since_snapshot() const { return log_.end().position - snapshot_.position; }
+    // How much was written since the last snapshot of the producers, in parts of what may be: a start reads
+    // it again.
+    std::uint64_t since_snapshot_percent() const {
+        constexpr std::uint64_t most_entries = 256;
+        return 100 * (log_.end().position - snapshot_.position) /
+               (most_entries * rules_.log.index_interval_bytes);
+    }
     Task<> sync();
     // True when a directory that only has no room, or no handles, goes on.
     bool goes_on(std::string_view what, Error error);
@@ -166,10 +170,11 @@ private:
     PartitionLog log_;
     Sequences sequences_;
     LogPoint durable_;
-    LogPoint snapshot_;         // Where the producers' newest snapshot stands.
-    Millis roll_jitter_{};      // Of the active segment.
+    LogPoint snapshot_;     // Where the producers' newest snapshot stands.
+    Millis roll_jitter_{};  // Of the active segment.
     std::vector<Left> left_;
     bool damaged_ = false, syncing_ = false;
+    bool cut_ = false;  // Part of a batch was cut off, and no sync has covered that yet.
     int users_ = 0;
     Turns turns_;    // Of appends.
     Turns keeping_;  // Of what looks after the log's files.

@@ -59,12 +59,12 @@ bool Partition::may_go(const Left& left) const {
 }
 bool Partition::wants_upkeep() const {
     if (!log_.exists() || damaged_ || context_.budget.failed()) return false;
-    return since_snapshot() >= context_.snapshot_every_bytes ||
+    return since_snapshot_percent() >= 100 ||
            std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); });
 }
 Task<> Partition::keep_up() {
     Use use(*this);
-    if (since_snapshot() >= context_.snapshot_every_bytes) co_await write_snapshot();
+    if (since_snapshot_percent() >= 100) co_await write_snapshot();
     if (std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); })) co_await remove_left();
 }
 
@@ -111,7 +111,7 @@ Task<> Partition::write_snapshot() {
 Task<> Partition::close() {
     if (!log_.exists() || damaged_ || context_.budget.failed()) co_return;
     // What little was written since, the next start looks at itself.
-    if (since_snapshot() >= context_.snapshot_every_bytes / 16) co_await write_snapshot();
+    if (since_snapshot_percent() >= 6) co_await write_snapshot();
     constexpr std::size_t few_entries = 16;
     if (context_.budget.failed() || log_.unwritten_entries() < few_entries) co_return;
     if (auto written = log_.write_index(); !written && !goes_on("its index", written.error())) failed();

@@ -7,9 +7,9 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <optional>
 #include <span>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,7 +51,8 @@ struct Settings {
     Millis producer_id_expiration;
     LogLevel log_level;
 
-    // Of topics that say nothing themselves, by the names of topic settings: beside what rows of the table say.
+    // Of topics that say nothing themselves, by the names of topic settings: beside what rows of the table
+    // say.
     std::map<std::string, std::string, std::less<>> topic_defaults;
 
     // As text and where it came from (empty: the default), in the order of the table: for DescribeConfigs.

@@ -12,8 +12,7 @@ Result<Bytes> Window::at(std::uint64_t position, std::size_t wanted) {
     wanted = std::min<std::uint64_t>(wanted, size_ - position);
     bool held = position >= start_ && position + wanted <= start_ + bytes_.size();
     if (!held) {
-        bytes_.resize(
-            std::min<std::uint64_t>(std::max<std::size_t>(wanted, piece_bytes), size_ - position));
+        bytes_.resize(std::min<std::uint64_t>(std::max<std::size_t>(wanted, piece_bytes), size_ - position));
         start_ = position;
         auto got = file_.read(position, bytes_);
         if (!got) return std::unexpected(got.error());
@@ -73,11 +72,11 @@ Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::ui
     return false;
 }
 
-
 Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std::int32_t epoch_max) {
     constexpr std::size_t magic_at = 16;
     Window window(file, until.position);
-    auto left = 16 * (until.position - from.position) + (1 << 20);  // As above: producers choose what lies here.
+    auto left =
+        16 * (until.position - from.position) + (1 << 20);  // As above: producers choose what lies here.
     for (auto position = from.position + 1; position + batch_header_bytes <= until.position; ++position) {
         auto here = window.at(position, batch_header_bytes);
         if (!here) return std::unexpected(here.error());
@@ -86,7 +85,11 @@ Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std:
         if (base <= from.offset || base >= until.offset) continue;
         LogPoint walk{base, position};
         while (walk.position < until.position && walk.offset < until.offset) {
-            auto claimed = BatchView(*here).size();
+            auto next = window.at(walk.position, batch_header_bytes);
+            if (!next) return std::unexpected(next.error());
+            if (next->size() < batch_header_bytes) break;
+            auto claimed = BatchView(*next).size();
+            if (claimed > until.position - walk.position) break;
             if (claimed > left) return until;
             left -= claimed;
             auto batch = valid_batch(window, walk.position, until.position, walk.offset, epoch_max);

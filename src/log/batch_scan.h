@@ -30,9 +30,9 @@ Result<std::optional<wire::BatchView>> valid_batch(Window& window, std::uint64_t
 // Whether any whole batch of this log follows: at an offset from `offset` on, with a right checksum.
 Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::uint64_t size, Offset offset);
 
-// The first boundary behind the damage at `from` that batches lead on from, all of them right, just to `until`, a
-// boundary that is known otherwise: so nothing that a producer has written into a record is taken for a batch.
-// `until` when there is none.
+// The first boundary behind the damage at `from` that batches lead on from, all of them right, just to
+// `until`, a boundary that is known otherwise: so nothing that a producer has written into a record is taken
+// for a batch. `until` when there is none.
 Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std::int32_t epoch_max);
 
 }  // namespace fulmar

@@ -38,6 +38,9 @@ Result<BatchView> BatchWalk::batch() {
     if (!whole || !whole->crc_matches()) return std::unexpected(Error::damaged);
     return *whole;
 }
-void BatchWalk::step(const BatchView& over) { at_ = {over.next_offset(), at_.position + over.size()}; }
+void BatchWalk::step(const BatchView& over) {
+    previous_ = at_;
+    at_ = {over.next_offset(), at_.position + over.size()};
+}
 
 }  // namespace fulmar

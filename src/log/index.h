@@ -56,7 +56,7 @@ public:
     Result<IndexEntry> last_where(InFront in_front) const;
     template <class InFront>
     Result<std::uint32_t> count_where(InFront in_front) const;  // How many those are.
-    Result<IndexEntry> before_offset(Offset offset) const {  // At or in front of it.
+    Result<IndexEntry> before_offset(Offset offset) const {     // At or in front of it.
         return last_where([&](const IndexEntry& entry) { return entry.at.offset <= offset; });
     }
     Result<IndexEntry> before_position(std::uint64_t position) const {

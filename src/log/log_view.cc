@@ -34,7 +34,10 @@ Result<Slice> LogView::read(Offset from, std::size_t bytes_max, bool at_least_on
         if (auto mended = mend_index(0); !mended) return std::unexpected(mended.error());
     bool lost = !found->slice && bytes_max > 0;
     if (lost) return std::unexpected(Error::damaged);
-    return found->slice.value_or(Slice{});
+    auto slice = found->slice.value_or(Slice{});
+    bool to_the_end = slice.range.position + slice.range.length == size_of(0);
+    slice.goes_on = to_the_end ? segments_.size() > 1 : slice.range.length < bytes_max;
+    return slice;
 }
 
 Result<> LogView::mend_index(std::size_t n) {

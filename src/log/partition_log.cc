@@ -105,8 +105,10 @@ Result<> PartitionLog::roll(std::shared_ptr<File> file) {
     CHECK(newest_.at.position > 0);
     if (auto written = write_index(); !written) return written;
     active().last = newest_;
-    segments_.push_back(
-        {.base = end_.offset, .position = end_.position, .file = std::move(file), .index = Index(end_.offset)});
+    segments_.push_back({.base = end_.offset,
+                         .position = end_.position,
+                         .file = std::move(file),
+                         .index = Index(end_.offset)});
     tail_.clear();
     last_entry_position_ = 0;
     newest_ = {.at = {end_.offset, 0}};
@@ -115,8 +117,8 @@ Result<> PartitionLog::roll(std::shared_ptr<File> file) {
 }
 std::vector<std::shared_ptr<File>> PartitionLog::unsynced_files(LogPoint durable) const {
     std::vector<std::shared_ptr<File>> files;
-    for (auto n = segments_.size(); n-- > 0 && (files.empty() || segments_[n + 1].position > durable.position);)
-    {
+    for (auto n = segments_.size();
+         n-- > 0 && (files.empty() || segments_[n + 1].position > durable.position);) {
         files.push_back(segments_[n].file);
         // What time says of a full segment is read there when it is to be deleted.
         if (n + 1 < segments_.size() && segments_[n].index.file()) files.push_back(segments_[n].index.file());

@@ -85,8 +85,7 @@ Result<std::optional<ProducerSnapshot>> read_snapshot(Directory& directory, Offs
     auto size = (*file)->size();
     if (!size) return std::unexpected(size.error());
     constexpr auto most = head_bytes + seal_bytes +
-                          Sequences::producers_max *
-                              (producer_bytes + Sequences::batches_kept * batch_bytes);
+                          Sequences::producers_max * (producer_bytes + Sequences::batches_kept * batch_bytes);
     if (*size > most) return std::optional<ProducerSnapshot>();
     std::vector<std::byte> bytes(*size);
     auto got = (*file)->read(0, bytes);
@@ -98,9 +97,7 @@ Result<std::optional<ProducerSnapshot>> read_snapshot(Directory& directory, Offs
 
 }  // namespace
 
-std::string snapshot_file_name(Offset at) {
-    return fmt::format("{:020}{}", std::to_underlying(at), suffix);
-}
+std::string snapshot_file_name(Offset at) { return fmt::format("{:020}{}", std::to_underlying(at), suffix); }
 
 Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, bool durable) {
     auto name = snapshot_file_name(snapshot.offset), beside = name + ".tmp";

@@ -15,8 +15,8 @@ struct ProducerSnapshot {
     std::vector<Sequences::State> producers;
 };
 
-// `durable`: it must outlive a power cut. Others may be lost, and an older one is good instead. Snapshots that
-// nobody can need any more go: all but the newest two and that of `segment`'s start.
+// `durable`: it must outlive a power cut. Others may be lost, and an older one is good instead. Snapshots
+// that nobody can need any more go: all but the newest two and that of `segment`'s start.
 Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, bool durable);
 // The newest one that is whole and stands at or in front of `until`; nothing when there is none. `names`: of
 // the files that are there.

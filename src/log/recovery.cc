@@ -40,7 +40,7 @@ private:
     Result<> make_durable();
     Result<Recovered> finish();
 
-    Result<LogPoint> walk_headers(std::size_t n, LogPoint from, LogPoint until, bool producers);
+    Result<LogPoint> walk_batches(std::size_t n, LogPoint from, LogPoint until, bool producers);
     void take(const BatchView& batch, std::uint64_t position);
     Result<> seal(std::size_t n);
     Result<> flush(std::size_t n, std::size_t keep);
@@ -111,13 +111,14 @@ Result<> Recovery::find_end_point() {
     }
     // Its segment is gone or too short: what is in front of that is there, as far as headers lead.
     lost_ = true;
-    auto behind = std::ranges::upper_bound(found_, point_.segment, {}, [](const Found& f) { return f.segment.base; });
+    auto behind =
+        std::ranges::upper_bound(found_, point_.segment, {}, [](const Found& f) { return f.segment.base; });
     if (behind == found_.begin()) return {};
     at_ = std::size_t(behind - found_.begin()) - 1;
     auto& last = found_[at_];
     auto entry = last.segment.index.before_position(last.size);
     LogPoint start = entry ? entry->at : LogPoint{last.segment.base, 0};
-    auto end = walk_headers(at_, start, {Offset{INT64_MAX}, last.size}, false);
+    auto end = walk_batches(at_, start, {Offset{INT64_MAX}, last.size}, false);
     if (!end) return std::unexpected(end.error());
     from_ = *end;
     return {};
@@ -130,8 +131,9 @@ Result<> Recovery::settle_index() {
         std::uint32_t kept = 0;
         here_ = {.at = {found_[n].segment.base, 0}};
         if (n == at_) {
-            auto counted = index.count_where(
-                [&](const IndexEntry& e) { return e.at.offset <= from_.offset && e.at.position <= from_.position; });
+            auto counted = index.count_where([&](const IndexEntry& e) {
+                return e.at.offset <= from_.offset && e.at.position <= from_.position;
+            });
             if (!counted && counted.error() != Error::damaged) return std::unexpected(counted.error());
             kept = counted.value_or(0);
         }
@@ -149,8 +151,7 @@ Result<> Recovery::settle_index() {
 }
 
 void Recovery::take(const BatchView& batch, std::uint64_t position) {
-    if (batch.has_producer())
-        result_.sequences.appended(Sequences::Batch::of(batch), rules_.clocks.now);
+    if (batch.has_producer()) result_.sequences.appended(Sequences::Batch::of(batch), rules_.clocks.now);
     bool later = epochs_.empty() || batch.leader_epoch() > epochs_.back().epoch;
     if (later && batch.leader_epoch() <= rules_.leader_epoch_max)
         epochs_.push_back({batch.leader_epoch(), batch.base_offset()});
@@ -162,23 +163,30 @@ void Recovery::take(const BatchView& batch, std::uint64_t position) {
     here_.at = {batch.next_offset(), position + batch.size()};
     here_.largest_before = std::max(here_.largest_before, batch.max_timestamp());
     // When it was appended nobody knows any more: not after now.
-    here_.appended_before = std::max(here_.appended_before, std::min(batch.max_timestamp(), rules_.clocks.wall));
+    here_.appended_before =
+        std::max(here_.appended_before, std::min(batch.max_timestamp(), rules_.clocks.wall));
 }
 
-// Takes the batches of the n-th segment from one boundary to another by their headers, and steps over what is
-// damaged. Gives where it came to. With `apply` off it only looks.
-Result<LogPoint> Recovery::walk_headers(std::size_t n, LogPoint from, LogPoint until, bool apply) {
+// Takes the batches of the n-th segment from one boundary to another, and steps over what is damaged. Gives
+// where it came to. With `apply` off it only looks.
+Result<LogPoint> Recovery::walk_batches(std::size_t n, LogPoint from, LogPoint until, bool apply) {
     auto& found = found_[n];
     for (;;) {
         BatchWalk walk(*found.segment.file, from, until.position);
-        auto header = walk.header();
-        for (; header && *header; header = walk.header()) {
-            if (apply) take(**header, walk.at().position);
-            walk.step(**header);
+        Result<> went;
+        for (;;) {
+            auto header = walk.header();
+            if (!header) went = std::unexpected(header.error());
+            if (!header || !*header) break;
+            // With its checksum: what producers have written must not be taken from damage.
+            auto batch = walk.batch();
+            if (!batch) went = std::unexpected(batch.error());
+            if (!batch) break;
+            if (apply) take(*batch, walk.at().position);
+            walk.step(*batch);
         }
-        if (header) return walk.at();
-        if (header.error() != Error::damaged) return std::unexpected(header.error());
-        if (!apply) return walk.at();
+        if (went || (!apply && went.error() == Error::damaged)) return walk.at();
+        if (went.error() != Error::damaged) return std::unexpected(went.error());
         log_error("{}: damaged at offset {}; what lies behind it is served", name_,
                   std::to_underlying(walk.at().offset));
         auto known = until;
@@ -218,7 +226,7 @@ Result<> Recovery::catch_up() {
     }
     for (; n < at_; ++n) {
         LogPoint next{found_[n + 1].segment.base, 0};
-        if (auto done = walk_headers(n, start, {next.offset, found_[n].size}, true); !done)
+        if (auto done = walk_batches(n, start, {next.offset, found_[n].size}, true); !done)
             return std::unexpected(done.error());
         start = next;
     }
@@ -227,10 +235,10 @@ Result<> Recovery::catch_up() {
     indexing_ = true;
     if (here_.at < start) {
         auto sequences = std::exchange(result_.sequences, {});
-        if (auto done = walk_headers(at_, here_.at, start, true); !done) return std::unexpected(done.error());
+        if (auto done = walk_batches(at_, here_.at, start, true); !done) return std::unexpected(done.error());
         result_.sequences = std::move(sequences);
     }
-    if (auto done = walk_headers(at_, start, from_, true); !done) return std::unexpected(done.error());
+    if (auto done = walk_batches(at_, start, from_, true); !done) return std::unexpected(done.error());
     // Where it was damaged, the headers did not lead here.
     here_.at = from_;
     if (!lost_) here_.appended_before = std::max(here_.appended_before, point_.appended);
@@ -241,7 +249,8 @@ Result<> Recovery::flush(std::size_t n, std::size_t keep) {
     if (tail_.size() <= keep) return {};
     auto count = tail_.size() - keep;
     auto written = found_[n].segment.index.append(*directory_, std::span(tail_).first(count));
-    if (!written) return written.error() == Error::full || written.error() == Error::exhausted ? Result<>() : written;
+    if (!written)
+        return written.error() == Error::full || written.error() == Error::exhausted ? Result<>() : written;
     tail_.erase(tail_.begin(), tail_.begin() + std::ptrdiff_t(count));
     return {};
 }
@@ -269,7 +278,8 @@ Result<> Recovery::scan() {
         }
         Window window(*found.segment.file, found.size);
         while (here_.at.position < found.size) {
-            auto batch = valid_batch(window, here_.at.position, found.size, here_.at.offset, rules_.leader_epoch_max);
+            auto batch =
+                valid_batch(window, here_.at.position, found.size, here_.at.offset, rules_.leader_epoch_max);
             if (!batch) return std::unexpected(batch.error());
             if (!*batch) return {};
             take(**batch, here_.at.position);
@@ -292,9 +302,10 @@ Result<> Recovery::cut_behind() {
     for (auto n = at_ + 1; n < found_.size(); ++n) behind += found_[n].size;
     if (lost_ || (behind > 0 && rules_.clean)) {
         result_.damaged = true;
-        log_error("{}: damaged at offset {} (byte {} of {}): nobody knows where it ended, so it is served up to "
-                  "there, and nothing is appended",
-                  name_, std::to_underlying(end.offset), end.position, last.size);
+        log_error(
+            "{}: damaged at offset {} (byte {} of {}): nobody knows where it ended, so it is served up to "
+            "there, and nothing is appended",
+            name_, std::to_underlying(end.offset), end.position, last.size);
         found_.resize(at_ + 1);
         return {};
     }
@@ -309,15 +320,16 @@ Result<> Recovery::cut_behind() {
     result_.bytes_cut = behind;
     result_.loss_possible = later;
     if (behind > 0 && later)
-        log_warning("{}: {} bytes cut at offset {} although a valid batch follows; kept in quarantine/", name_,
-                    behind, std::to_underlying(end.offset));
+        log_warning("{}: {} bytes cut at offset {} although a valid batch follows; kept in quarantine/",
+                    name_, behind, std::to_underlying(end.offset));
     else if (behind > 0)
         log_info("{}: torn tail of {} bytes cut at offset {}", name_, behind, std::to_underlying(end.offset));
     while (found_.size() > at_ + 1) {
         auto& segment = found_.back().segment;
         auto file = log_file_name(segment.base);
         if (found_.back().size > 0)
-            if (auto moved = move_to_quarantine(data_, *directory_, file, name_ + "." + file); !moved) return moved;
+            if (auto moved = move_to_quarantine(data_, *directory_, file, name_ + "." + file); !moved)
+                return moved;
         if (auto gone = remove_segment(*directory_, segment.base); !gone) return gone;
         found_.pop_back();
     }
@@ -371,7 +383,8 @@ Result<Recovered> Recovery::finish() {
 
 Result<Recovered> Recovery::run() {
     if (auto opened = open_segments(); !opened) return std::unexpected(opened.error());
-    if (found_.empty()) {  // A crash between the directory and its file; behind a recovery point it is damage.
+    if (found_
+            .empty()) {  // A crash between the directory and its file; behind a recovery point it is damage.
         result_.damaged = point_.offset > Offset{0};
         return std::move(result_);
     }

@@ -3,11 +3,11 @@
 //
 // Below the recovery point everything was durable once. Recovery reads of it only the headers behind the
 // newest snapshot of the producers and the last index entry; what is damaged there shows when it is read
-// (log/segment_read.h), and costs its own batches alone. Only when the log ends in front of the recovery point
-// nobody knows its end: then what is there is served, and nothing is appended.
-// Above it the log is cut at the first bad batch, as a power cut leaves it torn there; if a valid batch
-// follows all the same, the cut bytes are kept in quarantine/ and the possible loss is told. What is kept is
-// synced, because after a kill bytes in the page cache are not yet durable.
+// (log/segment_read.h), and costs its own batches alone. Only when the log ends in front of the recovery
+// point nobody knows its end: then what is there is served, and nothing is appended. Above it the log is cut
+// at the first bad batch, as a power cut leaves it torn there; if a valid batch follows all the same, the cut
+// bytes are kept in quarantine/ and the possible loss is told. What is kept is synced, because after a kill
+// bytes in the page cache are not yet durable.
 #pragma once
 
 #include "core/producer/sequences.h"
@@ -38,7 +38,7 @@ struct RecoveryRules {
 struct Recovered {
     PartitionLog log;
     Sequences sequences;
-    LogPoint snapshot;  // Where the snapshot stands that the producers came from.
+    LogPoint snapshot;     // Where the snapshot stands that the producers came from.
     bool damaged = false;  // Nobody knows where it ends: nothing may be appended.
     std::uint64_t bytes_cut = 0;
     bool loss_possible = false;  // A valid batch lay behind a bad one.

@@ -1,5 +1,5 @@
-// What a log need not keep any longer, by age and by size. The decision alone; a job, since it reads what time
-// says of segments.
+// What a log need not keep any longer, by age and by size. The decision alone; a job, since it reads what
+// time says of segments.
 //
 // Old is what was appended long ago. Kafka goes by the records' own time stamps, with which a producer of old
 // data destroys it at once, and one of data of the future keeps all for ever (KAFKA-4340, KAFKA-14991); so

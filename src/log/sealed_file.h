@@ -1,5 +1,5 @@
-// Side files: small texts whose last line is their checksum. After any crash such a file is the old one or the
-// new one, whole: it is written beside, synced, renamed, and the directory synced. For jobs.
+// Side files: small texts whose last line is their checksum. After any crash such a file is the old one or
+// the new one, whole: it is written beside, synced, renamed, and the directory synced. For jobs.
 #pragma once
 
 #include <string>

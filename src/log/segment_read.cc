@@ -16,7 +16,8 @@ bool epoch_fits(const BatchView& batch, std::int32_t most) {
     return batch.leader_epoch() >= 0 && batch.leader_epoch() <= most;
 }
 
-// The next boundary that the index knows behind a position; the end when there is none, or the index is wrong.
+// The next boundary that the index knows behind a position; the end when there is none, or the index is
+// wrong.
 Result<LogPoint> known_behind(const SegmentView& view, std::uint64_t position) {
     auto past = view.index.count_where([&](const IndexEntry& e) { return e.at.position <= position; });
     if (!past && past.error() != Error::damaged) return std::unexpected(past.error());
@@ -26,22 +27,30 @@ Result<LogPoint> known_behind(const SegmentView& view, std::uint64_t position) {
     return next && next->at.position < view.end.position ? next->at : view.end;
 }
 
-// At the batch that holds `from`, or at the end. What is damaged on the way is stepped over, and told; the error
-// `damaged` when `from` lies in it. REQUIRES: `start` is a boundary in front of it.
+// At the batch that holds `from`, or at the end. What is damaged on the way is stepped over, and told; the
+// error `damaged` when `from` lies in it. REQUIRES: `start` is a boundary in front of it.
 Result<BatchWalk> walk_to(const SegmentView& view, LogPoint start, Offset from, bool& damage) {
     BatchWalk walk(*view.file, start, view.end.position);
     for (;;) {
         auto header = walk.header();
         if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
-        if (header) {
-            if (!*header || (*header)->next_offset() > from) return walk;
+        if (header && !*header) return walk;
+        if (header && (*header)->next_offset() <= from) {
             walk.step(**header);
             continue;
         }
+        // Its header may lie; so may that of the batch in front, which has led here.
+        auto suspect = header ? walk.at() : walk.previous();
+        if (header) {
+            if (view.verified.has(walk.at().position / Verified::piece_bytes)) return walk;
+            auto batch = walk.batch();
+            if (batch) return walk;
+            if (batch.error() != Error::damaged) return std::unexpected(batch.error());
+        }
         damage = true;
-        auto known = known_behind(view, walk.at().position);
+        auto known = known_behind(view, suspect.position);
         if (!known) return std::unexpected(known.error());
-        auto behind = boundary_behind(*view.file, walk.at(), *known, view.leader_epoch_max);
+        auto behind = boundary_behind(*view.file, suspect, *known, view.leader_epoch_max);
         if (!behind) return std::unexpected(behind.error());
         if (from < behind->offset) return std::unexpected(Error::damaged);
         walk = BatchWalk(*view.file, *behind, view.end.position);
@@ -74,7 +83,7 @@ Result<std::optional<Slice>> slice_at(const SegmentView& view, BatchWalk& walk, 
     if (least > bytes_max) there = at_least_one ? least : 0;
     if (there == 0) return std::optional(Slice{});
     auto length = std::min(there, std::max<std::uint64_t>(least, bytes_max));
-    return std::optional(Slice{{view.file, first.position, length}, first.offset, least});
+    return std::optional(Slice{{view.file, first.position, length}, first.offset, least, false});
 }
 
 // The end of the last right batch in [from, until). REQUIRES: `from` is a boundary.
@@ -96,7 +105,8 @@ Result<LogPoint> right_until(const SegmentView& view, LogPoint from, std::uint64
 
 // Whether every batch that begins in the piece is right.
 Result<bool> piece_is_right(const SegmentView& view, std::uint64_t piece) {
-    auto begin = piece * Verified::piece_bytes, end = std::min(begin + Verified::piece_bytes, view.end.position);
+    auto begin = piece * Verified::piece_bytes,
+         end = std::min(begin + Verified::piece_bytes, view.end.position);
     auto entry = view.index.before_position(begin);
     if (!entry && entry.error() != Error::damaged) return std::unexpected(entry.error());
     BatchWalk walk(*view.file, entry ? entry->at : LogPoint{view.index.base(), 0}, view.end.position);
@@ -151,8 +161,8 @@ Result<SegmentSlice> read_segment(const SegmentView& view, Offset from, std::siz
     return found;
 }
 
-Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, Offset from, std::size_t bytes_max,
-                        bool at_least_one) {
+Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, Offset from,
+                                       std::size_t bytes_max, bool at_least_one) {
     bool damage = false;
     auto walk = walk_to(view, near, from, damage);
     if (!walk) return std::unexpected(walk.error());

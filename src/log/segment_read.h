@@ -18,6 +18,7 @@ struct Slice {
     FileRange range;
     Offset base{};                  // Of the first batch.
     std::uint64_t first_bytes = 0;  // What that takes.
+    bool goes_on = false;           // The log does, behind what there is here: in another segment, say.
 };
 
 // Which MiB of a segment were found right in this life. A batch belongs to the one that it begins in.
@@ -49,7 +50,7 @@ struct SegmentView {
 };
 
 struct SegmentSlice {
-    std::optional<Slice> slice{};  // Nothing when no batch from `from` on is there.
+    std::optional<Slice> slice{};         // Nothing when no batch from `from` on is there.
     std::vector<std::uint64_t> verified;  // Pieces that were found right on the way.
     bool index_damaged = false;
 };
@@ -61,11 +62,11 @@ Result<SegmentSlice> read_segment(const SegmentView& view, Offset from, std::siz
 
 // The same without a look at checksums: of what this process has written. `near`: a boundary at or in front
 // of `from`.
-Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, Offset from, std::size_t bytes_max,
-                        bool at_least_one);
+Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, Offset from,
+                                       std::size_t bytes_max, bool at_least_one);
 
-// The entries of an index, made anew from the batches' headers: `view` is of the whole segment, whose end is the
-// last entry. `view.index` only says where it begins.
+// The entries of an index, made anew from the batches' headers: `view` is of the whole segment, whose end is
+// the last entry. `view.index` only says where it begins.
 Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint64_t interval_bytes);
 
 }  // namespace fulmar

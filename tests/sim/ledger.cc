@@ -86,18 +86,16 @@ void Ledger::judge() {
     }
 }
 
-void Ledger::judge_served(const Place& place, const std::vector<Record>& records, bool whole) {
+void Ledger::judge_served(const Place& place, const Record& record) {
+    check_stamp(place, record);
     auto& all = final_[place];
-    auto expected = all.begin();
-    for (auto& record : records) {
-        check_stamp(place, record);
-        if (expected == all.end() || expected->first != record.offset || expected->second != record.value)
-            return complain(
-                fmt::format("damage served: {} is '{}'", text_of(place, record.offset), record.value));
-        ++expected;
-    }
-    if (whole && expected != all.end())
-        complain(fmt::format("damage hidden: {} is the end", text_of(place, expected->first)));
+    auto expected = all.find(record.offset);
+    if (expected == all.end() || expected->second != record.value)
+        complain(fmt::format("damage served: {} is '{}'", text_of(place, record.offset), record.value));
+}
+Offset Ledger::final_end(const Place& place) const {
+    auto at = final_.find(place);
+    return at == final_.end() || at->second.empty() ? Offset{0} : at->second.rbegin()->first + 1;
 }
 
 }  // namespace fulmar::sim

@@ -41,9 +41,9 @@ public:
     void final_record(const Place& place, const Record& record);
     // After all of those: what is missing, invented, there twice.
     void judge();
-    // After that, when files were damaged while nobody ran: `records` are what is still served of `place`, to
-    // its end or, when not `whole`, up to an error that says so.
-    void judge_served(const Place& place, const std::vector<Record>& records, bool whole);
+    // After that: a record that is served by a later life, and one past the last that there was.
+    void judge_served(const Place& place, const Record& record);
+    Offset final_end(const Place& place) const;
 
     std::uint64_t acknowledged_count = 0, seen_count = 0;
     const std::set<Place>& places() const { return places_; }

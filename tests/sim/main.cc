@@ -35,7 +35,7 @@ constexpr Planted bugs[] = {
     {"damage-taken-for-end", Bug::damage_taken_for_end},
     {"epoch-not-checked", Bug::epoch_not_checked},
     {"time-search-begins-late", Bug::time_search_begins_late},
-    {"index-never-thinned", Bug::index_never_thinned, "grown:"},
+    {"index-never-written", Bug::index_never_written, "grown:"},
 };
 
 int usage() {

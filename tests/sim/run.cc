@@ -4,9 +4,9 @@
 
 #include "base/log_sink.h"
 #include "door/serve.h"
+#include "tests/sim/audit.h"
 #include "tests/sim/coordination.h"
 #include "tests/sim/node.h"
-#include "tests/sim/workload.h"
 
 namespace fulmar {
 
@@ -99,6 +99,10 @@ private:
         CHECK(settings);
         serving_.settings = *settings;
         serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;
+        // Small segments, and few batches between index entries, so that there are many of each.
+        auto& topics = serving_.settings.topic_defaults;
+        if (!chance.one_in(4)) topics["segment.bytes"] = std::to_string(chance.between(500, 20'000));
+        if (!chance.one_in(4)) topics["index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
@@ -292,7 +296,7 @@ private:
         compare(fresh, before, "wrote");
         compare(fresh, held_without_clients(), "read");
         stop_in_order();
-        if (ledger_.complaints().empty() && !cut_short()) spoil();
+        if (ledger_.complaints().empty() && !cut_short()) after_harm();
         stop_all();
         if (world_.open_sockets > 0)
             ledger_.complain(fmt::format("left behind: {} open sockets", world_.open_sockets));
@@ -314,7 +318,7 @@ private:
     // that grew: of each topic's partitions, and of the controller's queue.
     void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
         if (!fresh || !used) return;
-        auto room = 512 + 64 * std::int64_t(topics());
+        auto room = 512 + 64 * std::int64_t(topics()) + 1024 * std::int64_t(ledger_.places().size());
         if (used->bytes <= fresh->bytes + room) return;
         ledger_.complain(
             fmt::format("grown: after clients that {} the broker holds {} bytes in {} blocks, and "
@@ -335,18 +339,14 @@ private:
     }
     // While nobody runs something befalls a file. Whoever starts then serves nothing wrong, and says so where
     // something is gone; also after another death, which makes no damage a torn tail.
-    void spoil() {
+    void after_harm() {
         auto& chance = world_.faults;
-        std::set<Place> hurt;
-        // Without its checkpoint nobody can tell damage from a torn tail: not both at once.
-        if (chance.one_in(6)) spoil_side_file("checkpoint");
-        else
-            for (auto n = chance.between(1, 3); n > 0; --n) hurt_something(hurt);
+        auto harms = spoil(chance, broker_.disk);
         for (auto lives = chance.between(1, 3); lives > 0; --lives) {
             bool read = false;
             office_.die(false);
-            office_.program = [this, &read, hurt](Host& host) {
-                return read_damaged(*host.cores[0], work_, hurt, read);
+            office_.program = [this, &read, harms](Host& host) {
+                return read_damaged(*host.cores[0], work_, harms, read);
             };
             broker_.boot();
             office_.boot();
@@ -358,50 +358,6 @@ private:
             else stop_in_order();
         }
     }
-    void hurt_something(std::set<Place>& hurt) {
-        auto& chance = world_.faults;
-        auto& root = disk().root->names();
-        std::vector<std::string> names;
-        for (auto& [name, entry] : root)
-            if (partition_of_directory(name)) names.push_back(name);
-        if (names.empty() || chance.one_in(6)) return spoil_side_file("CLEAN");
-        auto& name = names[std::size_t(chance.below(names.size()))];
-        auto& directory = *std::get<std::shared_ptr<DirectoryState>>(root.at(name));
-        auto log = directory.names().find(log_file_name(Offset{0}));
-        if (log == directory.names().end()) return;
-        auto& file = *std::get<std::shared_ptr<FileState>>(log->second);
-        if (file.seen.empty()) return;
-        auto dash = name.rfind('-', name.find_last_of('.'));
-        hurt.insert({name.substr(0, dash), partition_of_directory(name)->index});
-        auto size = file.seen.size();
-        auto at = std::size_t(chance.below(size));
-        switch (chance.below(6)) {
-            case 0: return void(directory.names().erase(log));
-            case 1: return void(root.erase(name));
-            case 2: file.seen.resize(at); break;
-            case 3:
-                std::fill_n(file.seen.begin() + std::ptrdiff_t(at),
-                            std::min<std::size_t>(size - at, std::size_t(chance.between(1, 600))),
-                            std::byte(0));
-                break;
-            default: file.seen[at] ^= std::byte(1U << unsigned(chance.below(8)));
-        }
-        file.safe = file.seen;
-    }
-    // Without these more is read and no less is known, as long as the logs are right.
-    void spoil_side_file(const std::string& name) {
-        auto& chance = world_.faults;
-        auto& root = disk().root->names();
-        auto found = root.find(name);
-        if (found == root.end()) return;
-        auto& file = *std::get<std::shared_ptr<FileState>>(found->second);
-        if (file.seen.empty() || chance.one_in(3)) return void(root.erase(found));
-        auto at = std::size_t(chance.below(file.seen.size()));
-        if (chance.one_in(2)) file.seen.resize(at);
-        else file.seen[at] ^= std::byte(1U << unsigned(chance.below(8)));
-        file.safe = file.seen;
-    }
-    DiskState& disk() { return broker_.disk; }
     void stop_all() {
         over_ = true;
         office_.die(false);

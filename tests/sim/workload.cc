@@ -13,11 +13,11 @@ namespace fulmar::sim {
 
 using namespace kafka;
 
-namespace {
-
 Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms) {
     co_await Timer(seam.loop, Millis(1 + work.world.workload.below(std::uint64_t(most_ms))));
 }
+
+namespace {
 
 // Sends one request and reads its answer into `response`, whose views live as long as `frame`.
 template <class Q, class A>
@@ -241,11 +241,16 @@ private:
     int made_ = 0, done_since_calm_ = 0;
 };
 
-// One fetch of one partition from `from`; the offset to go on from.
-struct Fetched {
-    ErrorCode error{};
-    Offset next{}, high_watermark{};
-};
+}  // namespace
+
+// Whether these are all there is up to the high watermark.
+static bool fetched_all(Bytes records, Offset high_watermark, Offset from) {
+    auto next = from;
+    for (auto left = records; auto batch = wire::BatchView::whole(left); left = left.subspan(batch->size()))
+        next = batch->next_offset();
+    return next >= high_watermark;
+}
+
 Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, Offset from, int version,
                             std::function<void(const Ledger::Record&)> see) {
     auto& chance = work.world.workload;
@@ -276,7 +281,8 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
     auto waited = (work.world.now - asked_at) / 1000 + 1;  // Its clock has milliseconds.
     auto got = told.records ? told.records->bytes.size() : 0;
     bool stopping = work.broker.lives != life || !work.broker.alive() || work.broker.stopping();
-    if (told.error_code == ErrorCode::none && std::int64_t(got) < request.min_bytes &&
+    bool all = !told.records || fetched_all(told.records->bytes, told.high_watermark, from);
+    if (told.error_code == ErrorCode::none && std::int64_t(got) < request.min_bytes && all &&
         waited < request.max_wait_ms && !stopping)
         work.ledger.complain(fmt::format("early: a fetch for {} bytes or {} ms gave {} bytes after {} ms",
                                          request.min_bytes, request.max_wait_ms, got, waited));
@@ -302,8 +308,6 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
     }
     co_return fetched;
 }
-
-}  // namespace
 
 Task<> produce(Seam& seam, Workload& work, ProducerPlan plan) {
     Producer producer(seam, work, std::move(plan));
@@ -357,9 +361,7 @@ Task<> consume(Seam& seam, Workload& work, ConsumerPlan plan) {
     ++work.clients_done;
 }
 
-// The offset and the error that a partition gives for a time stamp, special or not.
-static Task<Result<ListOffsetsResponse::Partition>> ask_offset(Client& client, const Place& place,
-                                                               Timestamp at) {
+Task<Result<Told>> ask_offset(Client& client, const Place& place, Timestamp at) {
     ListOffsetsRequest::Partition partition{place.partition, -1, at};
     ListOffsetsRequest::Topic topic{place.topic, std::span(&partition, 1)};
     ListOffsetsRequest request;
@@ -369,7 +371,8 @@ static Task<Result<ListOffsetsResponse::Partition>> ask_offset(Client& client, c
     Frame frame;
     auto told =
         co_await co_await ask<ListOffsetsRequest, ListOffsetsResponse>(client, request, 7, arena, frame);
-    co_return told.topics[0].partitions[0];
+    auto& answer = told.topics[0].partitions[0];
+    co_return Told{answer.error_code, answer.offset};
 }
 
 static Task<Result<>> administer_some(Workload& work, Client& client, const std::string& name) {
@@ -402,7 +405,7 @@ static Task<Result<>> administer_some(Workload& work, Client& client, const std:
         auto place = *at;
         auto known = work.ledger.acknowledged_end[place];
         auto found = co_await co_await ask_offset(client, place, ListOffsetsRequest::latest);
-        if (found.error_code == ErrorCode::none && found.offset < known)
+        if (found.error == ErrorCode::none && found.offset < known)
             work.ledger.complain(fmt::format("lost: {}-{} ends at {}, and was known up to {}", place.topic,
                                              place.partition, std::to_underlying(found.offset),
                                              std::to_underlying(known)));
@@ -418,103 +421,6 @@ Task<> administer(Seam& seam, Workload& work, int id) {
         co_await pause(seam, work, 60);
     }
     ++work.clients_done;
-}
-
-// The first record with that time or a later one, from all there are.
-static Task<Result<>> look_for_times(Workload& work, Client& client, const Place& place,
-                                     const std::vector<Ledger::Record>& records) {
-    if (records.empty()) co_return {};
-    auto& chance = work.world.workload;
-    auto largest = std::ranges::max_element(records, {}, &Ledger::Record::stamp)->stamp;
-    for (int n = 0; n < 8; ++n) {
-        auto at = records[std::size_t(chance.below(records.size()))].stamp + Millis(chance.between(-1, 1));
-        if (n == 0) at = largest + Millis(1);
-        auto asked = n == 1 ? Timestamp(ListOffsetsRequest::max_timestamp) : at;
-        if (n == 1) at = largest;
-        auto right = std::ranges::find_if(records, [&](auto& record) { return record.stamp >= at; });
-        auto expected = right == records.end() ? Offset{-1} : right->offset;
-        auto told = co_await co_await ask_offset(client, place, asked);
-        if (told.error_code != ErrorCode::none || told.offset != expected)
-            work.ledger.complain(fmt::format("another time: {}-{} says {} and offset {} for {}, not {}",
-                                             place.topic, place.partition, kafka::to_text(told.error_code),
-                                             std::to_underlying(told.offset), std::to_underlying(asked),
-                                             std::to_underlying(expected)));
-    }
-    co_return {};
-}
-
-// All there is of a partition up to its end, or up to the error that it gives.
-static Task<Result<ErrorCode>> read_partition(Seam& seam, Workload& work, const Place& place,
-                                              std::vector<Ledger::Record>& records, bool times) {
-    Client client(seam, work.server);
-    co_await co_await client.connect();
-    for (Offset next{0};;) {
-        auto see = [&](const Ledger::Record& record) { records.push_back(record); };
-        auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
-        if (fetched.error != ErrorCode::none) co_return fetched.error;
-        if (next >= fetched.high_watermark) break;
-        next = fetched.next;
-    }
-    if (times) co_await co_await look_for_times(work, client, place, records);
-    co_return ErrorCode::none;
-}
-static Task<ErrorCode> read_until_told(Seam& seam, Workload& work, const Place& place,
-                                       std::vector<Ledger::Record>& records, bool times) {
-    for (;;) {
-        records.clear();
-        auto read = co_await read_partition(seam, work, place, records, times);
-        if (read) co_return *read;
-        co_await pause(seam, work, 10);
-    }
-}
-Task<> read_all(Seam& seam, Workload& work, bool& done) {
-    for (auto& place : work.ledger.places()) {
-        std::vector<Ledger::Record> records;
-        auto error = co_await read_until_told(seam, work, place, records, true);
-        // It may never have come to be.
-        if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition)
-            work.ledger.complain(fmt::format("unreadable: {}-{} gives {} at the end", place.topic,
-                                             place.partition, kafka::to_text(error)));
-        for (auto& record : records) work.ledger.final_record(place, record);
-    }
-    done = true;
-}
-
-// Whoever asks for what lies in the damage hears so.
-static Task<Result<>> ask_into_damage(Seam& seam, Workload& work, const Place& place, Offset from) {
-    Client client(seam, work.server);
-    co_await co_await client.connect();
-    auto end = std::max(from, work.ledger.acknowledged_end[place]);
-    for (auto at : {from, from + 1, end, end + 100}) {
-        auto nothing = [](const Ledger::Record&) {};
-        auto fetched = co_await co_await fetch(client, work, place, at, 11, nothing);
-        if (fetched.error != ErrorCode::kafka_storage_error)
-            work.ledger.complain(fmt::format("damage hidden: {}-{} gives {} at {}", place.topic,
-                                             place.partition, kafka::to_text(fetched.error),
-                                             std::to_underlying(at)));
-    }
-    for (auto at : {ListOffsetsRequest::latest, ListOffsetsRequest::max_timestamp}) {
-        auto told = co_await co_await ask_offset(client, place, at);
-        if (told.error_code != ErrorCode::kafka_storage_error)
-            work.ledger.complain(fmt::format("damage hidden: {}-{} gives {} as its end", place.topic,
-                                             place.partition, std::to_underlying(told.offset)));
-    }
-    co_return {};
-}
-Task<> read_damaged(Seam& seam, Workload& work, std::set<Place> hurt, bool& done) {
-    for (auto& place : work.ledger.places()) {
-        std::vector<Ledger::Record> records;
-        auto error = co_await read_until_told(seam, work, place, records, !hurt.contains(place));
-        bool damaged = error == ErrorCode::kafka_storage_error && hurt.contains(place);
-        if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition && !damaged)
-            work.ledger.complain(fmt::format("unreadable: {}-{} gives {}, and was not damaged", place.topic,
-                                             place.partition, kafka::to_text(error)));
-        work.ledger.judge_served(place, records, !damaged);
-        if (!damaged) continue;
-        auto from = records.empty() ? Offset{0} : records.back().offset + 1;
-        while (!co_await ask_into_damage(seam, work, place, from)) co_await pause(seam, work, 10);
-    }
-    done = true;
 }
 
 }  // namespace fulmar::sim

@@ -40,9 +40,20 @@ Task<> consume(Seam& seam, Workload& work, ConsumerPlan plan);
 // Makes topics, asks for metadata and for offsets.
 Task<> administer(Seam& seam, Workload& work, int id);
 
-// Reads every partition from its start to its end, and tells the ledger; and asks for offsets by time.
-Task<> read_all(Seam& seam, Workload& work, bool& done);
-// The same when files were damaged: all there is up to an error, which only partitions in `hurt` may give.
-Task<> read_damaged(Seam& seam, Workload& work, std::set<Place> hurt, bool& done);
+// One fetch of one partition from `from`: `see` gets each record, `next` is the offset to go on from.
+struct Fetched {
+    kafka::ErrorCode error{};
+    Offset next{}, high_watermark{};
+};
+Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, Offset from, int version,
+                            std::function<void(const Ledger::Record&)> see);
+// The offset and the error that a partition gives for a time stamp, special or not.
+struct Told {
+    kafka::ErrorCode error{};
+    Offset offset{};
+};
+Task<Result<Told>> ask_offset(Client& client, const Place& place, Timestamp at);
+// Up to so long, by chance.
+Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms);
 
 }  // namespace fulmar::sim

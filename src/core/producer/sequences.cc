@@ -85,8 +85,11 @@ std::vector<Sequences::State> Sequences::states() const {
     states.reserve(producers_.size());
     for (auto id : by_silence_) {
         auto& producer = producers_.at(std::to_underlying(id));
-        states.push_back({id, producer.epoch, producer.expected,
-                          {producer.batches.begin(), producer.batches.begin() + std::ptrdiff_t(producer.count)}});
+        states.push_back(
+            {id,
+             producer.epoch,
+             producer.expected,
+             {producer.batches.begin(), producer.batches.begin() + std::ptrdiff_t(producer.count)}});
     }
     return states;
 }

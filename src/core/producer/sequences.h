@@ -62,7 +62,7 @@ public:
     struct State {
         ProducerId id = no_producer;
         std::int16_t epoch = -1;
-        std::int32_t expected = 0;    // Its next sequence.
+        std::int32_t expected = 0;   // Its next sequence.
         std::vector<Batch> batches;  // At most `batches_kept`, oldest first.
     };
     std::vector<State> states() const;

@@ -274,7 +274,9 @@ Task<Answer> Fetch::run() {
     for (;;) {
         co_await read_all();
         bool refused = std::ranges::any_of(parts_, &Part::failed);
-        bool enough = parts_.empty() || refused || std::int64_t(bytes_) >= request_.min_bytes;
+        // Who reads an older segment's end need not wait: there is more, for the next fetch.
+        bool goes_on = std::ranges::any_of(parts_, [](const Part& part) { return part.slice.goes_on; });
+        bool enough = parts_.empty() || refused || goes_on || std::int64_t(bytes_) >= request_.min_bytes;
         if (enough || call_.hangup.happened || call_.loop().now() >= deadline) break;
         co_await wait(deadline);
     }

@@ -1,0 +1,123 @@
+#include "tests/sim/audit.h"
+
+#include <fmt/format.h>
+
+#include "wire/kafka/list_offsets.h"
+
+namespace fulmar::sim {
+
+using namespace kafka;
+
+// The first record with that time or a later one, from all there are.
+static Task<Result<>> look_for_times(Workload& work, Client& client, const Place& place,
+                                     const std::vector<Ledger::Record>& records) {
+    if (records.empty()) co_return {};
+    auto& chance = work.world.workload;
+    auto largest = std::ranges::max_element(records, {}, &Ledger::Record::stamp)->stamp;
+    for (int n = 0; n < 8; ++n) {
+        auto at = records[std::size_t(chance.below(records.size()))].stamp + Millis(chance.between(-1, 1));
+        if (n == 0) at = largest + Millis(1);
+        auto asked = n == 1 ? Timestamp(ListOffsetsRequest::max_timestamp) : at;
+        if (n == 1) at = largest;
+        auto right = std::ranges::find_if(records, [&](auto& record) { return record.stamp >= at; });
+        auto expected = right == records.end() ? Offset{-1} : right->offset;
+        auto told = co_await co_await ask_offset(client, place, asked);
+        if (told.error != ErrorCode::none || told.offset != expected)
+            work.ledger.complain(fmt::format("another time: {}-{} says {} and offset {} for {}, not {}",
+                                             place.topic, place.partition, kafka::to_text(told.error),
+                                             std::to_underlying(told.offset), std::to_underlying(asked),
+                                             std::to_underlying(expected)));
+    }
+    co_return {};
+}
+
+// All there is of a partition up to its end, or up to the error that it gives.
+static Task<Result<ErrorCode>> read_partition(Seam& seam, Workload& work, const Place& place,
+                                              std::vector<Ledger::Record>& records, bool times) {
+    Client client(seam, work.server);
+    co_await co_await client.connect();
+    for (Offset next{0};;) {
+        auto see = [&](const Ledger::Record& record) { records.push_back(record); };
+        auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
+        if (fetched.error != ErrorCode::none) co_return fetched.error;
+        if (next >= fetched.high_watermark) break;
+        next = fetched.next;
+    }
+    if (times) co_await co_await look_for_times(work, client, place, records);
+    co_return ErrorCode::none;
+}
+static Task<ErrorCode> read_until_told(Seam& seam, Workload& work, const Place& place,
+                                       std::vector<Ledger::Record>& records, bool times) {
+    for (;;) {
+        records.clear();
+        auto read = co_await read_partition(seam, work, place, records, times);
+        if (read) co_return *read;
+        co_await pause(seam, work, 10);
+    }
+}
+Task<> read_all(Seam& seam, Workload& work, bool& done) {
+    for (auto& place : work.ledger.places()) {
+        std::vector<Ledger::Record> records;
+        auto error = co_await read_until_told(seam, work, place, records, true);
+        // It may never have come to be.
+        if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition)
+            work.ledger.complain(fmt::format("unreadable: {}-{} gives {} at the end", place.topic,
+                                             place.partition, kafka::to_text(error)));
+        for (auto& record : records) work.ledger.final_record(place, record);
+    }
+    done = true;
+}
+
+// Whoever asks for what has been lost hears so, and for what has not been gets it.
+static Task<Result<>> read_hurt(Seam& seam, Workload& work, const Place& place, const Harm& harm) {
+    Client client(seam, work.server);
+    co_await co_await client.connect();
+    auto& ledger = work.ledger;
+    auto end = ledger.final_end(place);
+    auto complain = [&](std::string_view what, ErrorCode error, Offset at) {
+        ledger.complain(fmt::format("{}: {}-{} gives {} at {}", what, place.topic, place.partition,
+                                    kafka::to_text(error), std::to_underlying(at)));
+    };
+    for (Offset next{0}; next < end;) {
+        std::vector<Ledger::Record> records;
+        auto see = [&](const Ledger::Record& record) { records.push_back(record); };
+        auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
+        for (auto& record : records) ledger.judge_served(place, record);
+        if (fetched.error == ErrorCode::none && fetched.next > next) {
+            auto dense = records.size() == std::size_t(fetched.next - next);
+            if (!dense) complain("skipped in silence", fetched.error, next);
+            next = fetched.next;
+            continue;
+        }
+        if (fetched.error != ErrorCode::kafka_storage_error) complain("damage hidden", fetched.error, next);
+        else if (!harm.excuses(next)) complain("unreadable, and was not damaged", fetched.error, next);
+        next = next + 1;
+    }
+    for (auto at : {ListOffsetsRequest::latest, ListOffsetsRequest::max_timestamp}) {
+        auto told = co_await co_await ask_offset(client, place, at);
+        bool lost = harm.end_lost && told.error == ErrorCode::kafka_storage_error;
+        bool right = told.error == ErrorCode::none && (at != ListOffsetsRequest::latest || told.offset == end);
+        bool hit = at == ListOffsetsRequest::max_timestamp && told.error == ErrorCode::kafka_storage_error;
+        if (!lost && !right && !hit) complain("damage hidden: its end", told.error, told.offset);
+    }
+    co_return {};
+}
+Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done) {
+    for (auto& place : work.ledger.places()) {
+        if (auto harm = harms.find(place); harm != harms.end()) {
+            while (!co_await read_hurt(seam, work, place, harm->second)) co_await pause(seam, work, 10);
+            continue;
+        }
+        std::vector<Ledger::Record> records;
+        auto error = co_await read_until_told(seam, work, place, records, true);
+        if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition)
+            work.ledger.complain(fmt::format("unreadable: {}-{} gives {}, and was not damaged", place.topic,
+                                             place.partition, kafka::to_text(error)));
+        for (auto& record : records) work.ledger.judge_served(place, record);
+        if (Offset(records.size()) != work.ledger.final_end(place))
+            work.ledger.complain(fmt::format("lost: {}-{} ends at {}", place.topic, place.partition, records.size()));
+    }
+    done = true;
+}
+
+}  // namespace fulmar::sim
