@@ -1,5 +1,6 @@
 #include "broker/shard.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace fulmar {
@@ -10,9 +11,30 @@ Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data
       budget(world.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
       context_{world, budget, std::move(data), settings.durability == Durability::page_cache} {}
 
-Partition* Shard::find(const PartitionId& id) {
+std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {
     auto at = partitions_.find(id);
-    return at == partitions_.end() ? nullptr : at->second.get();
+    return at == partitions_.end() ? nullptr : at->second;
+}
+kafka::ErrorCode Shard::absence(const PartitionId& id) const {
+    return image_.find(id.topic) ? kafka::ErrorCode::not_leader_or_follower
+                                 : kafka::ErrorCode::unknown_topic_or_partition;
+}
+void Shard::drop(const TopicId& topic) {
+    for (auto at = partitions_.lower_bound({topic, INT32_MIN});
+         at != partitions_.end() && at->first.topic == topic; at = partitions_.erase(at)) {
+        at->second->retire();
+        retired_.push_back(std::move(at->second));
+    }
+}
+Task<> Shard::retire(TopicId topic) {
+    auto dropped = [&](auto& partition) { return partition->id().topic == topic; };
+    for (;;) {
+        auto at = std::ranges::find_if(retired_, dropped);
+        if (at == retired_.end()) co_return;
+        auto partition = *at;
+        co_await partition->come_to_rest();
+        std::erase(retired_, partition);
+    }
 }
 Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults) {
     PartitionId id{topic.id, index};
@@ -21,7 +43,7 @@ Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cl
     auto& place = partitions_[id];
     if (place) place->lead(state.leader_epoch, rules);
     else
-        place = std::make_unique<Partition>(context_, id, partition_directory_name(topic.name, id),
+        place = std::make_shared<Partition>(context_, id, partition_directory_name(topic.name, id),
                                             state.leader_epoch, rules);
     return *place;
 }

@@ -2,29 +2,10 @@
 
 #include <map>
 
-#include "door/kafka/create.h"
 #include "door/kafka/handlers/handlers.h"
+#include "door/kafka/topics.h"
 
 namespace fulmar::kafka {
-
-using cluster::TopicRefusal;
-
-// Such a text may quote what was asked for, and a string of the protocol holds no more than 32,767 bytes.
-static constexpr std::size_t text_bytes_max = 1000;
-
-static ErrorCode error_of(TopicRefusal why) {
-    switch (why) {
-        case TopicRefusal::invalid_name: return ErrorCode::invalid_topic_exception;
-        case TopicRefusal::exists: return ErrorCode::topic_already_exists;
-        case TopicRefusal::invalid_partitions: return ErrorCode::invalid_partitions;
-        case TopicRefusal::invalid_replication: return ErrorCode::invalid_replication_factor;
-        case TopicRefusal::invalid_assignment: return ErrorCode::invalid_replica_assignment;
-        case TopicRefusal::invalid_config: return ErrorCode::invalid_config;
-        case TopicRefusal::no_room: return ErrorCode::policy_violation;
-        case TopicRefusal::contradiction: return ErrorCode::invalid_request;
-    }
-    return ErrorCode::unknown_server_error;
-}
 
 static cluster::NewTopic wanted(const CreateTopicsRequest::Topic& asked) {
     cluster::NewTopic topic;
@@ -62,7 +43,7 @@ Task<Answer> handle_create_topics(Call& call) {
 
     std::map<std::string_view, int> times;
     for (auto& topic : request->topics) ++times[topic.name];
-    std::vector<cluster::Controller::CreateTopic> commands;
+    std::vector<Controller::CreateTopic> commands;
     for (auto& topic : request->topics)
         if (times[topic.name] == 1) commands.push_back({wanted(topic), request->validate_only});
     auto asked = commands.size();
@@ -86,14 +67,14 @@ Task<Answer> handle_create_topics(Call& call) {
             continue;
         }
         if (answers.size() != asked) {
-            told.error_code = ErrorCode::not_controller;
-            told.error_message = "The controller is stopping.";
+            told.error_code = controller_gone;
+            told.error_message = controller_gone_text;
             continue;
         }
         auto& answer = answers[next++];
         if (!answer) {
             told.error_code = error_of(answer.error().why);
-            told.error_message = std::string_view(answer.error().text).substr(0, text_bytes_max);
+            told.error_message = message_of(answer.error());
             continue;
         }
         auto& made = **answer;
