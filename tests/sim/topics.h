@@ -30,7 +30,7 @@ struct Cycle {
     int made = 0;
     std::shared_ptr<Incarnation> now{};  // Known to exist, to whoever wants to use it.
     std::set<TopicId> deleted{};         // The broker said that they are.
-    bool over = false;                 // Whoever makes and deletes it has ended.
+    bool over = false;                   // Whoever makes and deletes it has ended.
 };
 
 // The one who makes and deletes; and the one who only uses what there is. They end as other clients do.
