@@ -19,9 +19,17 @@ static std::unexpected<Refused> refuse(TopicRefusal why, std::string text) {
 Decision<Controller> Controller::decide(const Command& command, Ticket ticket, Clocks) const {
     if (auto* registration = std::get_if<RegisterBroker>(&command))
         return {{BrokerIs{registration->broker}}, {{ticket, TopicPointer()}}};
+    Decision<Controller> decision;
+    if (auto* alteration = std::get_if<AlterConfigs>(&command)) {
+        auto fact = alter(*alteration);
+        if (!fact) return {{}, {{ticket, std::unexpected(std::move(fact.error()))}}};
+        if (*fact && !alteration->validate_only) decision.events.push_back(**fact);
+        auto* is = *fact ? std::get_if<TopicIs>(&**fact) : nullptr;
+        decision.answers.emplace_back(ticket, is ? is->topic : TopicPointer());
+        return decision;
+    }
     auto& [wanted, validate_only] = std::get<CreateTopic>(command);
     auto made = create(wanted);
-    Decision<Controller> decision;
     if (made && !validate_only) decision.events.push_back(TopicIs{*made});
     decision.answers.emplace_back(ticket, std::move(made));
     return decision;
@@ -46,13 +54,53 @@ Controller::Answer Controller::create(const NewTopic& wanted) const {
     }
     std::size_t bytes = 0;
     for (auto& [name, value] : topic->configs) bytes += name.size() + value.size();
-    if (bytes > topic_configs_bytes_max)
-        return refuse(TopicRefusal::no_room, fmt::format("The configs of one topic take at most {} bytes.",
-                                                         topic_configs_bytes_max));
+    if (bytes > configs_bytes_max)
+        return refuse(TopicRefusal::no_room,
+                      fmt::format("The configs of one topic take at most {} bytes.", configs_bytes_max));
     topic->id = wanted.id;
     topic->name = wanted.name;
     topic->partitions = std::move(*placed);
     return topic;
+}
+
+std::expected<std::optional<Fact>, Refused> Controller::alter(const AlterConfigs& wanted) const {
+    auto& [kind, name] = wanted.owner;
+    TopicPointer topic;
+    if (kind == ConfigOwner::Kind::topic) {
+        if (!valid_topic_name(name))
+            return refuse(TopicRefusal::invalid_name, fmt::format("Topic name '{}' is invalid.", name));
+        auto* found = image_.find(name);
+        if (!found)
+            return refuse(TopicRefusal::unknown_name, fmt::format("The topic '{}' does not exist.", name));
+        topic = image_.share(found->id);
+    } else if (name.size() > config_owner_bytes_max) {
+        return refuse(TopicRefusal::no_room,
+                      fmt::format("Such a name takes at most {} bytes.", config_owner_bytes_max));
+    }
+    // For lists: what they begin from when they are not set.
+    auto defaults = image_.configs({ConfigOwner::Kind::broker, ""});
+    defaults.merge(ConfigMap(defaults_));
+    auto& before = topic ? topic->configs : image_.configs(wanted.owner);
+    auto now = altered(kind, before, defaults, wanted.edits, wanted.replace);
+    if (!now) {
+        using Why = ConfigRefusal::Why;
+        auto why = now.error().why;
+        return refuse(why == Why::invalid   ? TopicRefusal::invalid_config
+                      : why == Why::no_room ? TopicRefusal::no_room
+                                            : TopicRefusal::broker_config,
+                      std::move(now.error().text));
+    }
+    if (*now == before) return std::nullopt;
+    if (!topic) {
+        if (before.empty() && image_.configs().size() >= config_owners_max)
+            return refuse(TopicRefusal::no_room,
+                          fmt::format("Settings are kept for at most {} brokers, groups and subscriptions.",
+                                      config_owners_max));
+        return ConfigsAre{wanted.owner, std::move(*now)};
+    }
+    auto changed = std::make_shared<Topic>(*topic);
+    changed->configs = std::move(*now);
+    return TopicIs{std::move(changed)};
 }
 
 // Kafka looks at the replication factor before it looks at the number of partitions.

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "core/cluster/alter_configs.h"
 #include "core/cluster/image.h"
 #include "core/cluster/topic_config.h"
 #include "core/machine.h"
@@ -32,7 +33,9 @@ enum class TopicRefusal : std::uint8_t {
     invalid_replication,
     invalid_assignment,
     invalid_config,
-    no_room,        // Over what a request, a topic or the store may hold.
+    no_room,  // Over what a request, a topic or the store may hold.
+    unknown_name,
+    broker_config,  // A setting that only a broker's start can set, or a value that it cannot go by.
     contradiction,  // Assignment beside a number, or the topic twice in one request.
 };
 
@@ -45,7 +48,14 @@ public:
     struct RegisterBroker {
         Broker broker;
     };
-    using Command = std::variant<CreateTopic, RegisterBroker>;
+    // Of settings. Answered with the topic, if that is what they are of.
+    struct AlterConfigs {
+        ConfigOwner owner;
+        std::vector<ConfigEdit> edits;
+        bool replace = false;  // What no edit names is removed.
+        bool validate_only = false;
+    };
+    using Command = std::variant<CreateTopic, RegisterBroker, AlterConfigs>;
 
     struct Refused {
         TopicRefusal why{};
@@ -66,13 +76,17 @@ public:
     std::optional<Instant> deadline() const { return std::nullopt; }
     std::vector<Duty> owed() const { return {}; }
     void apply(const Event& event) { image_.apply(event); }
-    static bool durable(const Event& event) { return std::holds_alternative<TopicIs>(event); }
+    static bool durable(const Event& event) {
+        return std::holds_alternative<TopicIs>(event) || std::holds_alternative<ConfigsAre>(event);
+    }
 
     const Image& image() const { return image_; }
     const ConfigMap& defaults() const { return defaults_; }
 
 private:
     Answer create(const NewTopic& wanted) const;
+    // What becomes so, if anything does.
+    std::expected<std::optional<Fact>, Refused> alter(const AlterConfigs& wanted) const;
     std::expected<std::vector<PartitionState>, Refused> place(const NewTopic& wanted) const;
 
     std::int32_t default_partitions_ = 1;
@@ -82,7 +96,5 @@ private:
 
 // One topic cannot take more: a shard's parts stay within a commit, and a request within its bound.
 inline constexpr std::int32_t partitions_max = 10'000;
-// Nor may what is set for one topic: it stands in each of its parts.
-inline constexpr std::size_t topic_configs_bytes_max = 16 * 1024;
 
 }  // namespace fulmar::cluster

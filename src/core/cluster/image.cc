@@ -32,6 +32,9 @@ void Image::apply(const Fact& fact) {
         by_plain_name_[plain(is->topic->name)] = is->topic->name;
     } else if (auto* broker = std::get_if<BrokerIs>(&fact)) {
         brokers_[broker->broker.id] = broker->broker;
+    } else if (auto* configs = std::get_if<ConfigsAre>(&fact)) {
+        if (configs->set.empty()) configs_.erase(configs->owner);
+        else configs_[configs->owner] = configs->set;
     } else {
         brokers_.erase(std::get<BrokerGone>(fact).id);
     }
@@ -47,6 +50,11 @@ const Topic* Image::find(const TopicId& id) const {
 TopicPointer Image::share(const TopicId& id) const {
     auto at = by_id_.find(id);
     return at == by_id_.end() ? nullptr : at->second;
+}
+const ConfigMap& Image::configs(const ConfigOwner& owner) const {
+    static const ConfigMap none;
+    auto at = configs_.find(owner);
+    return at == configs_.end() ? none : at->second;
 }
 const Topic* Image::collides(std::string_view name) const {
     auto at = by_plain_name_.find(plain(name));
