@@ -7,6 +7,16 @@
 namespace fulmar::kafka {
 using wire::since, wire::nullable;
 
+// Where a page begins.
+struct TopicPartitionsCursor {
+    std::string_view topic_name;
+    std::int32_t partition_index = 0;
+    static constexpr void fields(auto& m, auto& wire) {
+        wire(m.topic_name);
+        wire(m.partition_index);
+    }
+};
+
 // No topics means all of them. A page begins at the cursor and has at most as many partitions as asked for.
 struct DescribeTopicPartitionsRequest {
     static constexpr int key = 75, oldest = 0, newest = 0, flexible_since = 0;
@@ -15,18 +25,10 @@ struct DescribeTopicPartitionsRequest {
         std::string_view name;
         static constexpr void fields(auto& m, auto& wire) { wire(m.name); }
     };
-    struct Cursor {
-        std::string_view topic_name;
-        std::int32_t partition_index = 0;
-        static constexpr void fields(auto& m, auto& wire) {
-            wire(m.topic_name);
-            wire(m.partition_index);
-        }
-    };
 
     std::span<Topic> topics;
     std::int32_t response_partition_limit = 2000;
-    std::optional<Cursor> cursor;
+    std::optional<TopicPartitionsCursor> cursor;
 
     static constexpr void fields(auto& m, auto& wire) {
         wire(m.topics);
@@ -77,11 +79,10 @@ struct DescribeTopicPartitionsResponse {
             wire(m.topic_authorized_operations);
         }
     };
-    using Cursor = DescribeTopicPartitionsRequest::Cursor;
 
     std::int32_t throttle_time_ms = 0;
     std::span<Topic> topics;
-    std::optional<Cursor> next_cursor;
+    std::optional<TopicPartitionsCursor> next_cursor;
 
     static constexpr void fields(auto& m, auto& wire) {
         wire(m.throttle_time_ms);
