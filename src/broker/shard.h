@@ -22,6 +22,11 @@ public:
 
     const cluster::Image& image() const { return image_; }
     void apply(const cluster::Fact& fact) { image_.apply(fact); }
+    // What this broker goes by now, by its names for it; only what somebody set. Topics have their defaults
+    // from it.
+    const cluster::ConfigMap& values() const { return values_; }
+    // After facts that say what is set for brokers: the partitions here go by it from now on.
+    void follow_settings();
 
     Partition* find(const PartitionId& id);
     // From now on what partitions have not begun is refused: nobody is there to be answered any more.
@@ -32,6 +37,9 @@ public:
 
 private:
     PartitionContext context_;
+    const BrokerId id_;
+    const cluster::ConfigMap fixed_;  // From the start.
+    cluster::ConfigMap values_;
     cluster::Image image_;
     std::map<PartitionId, std::unique_ptr<Partition>> partitions_;
 };

@@ -4,12 +4,15 @@
 #include <array>
 
 #include "door/kafka/handlers/handlers.h"
+#include "wire/kafka/alter_configs.h"
 #include "wire/kafka/api_versions.h"
 #include "wire/kafka/create_topics.h"
 #include "wire/kafka/describe_cluster.h"
+#include "wire/kafka/describe_configs.h"
 #include "wire/kafka/fetch.h"
 #include "wire/kafka/find_coordinator.h"
 #include "wire/kafka/init_producer_id.h"
+#include "wire/kafka/list_config_resources.h"
 #include "wire/kafka/list_offsets.h"
 #include "wire/kafka/metadata.h"
 #include "wire/kafka/produce.h"
@@ -32,7 +35,11 @@ static constexpr std::array table = {
     row<ApiVersionsRequest>(handle_api_versions),
     row<CreateTopicsRequest>(handle_create_topics),
     row<InitProducerIdRequest>(handle_init_producer_id),
+    row<DescribeConfigsRequest>(handle_describe_configs),
+    row<AlterConfigsRequest>(handle_alter_configs),
+    row<IncrementalAlterConfigsRequest>(handle_incremental_alter_configs),
     row<DescribeClusterRequest>(handle_describe_cluster),
+    row<ListConfigResourcesRequest>(handle_list_config_resources),
 };
 static_assert(std::ranges::is_sorted(table, {}, &Route::key));
 

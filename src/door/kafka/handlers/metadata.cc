@@ -3,9 +3,9 @@
 #include <map>
 #include <set>
 
-#include "door/kafka/create.h"
 #include "door/kafka/handlers/handlers.h"
 #include "door/kafka/operations.h"
+#include "door/kafka/topics.h"
 
 namespace fulmar::kafka {
 
