@@ -1,4 +1,4 @@
-// fulmar topic create|list|describe, and what other verbs ask about topics.
+// fulmar topic create|list|describe|config, and what other verbs ask about topics.
 #pragma once
 
 #include <optional>
@@ -11,6 +11,7 @@ namespace fulmar::cli {
 Outcome run(const TopicCreateOptions& options);
 Outcome run(const TopicListOptions& options);
 Outcome run(const TopicDescribeOptions& options);
+Outcome run(const TopicConfigOptions& options);  // topic_config.cc
 
 struct Topic {
     struct Partition {
