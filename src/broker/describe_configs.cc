@@ -93,7 +93,8 @@ Described describe_broker(const BrokerLevels& levels, const std::vector<std::str
         auto& config = all.emplace_back(
             DescribedConfig{.name = name, .read_only = read_only, .type = type, .what = what});
         add_levels(config, levels, name);
-        config.synonyms.push_back({name, usual, ConfigSource::usual});
+        if (!usual.empty() || config.synonyms.empty())
+            config.synonyms.push_back({name, usual, ConfigSource::usual});
         take_first(config);
     };
     auto never = [](Text name) {
@@ -101,8 +102,11 @@ Described describe_broker(const BrokerLevels& levels, const std::vector<std::str
         return !row || row->change == cluster::ConfigChange::never;
     };
     auto table = settings_table();
-    for (std::size_t i = 0; i < table.size() && i < values.size(); ++i)
-        describe(table[i].key, type_of(table[i]), table[i].what, never(table[i].key), values[i]);
+    for (std::size_t i = 0; i < table.size() && i < values.size(); ++i) {
+        // What was not set may still not be the table's: where nothing is advertised, it is where one listens.
+        auto usual = levels.fixed.contains(table[i].key) ? table[i].fallback : Text(values[i]);
+        describe(table[i].key, type_of(table[i]), table[i].what, never(table[i].key), usual);
+    }
     for (auto& row : cluster::broker_configs()) {
         if (find_setting(row.name)) continue;
         auto usual = row.usual;
