@@ -103,12 +103,13 @@ Described describe_broker(const BrokerLevels& levels, const std::vector<std::str
     };
     auto table = settings_table();
     for (std::size_t i = 0; i < table.size() && i < values.size(); ++i) {
-        // What was not set may still not be the table's: where nothing is advertised, it is where one listens.
+        // What was not set may still not be the table's: where nothing is advertised, it is where one
+        // listens.
         auto usual = levels.fixed.contains(table[i].key) ? table[i].fallback : Text(values[i]);
         describe(table[i].key, type_of(table[i]), table[i].what, never(table[i].key), usual);
     }
     for (auto& row : cluster::broker_configs()) {
-        if (find_setting(row.name)) continue;
+        if (find_setting(row.name) || row.use == cluster::ConfigUse::absent) continue;
         auto usual = row.usual;
         for (std::size_t i = 0; i < table.size() && i < values.size(); ++i)
             if (table[i].also == row.name) usual = values[i];

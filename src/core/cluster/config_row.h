@@ -20,9 +20,10 @@ enum class ConfigKind : std::uint8_t { boolean, integer, number, choice, list, t
 
 // What comes of it when it is set.
 enum class ConfigUse : std::uint8_t {
-    acts,   // The broker goes by it.
-    kept,   // It is stored and shown, for tools that set or read it; nothing goes by it.
-    fixed,  // It is shown, and can be nothing else.
+    acts,    // The broker goes by it.
+    kept,    // It is stored and shown, for tools that set or read it; nothing goes by it.
+    fixed,   // It is shown, and can be nothing else.
+    absent,  // Kafka's, of what is not here: neither taken nor shown.
 };
 
 // Of a broker's setting: how it may change while the broker runs (Kafka's "dynamic update mode").
