@@ -9,20 +9,21 @@ namespace fulmar {
 
 enum class Bug : std::uint8_t {
     none,
-    ack_before_sync,          // The answer does not wait for fdatasync.
-    directory_not_synced,     // No fsync of the directory after a file was made in it.
-    torn_tail_accepted,       // Recovery does not look at checksums.
-    sync_error_retried,       // A failed fdatasync is tried again, and believed.
-    clean_marker_kept,        // The marker of a clean stop outlives the start.
-    dedupe_window_of_four,    // A producer's fifth batch back is forgotten.
-    duplicate_acked_early,    // A duplicate is acknowledged before its first is durable.
-    answers_swapped,          // Two answers of a connection leave in the wrong order.
-    timer_outlives_owner,     // A wait ends after its owner has gone.
-    read_past_durable_end,    // Consumers see what is not durable.
-    sync_vouches_for_later,   // A sync counts for what was written while it ran.
-    damage_taken_for_end,     // A damaged partition ends where the damage begins.
-    epoch_not_checked,        // Recovery does not look at what no checksum covers.
-    time_search_begins_late,  // The search for a time stamp skips a piece.
+    ack_before_sync,                // The answer does not wait for fdatasync.
+    directory_not_synced,           // No fsync of the directory after a file was made in it.
+    torn_tail_accepted,             // Recovery does not look at checksums.
+    sync_error_retried,             // A failed fdatasync is tried again, and believed.
+    clean_marker_kept,              // The marker of a clean stop outlives the start.
+    dedupe_window_of_four,          // A producer's fifth batch back is forgotten.
+    duplicate_acked_early,          // A duplicate is acknowledged before its first is durable.
+    answers_swapped,                // Two answers of a connection leave in the wrong order.
+    timer_outlives_owner,           // A wait ends after its owner has gone.
+    read_past_durable_end,          // Consumers see what is not durable.
+    sync_vouches_for_later,         // A sync counts for what was written while it ran.
+    damage_taken_for_end,           // A damaged partition ends where the damage begins.
+    epoch_not_checked,              // Recovery does not look at what no checksum covers.
+    time_search_begins_late,        // The search for a time stamp skips a piece.
+    deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.
 };
 
 // Where one stands.

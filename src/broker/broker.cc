@@ -69,17 +69,20 @@ Task<std::expected<void, std::string>> Broker::start() {
                                     !data_->partitions().empty() || !data_->recovery_points().empty()};
     controller_ = std::make_unique<ControllerHost>(
         loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
+    reconcile_.emplace(first, *data_, shards_);
     if (auto started = co_await controller_->start(); !started) co_return started;
     if (auto recovered = co_await recover(); !recovered) co_return recovered;
     recovered_ = true;
     keeper_.emplace(loop);
     loop.spawn(run_controller());
+    loop.spawn(run_reconcile());
     loop.spawn(keep());
     co_return std::expected<void, std::string>();
 }
 
 // Facts reach every core before anyone is told of them; and before any core knows of a topic, its partitions
-// are where they live, since a client may ask one core for the topic and another for a partition of it.
+// are where they live, since a client may ask one core for the topic and another for a partition of it. They
+// go only once no core knows of it.
 Task<> Broker::publish(const cluster::Delta& delta) {
     auto lead = [&](Shard& shard) {
         for (auto& fact : delta) {
@@ -101,8 +104,15 @@ Task<> Broker::publish(const cluster::Delta& delta) {
         }
         if (settings) shard.follow_settings();
     };
+    auto drop = [&](Shard& shard) {
+        for (auto& fact : delta)
+            if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) shard.drop(gone->id);
+    };
     co_await on_each(lead);
     co_await on_each(learn);
+    co_await on_each(drop);
+    for (auto& fact : delta)
+        if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) reconcile_->topic_gone(*gone);
 }
 template <class F>
 Task<> Broker::on_each(F action) {
@@ -119,7 +129,8 @@ Task<std::expected<void, std::string>> Broker::recover() {
     for (int core = 0; core < cores(); ++core) {
         std::vector<PartitionId> ids;
         for (auto& [id, name] : data_->partitions())
-            if (core_of(id, cores()) == core) ids.push_back(id);
+            if (core_of(id, cores()) == core && !controller_->tombstones().contains(id.topic))
+                ids.push_back(id);
         std::size_t next = 0;
         int before = running_;
         for (int i = 0; i < recoveries_at_once; ++i) home.spawn(recover_on(core, ids, next, bad));
@@ -162,7 +173,7 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
             break;
         }
         auto restore = [&] {
-            auto* partition = shard(core).find(id);
+            auto partition = shard(core).find(id);
             if (partition) partition->restore(std::move(*found));
             return partition != nullptr;
         };
@@ -178,6 +189,14 @@ Task<> Broker::run_controller() {
     ++running_;
     co_await controller_->run();
     if (controller_->failure()) fail(*controller_->failure());
+    --running_;
+    ended_.notify(controller_loop());
+}
+
+Task<> Broker::run_reconcile() {
+    ++running_;
+    co_await reconcile_->run();
+    if (reconcile_->failure()) fail(*reconcile_->failure());
     --running_;
     ended_.notify(controller_loop());
 }
@@ -216,16 +235,23 @@ Millis Broker::producer_id_expiration(const Shard& shard) const {
     return Millis(parse_number<std::int64_t>(trimmed(set->second)).value_or(0));
 }
 
-// What is done now and then: checkpoints, and producers that have gone silent for good.
+// What is done now and then: checkpoints; tombstones go of which a checkpoint knows nothing more; and so do
+// producers that have gone silent for good.
 Task<> Broker::keep() {
     ++running_;
     auto& home = controller_loop();
     auto expiry_due = home.now() + expiry_every;
+    std::vector<TopicId> removed;
     while (!stopping_) {
         keeper_->set(home.now() + checkpoint_every);
         co_await *keeper_;
         if (stopping_) break;
-        co_await checkpoint();
+        for (auto& id : reconcile_->take_removed()) {
+            data_->forget(id);
+            removed.push_back(id);
+        }
+        bool written = co_await checkpoint();
+        if (written && !removed.empty()) co_await controller_->files_gone(std::exchange(removed, {}));
         if (home.now() < expiry_due) continue;
         expiry_due = home.now() + expiry_every;
         for (auto& shard : shards_) {
@@ -246,7 +272,7 @@ Task<> Broker::come_to_rest() {
         auto rests = [&] {
             for (auto& [id, partition] : shard->partitions())
                 if (!partition->at_rest()) return false;
-            return shard->telling == 0;
+            return shard->telling == 0 && shard->retired_all();
         };
         while (!co_await call_on(shard->seam.loop, home, rests)) co_await Timer(home, Millis(1));
     }
@@ -257,7 +283,9 @@ Task<> Broker::stop() {
     auto& home = controller_loop();
     if (controller_) controller_->stop();
     if (keeper_) keeper_->wake();
+    if (reconcile_) reconcile_->stop();
     while (running_ > 0) co_await ended_.wait();
+    if (reconcile_) co_await reconcile_->settle();
     if (!shards_.empty()) co_await come_to_rest();
     if (recovered_ && !failure_) {
         auto points = co_await durable_points();
@@ -268,6 +296,7 @@ Task<> Broker::stop() {
     for (auto& shard : shards_)
         co_await call_on(shard->seam.loop, home, [&] { shard->partitions().clear(); });
     controller_.reset();
+    reconcile_.reset();
     store_.reset();
     data_.reset();
 }

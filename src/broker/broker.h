@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "broker/controller.h"
+#include "broker/reconcile.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
 #include "log/data_directory.h"
@@ -51,6 +52,7 @@ private:
     Task<> keep();
     Millis producer_id_expiration(const Shard& shard) const;
     Task<> run_controller();
+    Task<> run_reconcile();
     Task<bool> checkpoint();
     Task<DataDirectory::Points> durable_points();
     Task<> come_to_rest();
@@ -67,6 +69,7 @@ private:
     std::unique_ptr<coord::Store> store_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::unique_ptr<ControllerHost> controller_;
+    std::optional<Reconcile> reconcile_;
     std::optional<std::string> failure_;
     DataDirectory::Points checkpointed_;
     bool recovered_ = false;  // Every partition; before that, no stop is a clean one.

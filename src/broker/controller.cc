@@ -43,11 +43,14 @@ ControllerHost::ControllerHost(Loop& loop, coord::Store& store, Options options,
 
 void ControllerHost::apply(const cluster::Fact& fact) {
     machine_.apply(fact);
-    auto* is = std::get_if<cluster::TopicIs>(&fact);
-    if (!is) return;
-    for (auto shard : cluster::shards_of(*is->topic)) {
-        auto& topics = shard_topics_[std::size_t(shard)];
-        if (std::ranges::find(topics, is->topic->id) == topics.end()) topics.push_back(is->topic->id);
+    if (auto* is = std::get_if<cluster::TopicIs>(&fact)) {
+        for (auto shard : cluster::shards_of(*is->topic)) {
+            auto& topics = shard_topics_[std::size_t(shard)];
+            if (std::ranges::find(topics, is->topic->id) == topics.end()) topics.push_back(is->topic->id);
+        }
+    } else if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) {
+        for (auto shard : cluster::shards_of(gone->id, std::size_t(gone->partitions)))
+            std::erase(shard_topics_[std::size_t(shard)], gone->id);
     }
 }
 
@@ -67,6 +70,7 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
         {Kind::create_ephemeral, path::controller, me, {}},
         {Kind::put, path::controller_epoch, fmt::format("{}", *last + 1), epoch->version},
         {Kind::create_ephemeral, path::broker(options_.broker_id), me, {}}};
+    if (!tombstones_kept_) office.push_back({Kind::create, path::deleted, "", {}});
     if (!configs_kept_) office.push_back({Kind::create, path::configs, "", {}});
     auto elected = co_await store_.commit(std::move(office));
     if (!elected) co_return store_failed("election", elected.error().error);
@@ -80,6 +84,7 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
     cluster::Delta all;
     for (auto& [id, broker] : image().brokers()) all.push_back(cluster::BrokerIs{broker});
     for (auto& [name, topic] : image().topics()) all.push_back(cluster::TopicIs{topic});
+    for (auto& [id, gone] : tombstones()) all.push_back(gone);
     for (auto& [owner, set] : image().configs()) all.push_back(cluster::ConfigsAre{owner, set});
     co_await publish_(all);
     co_return std::expected<void, std::string>();
@@ -96,10 +101,10 @@ Task<std::expected<void, std::string>> ControllerHost::found_or_verify() {
             "a backup, or start on another directory");
     if (!format && format.error() == StoreError::missing) {
         std::vector<Change> nodes{
-            {Kind::create, path::format, wanted, {}},   {Kind::create, path::controller_epoch, "0", {}},
-            {Kind::create, path::brokers, "", {}},      {Kind::create, path::state, "", {}},
-            {Kind::create, path::configs, "", {}},      {Kind::create, path::ids, "", {}},
-            {Kind::create, path::producer_ids, "0", {}}};
+            {Kind::create, path::format, wanted, {}}, {Kind::create, path::controller_epoch, "0", {}},
+            {Kind::create, path::brokers, "", {}},    {Kind::create, path::state, "", {}},
+            {Kind::create, path::deleted, "", {}},    {Kind::create, path::configs, "", {}},
+            {Kind::create, path::ids, "", {}},        {Kind::create, path::producer_ids, "0", {}}};
         auto made = co_await store_.commit(std::move(nodes));
         if (!made) co_return store_failed("founding it", made.error().error);
         co_return std::expected<void, std::string>();
@@ -116,6 +121,15 @@ Task<std::expected<void, std::string>> ControllerHost::found_or_verify() {
 }
 
 Task<std::expected<void, std::string>> ControllerHost::load() {
+    auto stones = co_await store_.list(path::deleted);
+    // A store that an earlier version founded has no place for them.
+    tombstones_kept_ = stones || stones.error() != StoreError::missing;
+    if (!stones && tombstones_kept_) co_return store_failed(path::deleted, stones.error());
+    for (auto& stone : stones.value_or(std::vector<coord::Entry>())) {
+        auto gone = cluster::decode_tombstone(stone.name, stone.data);
+        if (!gone) co_return std::unexpected("the metadata store is damaged: " + gone.error());
+        apply(std::move(*gone));
+    }
     auto configs = co_await store_.list(path::configs);
     // A store that an earlier version founded has no place for them.
     configs_kept_ = configs || configs.error() != StoreError::missing;
@@ -136,7 +150,10 @@ Task<std::expected<void, std::string>> ControllerHost::load() {
         if (!decoded) co_return std::unexpected(decoded.error());
         shard_versions_[std::size_t(*shard)] = node.version;
         shard_bytes_[std::size_t(*shard)] = node.data.size();
-        std::ranges::move(*decoded, std::back_inserter(parts));
+        for (auto& part : *decoded) {
+            if (tombstones().contains(part.topic.id)) stale_.insert(*shard);
+            else parts.push_back(std::move(part));
+        }
     }
     auto topics = cluster::assemble(std::move(parts));
     if (!topics) co_return std::unexpected("the metadata store is damaged: " + topics.error());
@@ -151,7 +168,7 @@ void ControllerHost::stop() {
 Task<> ControllerHost::run() {
     running_ = true;
     while (!failure_) {
-        if (queue_.empty()) {
+        if (queue_.empty() && (stale_.empty() || stopping_)) {
             if (stopping_) break;
             co_await wanted_.wait();
         } else if (!co_await round()) {
@@ -169,6 +186,8 @@ Task<> ControllerHost::run() {
 // What the round's commit grows by when this fact is in it too; never less.
 static constexpr std::size_t path_bytes_max = 64;
 std::size_t ControllerHost::commit_bytes_more(const cluster::Fact& fact, const Round& round) const {
+    if (auto* gone = std::get_if<cluster::TopicGone>(&fact))
+        return cluster::encode_tombstone(*gone).size() + path_bytes_max;
     if (auto* configs = std::get_if<cluster::ConfigsAre>(&fact))
         return cluster::encode_configs(*configs).size() + node_of(configs->owner).size();
     auto* is = std::get_if<cluster::TopicIs>(&fact);
@@ -183,6 +202,8 @@ std::size_t ControllerHost::commit_bytes_more(const cluster::Fact& fact, const R
 
 // Puts one command's outcome into the round. False: the round is full, the next one begins with it.
 bool ControllerHost::decide(const Command& command, Round& round, std::vector<Answer>& answers) {
+    // A tombstone outlives the last part of its topic.
+    if (std::holds_alternative<cluster::Controller::ForgetTopic>(command) && !stale_.empty()) return false;
     auto decision = machine_.decide(command, Ticket{}, loop_.clocks());
     auto& answer = decision.answers.front().second;
     for (auto& fact : decision.events) {
@@ -199,16 +220,34 @@ bool ControllerHost::decide(const Command& command, Round& round, std::vector<An
         round.bytes += more;
         apply(fact);
         round.delta.push_back(fact);
-        if (auto* is = std::get_if<cluster::TopicIs>(&fact))
+        if (auto* is = std::get_if<cluster::TopicIs>(&fact)) {
             for (auto shard : cluster::shards_of(*is->topic)) round.dirty.insert(shard);
+        } else if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) {
+            round.changes.push_back(
+                {Kind::create, path::tombstone(gone->id), cluster::encode_tombstone(*gone), {}});
+            for (auto shard : cluster::shards_of(gone->id, std::size_t(gone->partitions)))
+                stale_.insert(shard);
+        } else if (auto* forgotten = std::get_if<cluster::TopicForgotten>(&fact)) {
+            round.changes.push_back({Kind::erase, path::tombstone(forgotten->id), "", coord::any_version});
+        }
     }
     answers.push_back(std::move(answer));
     return true;
 }
+// As many stale shards as there is room for, and one at least when there is nothing else.
+void ControllerHost::clean(Round& round) {
+    for (auto shard : stale_) {
+        auto bytes = shard_bytes_[std::size_t(shard)] + path_bytes_max;
+        if (round.dirty.contains(shard)) continue;
+        if (round.bytes + bytes > round_bytes_max && !round.empty()) continue;
+        round.bytes += bytes;
+        round.dirty.insert(shard);
+    }
+}
 // False: it changes in this round already.
 bool ControllerHost::change_node(const cluster::ConfigsAre& configs, Round& round) {
     auto node = node_of(configs.owner);
-    if (!round.changed.insert(node).second) return false;
+    if (!round.settings.insert(node).second) return false;
     bool there = config_nodes_.contains(node);
     if (configs.set.empty()) {
         if (there) round.changes.push_back({Kind::erase, node, "", coord::any_version});
@@ -234,6 +273,7 @@ Task<bool> ControllerHost::round() {
         queue_.erase(queue_.begin());
         taken.push_back(request);
     }
+    clean(round);
     if (!round.empty()) {
         std::vector<int> shards(round.dirty.begin(), round.dirty.end());
         if (!co_await commit(std::move(round.changes), shards)) {
@@ -241,6 +281,7 @@ Task<bool> ControllerHost::round() {
             answered_.notify(loop_);
             co_return false;
         }
+        for (auto shard : shards) stale_.erase(shard);
         co_await publish_(round.delta);
     }
     for (auto* request : taken) request->done = true;
@@ -288,6 +329,21 @@ static std::vector<cluster::Controller::Command> commands_of(std::vector<T> want
 Task<std::vector<ControllerHost::Answer>> ControllerHost::create_topics(
     std::vector<cluster::Controller::CreateTopic> wanted) {
     return ask(commands_of(std::move(wanted)));
+}
+Task<std::vector<ControllerHost::Answer>> ControllerHost::grow_topics(
+    std::vector<cluster::Controller::GrowTopic> wanted) {
+    return ask(commands_of(std::move(wanted)));
+}
+Task<std::vector<ControllerHost::Answer>> ControllerHost::delete_topics(
+    std::vector<cluster::Controller::DeleteTopic> wanted) {
+    return ask(commands_of(std::move(wanted)));
+}
+Task<bool> ControllerHost::files_gone(const std::vector<TopicId>& ids) {
+    std::vector<Command> wanted;
+    for (auto& id : ids) wanted.push_back(cluster::Controller::ForgetTopic{id});
+    auto asked = wanted.size();
+    auto answers = co_await ask(std::move(wanted));
+    co_return answers.size() == asked;
 }
 Task<std::vector<ControllerHost::Answer>> ControllerHost::alter_configs(
     std::vector<cluster::Controller::AlterConfigs> wanted) {

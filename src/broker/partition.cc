@@ -47,7 +47,7 @@ ErrorCode Partition::check_epoch(std::int32_t named) const {
 
 Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::ProduceRules rules) {
     constexpr std::size_t opened_here_bytes_max = 128 * 1024, rewriting_costs = 16;
-    if (context_.refusing) co_return std::nullopt;
+    if (refusing()) co_return std::nullopt;
     auto now = context_.seam.loop.wall_clock();
     auto work = [&] { return wire::check_produced(records, rules, now); };
     auto codec = wire::codec_of(records);
@@ -58,7 +58,7 @@ Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::Pr
     context_.opened_here_bytes = 0;
     co_await context_.heavy_work.enter();
     std::optional<Checked> checked;
-    if (!context_.refusing) checked = co_await context_.seam.disk.run(work);
+    if (!refusing()) checked = co_await context_.seam.disk.run(work);
     context_.heavy_work.leave(context_.seam.loop);
     co_return checked;
 }
@@ -69,7 +69,7 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
     co_await turns_.enter();
     auto checked = co_await check(records, rules);
     if (!checked || !*checked) turns_.leave(context_.seam.loop);
-    if (!checked) co_return Appended{.error = ErrorCode::not_leader_or_follower};
+    if (!checked) co_return Appended{.error = refusal()};
     if (!*checked) {
         auto& refusal = checked->error();
         co_return Appended{.error = error_of(refusal.fault),
@@ -94,7 +94,8 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
             co_return Appended{.error = ErrorCode::kafka_storage_error};
         }
     }
-    while (!budget.has_room(batch.size()) && !budget.failed()) co_await budget.changed().wait();
+    while (!budget.has_room(batch.size()) && !budget.failed() && !retired_) co_await budget.changed().wait();
+    if (retired_) co_return Appended{.error = refusal()};
     if (budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
 
     Appended appended{.log_start = log_start()};
@@ -150,7 +151,7 @@ Task<Result<>> Partition::make_log() {
 // One sync is in flight; the next covers all that came meanwhile.
 Task<> Partition::sync() {
     auto& budget = context_.budget;
-    while (durable_ < log_.end() && !budget.failed()) {
+    while (durable_ < log_.end() && !budget.failed() && !retired_) {
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
         auto file = log_.file();
         auto synced = co_await context_.seam.disk.run([&] {
@@ -168,7 +169,25 @@ Task<> Partition::sync() {
         durable_ = covers;
         waiters_.reached(high_watermark().offset);
     }
+    if (retired_) give_up_unsynced();
     syncing_ = false;
+    synced_.notify(context_.seam.loop);
+}
+
+void Partition::retire() {
+    retired_ = true;
+    waiters_.wake_all();
+    context_.budget.changed().notify(context_.seam.loop);
+}
+Task<> Partition::come_to_rest() {
+    co_await turns_.enter();
+    turns_.leave(context_.seam.loop);
+    while (syncing_) co_await synced_.wait();
+}
+// It will never be durable, and nobody waits for it.
+void Partition::give_up_unsynced() {
+    context_.budget.synced(log_.end().position - durable_.position);
+    durable_ = log_.end();
 }
 void Partition::failed() {
     context_.budget.fail();
@@ -181,6 +200,7 @@ Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {
     auto deadline = loop.now() + patience;
     while (high_watermark().offset < until) {
         if (context_.budget.failed()) co_return ErrorCode::kafka_storage_error;
+        if (retired_) co_return refusal();
         if (loop.now() >= deadline) co_return ErrorCode::request_timed_out;
         Timer timer(loop);
         timer.set(deadline);

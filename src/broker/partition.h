@@ -54,7 +54,12 @@ public:
     Waiters& waiters() { return waiters_; }
     Sequences& sequences() { return sequences_; }
     Turns& heavy_work() { return context_.heavy_work; }
-    bool refusing() const { return context_.refusing; }
+    bool refusing() const { return context_.refusing || retired_; }
+    // What is said then.
+    kafka::ErrorCode refusal() const {
+        return retired_ ? kafka::ErrorCode::unknown_topic_or_partition
+                        : kafka::ErrorCode::not_leader_or_follower;
+    }
 
     // What the epoch that a client names makes of its request; `none` when it names none (-1).
     kafka::ErrorCode check_epoch(std::int32_t named) const;
@@ -74,6 +79,12 @@ public:
     // role.
     Task<kafka::ErrorCode> acknowledged(Offset until, Millis patience);
 
+    // Its topic is deleted: what comes from now on, and what waits, is refused with
+    // `unknown_topic_or_partition`.
+    void retire();
+    // After that: until none of its own work is under way, so that its files are not touched any more.
+    Task<> come_to_rest();
+
     // No sync is under way and none is due.
     bool at_rest() const { return !syncing_ && (durable_ == log_.end() || context_.budget.failed()); }
 
@@ -83,6 +94,7 @@ private:
     Task<std::optional<Checked>> check(Bytes records, wire::ProduceRules rules);  // Nothing: refusing.
     Task<Result<>> make_log();
     Task<> sync();
+    void give_up_unsynced();
     void failed();
 
     PartitionContext& context_;
@@ -94,7 +106,8 @@ private:
     PartitionLog log_;
     Sequences sequences_;
     LogPoint durable_;
-    bool damaged_ = false, syncing_ = false;
+    bool damaged_ = false, syncing_ = false, retired_ = false;
+    Signal synced_;
     Turns turns_;  // Of appends.
     Waiters waiters_;
 };

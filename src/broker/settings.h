@@ -37,6 +37,7 @@ struct Settings {
     std::int64_t cores;  // 0: as many as there are CPUs.
     std::int64_t disk_threads;
     bool auto_create_topics;
+    bool delete_topics;
     std::int64_t num_partitions;
     std::int64_t message_bytes_max;
     std::int64_t fetch_bytes_max;

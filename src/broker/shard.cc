@@ -1,5 +1,6 @@
 #include "broker/shard.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/cluster/config_tables.h"
@@ -22,9 +23,30 @@ void Shard::follow_settings() {
             partition->lead(partition->leader_epoch(), cluster::produce_rules(topic->configs, values_));
 }
 
-Partition* Shard::find(const PartitionId& id) {
+std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {
     auto at = partitions_.find(id);
-    return at == partitions_.end() ? nullptr : at->second.get();
+    return at == partitions_.end() ? nullptr : at->second;
+}
+kafka::ErrorCode Shard::absence(const PartitionId& id) const {
+    return image_.find(id.topic) ? kafka::ErrorCode::not_leader_or_follower
+                                 : kafka::ErrorCode::unknown_topic_or_partition;
+}
+void Shard::drop(const TopicId& topic) {
+    for (auto at = partitions_.lower_bound({topic, INT32_MIN});
+         at != partitions_.end() && at->first.topic == topic; at = partitions_.erase(at)) {
+        at->second->retire();
+        retired_.push_back(std::move(at->second));
+    }
+}
+Task<> Shard::retire(TopicId topic) {
+    auto dropped = [&](auto& partition) { return partition->id().topic == topic; };
+    for (;;) {
+        auto at = std::ranges::find_if(retired_, dropped);
+        if (at == retired_.end()) co_return;
+        auto partition = *at;
+        co_await partition->come_to_rest();
+        std::erase(retired_, partition);
+    }
 }
 Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults) {
     PartitionId id{topic.id, index};
@@ -33,7 +55,7 @@ Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cl
     auto& place = partitions_[id];
     if (place) place->lead(state.leader_epoch, rules);
     else
-        place = std::make_unique<Partition>(context_, id, partition_directory_name(topic.name, id),
+        place = std::make_shared<Partition>(context_, id, partition_directory_name(topic.name, id),
                                             state.leader_epoch, rules);
     return *place;
 }

@@ -28,12 +28,20 @@ public:
     // After facts that say what is set for brokers: the partitions here go by it from now on.
     void follow_settings();
 
-    Partition* find(const PartitionId& id);
+    // Whoever awaits anything keeps a share: its topic may be deleted meanwhile. The last share goes here.
+    std::shared_ptr<Partition> find(const PartitionId& id) const;
+    // What is said of a partition that is not here.
+    kafka::ErrorCode absence(const PartitionId& id) const;
     // From now on what partitions have not begun is refused: nobody is there to be answered any more.
     void refuse_work() { context_.refusing = true; }
     // Made if it is not here yet.
     Partition& lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults);
-    std::map<PartitionId, std::unique_ptr<Partition>>& partitions() { return partitions_; }
+    std::map<PartitionId, std::shared_ptr<Partition>>& partitions() { return partitions_; }
+    // A topic is deleted: its partitions are not found any more, and refuse what they were asked before.
+    void drop(const TopicId& topic);
+    // Until nothing that was dropped of it is at work; then it is no more.
+    Task<> retire(TopicId topic);
+    bool retired_all() const { return retired_.empty(); }
 
 private:
     PartitionContext context_;
@@ -41,7 +49,8 @@ private:
     const cluster::ConfigMap fixed_;  // From the start.
     cluster::ConfigMap values_;
     cluster::Image image_;
-    std::map<PartitionId, std::unique_ptr<Partition>> partitions_;
+    std::map<PartitionId, std::shared_ptr<Partition>> partitions_;
+    std::vector<std::shared_ptr<Partition>> retired_;
 };
 
 // The core on which a partition lives.

@@ -7,6 +7,7 @@
 //   /brokers/<id>      ephemeral: endpoint; its create_id is the broker's epoch
 //   /state/0000…00ff   a shard of the topics (core/cluster/shard_codec.h)
 //   /configs/<whose>   what is set for a broker, all brokers, a group … (core/cluster/config_codec.h)
+//   /deleted/<id>      a deleted topic whose files are to go: its tombstone (core/cluster/shard_codec.h)
 //   /ids/producer      decimal: the first producer id that no block holds yet
 #pragma once
 
@@ -21,9 +22,11 @@ namespace fulmar::coord::path {
 
 inline const std::string format = "/format", controller = "/controller",
                          controller_epoch = "/controller_epoch", brokers = "/brokers", state = "/state",
-                         configs = "/configs", ids = "/ids", producer_ids = "/ids/producer";
+                         deleted = "/deleted", configs = "/configs", ids = "/ids",
+                         producer_ids = "/ids/producer";
 inline std::string broker(BrokerId id) { return fmt::format("{}/{}", brokers, std::to_underlying(id)); }
 inline std::string shard(int number) { return fmt::format("{}/{:04x}", state, number); }
+inline std::string tombstone(const TopicId& id) { return fmt::format("{}/{}", deleted, fulmar::to_text(id)); }
 // Kafka's number of the kind, and the name with all but letters, digits, '-' and '_' as %xx: "4.1",
 // "32.my%20group".
 inline std::string configs_of(int kind, std::string_view name) {

@@ -224,6 +224,12 @@ RecoveryPoint DataDirectory::recovery_point(const PartitionId& id) const {
     return {at == points_.end() ? Offset{0} : at->second, clean_};
 }
 
+void DataDirectory::forget(const TopicId& topic) {
+    auto of_topic = [&](auto& entry) { return entry.first.topic == topic; };
+    std::erase_if(points_, of_topic);
+    std::erase_if(partitions_, of_topic);
+}
+
 static std::string points_text(const DataDirectory::Points& points) {
     std::string text;
     for (auto& [id, offset] : points)

@@ -51,6 +51,8 @@ public:
 
     using Points = std::map<PartitionId, Offset>;
     const Points& recovery_points() const { return points_; }
+    // Of a deleted topic nothing is here any more.
+    void forget(const TopicId& topic);
     // Says how far each partition is durable; it may lag, never lead.
     Result<> write_checkpoint(const Points& points);
     // The last thing a clean stop does: `points` are where each partition ends, and all of it is synced.

@@ -30,6 +30,7 @@ constexpr std::pair<std::string_view, Bug> bugs[] = {
     {"damage-taken-for-end", Bug::damage_taken_for_end},
     {"epoch-not-checked", Bug::epoch_not_checked},
     {"time-search-begins-late", Bug::time_search_begins_late},
+    {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
 };
 
 int usage() {

@@ -26,6 +26,7 @@ TIMES = {"LogAppendTimeMs", "Timestamp"}
 UNORDERED = {
     "Topics": ("Name", "Topic", "TopicId"),
     "Responses": ("Name", "Topic", "TopicId"),
+    "Results": ("Name",),
     "Partitions": ("PartitionIndex",),
     "PartitionResponses": ("Index",),
     "Brokers": ("NodeId", "BrokerId"),

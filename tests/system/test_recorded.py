@@ -19,11 +19,12 @@ from connection import Closed
 
 APIS = {
     "ApiVersions", "Metadata", "CreateTopics", "DescribeCluster", "Produce", "InitProducerId", "Fetch",
-    "ListOffsets", "FindCoordinator", "DescribeConfigs", "AlterConfigs", "IncrementalAlterConfigs",
+    "ListOffsets", "FindCoordinator", "DeleteTopics", "CreatePartitions", "DescribeTopicPartitions",
+    "ListPartitionReassignments", "DescribeConfigs", "AlterConfigs", "IncrementalAlterConfigs",
     "ListConfigResources",
 }  # fmt: skip
 # They change nothing, so a scenario goes on behind them.
-PURE_READS = {"DescribeProducers", "OffsetForLeaderEpoch", "DescribeTopicPartitions"}
+PURE_READS = {"DescribeProducers", "OffsetForLeaderEpoch"}
 DIFFERENCES = Path(__file__).parent / "differences.toml"
 REPEAT_SECONDS = 5
 
@@ -201,7 +202,7 @@ class Replay:
                     yield "Topics.ErrorCode", 0, topic["ErrorCode"]
             return
         there = codec.decode_response(step.api, step.version, step.response)[1]
-        if step.api == "Metadata" and step.name == "all":
+        if step.api in ("Metadata", "DescribeTopicPartitions") and step.name == "all":
             there, ours = self.own_topics(there), self.own_topics(ours)
         elif step.api == "ListConfigResources":
             there, ours = self.own_resources(there), self.own_resources(ours)

@@ -63,7 +63,7 @@ static constexpr std::array brokers = {
     absent_row("controller.quorum.voters", one_node),
     at_start("cores"),
     settled("default.replication.factor", ConfigKind::integer, "1", "There is one broker."),
-    settled("delete.topic.enable", ConfigKind::boolean, "true", "Topics can be deleted."),
+    at_start("delete.topic.enable"),
     at_start("disk.threads"),
     at_start("durability"),
     at_start("fetch.max.bytes"),

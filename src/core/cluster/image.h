@@ -56,6 +56,18 @@ struct ConfigOwner {
 struct TopicIs {
     TopicPointer topic;
 };
+// It was deleted. What it had on disk is still to go, and until then this is remembered: nothing is removed
+// for not being known.
+struct TopicGone {
+    TopicId id{};
+    std::string name;
+    std::int32_t partitions = 0;  // As many as it had in the end.
+    bool operator==(const TopicGone&) const = default;
+};
+// Nothing of a deleted topic is left on any disk.
+struct TopicForgotten {
+    TopicId id{};
+};
 struct BrokerIs {
     Broker broker;
 };
@@ -67,7 +79,7 @@ struct ConfigsAre {
     ConfigOwner owner;
     ConfigMap set;
 };
-using Fact = std::variant<TopicIs, BrokerIs, BrokerGone, ConfigsAre>;
+using Fact = std::variant<TopicIs, TopicGone, TopicForgotten, BrokerIs, BrokerGone, ConfigsAre>;
 using Delta = std::vector<Fact>;
 
 // Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
@@ -79,6 +91,7 @@ public:
     const Topic* find(std::string_view name) const;
     const Topic* find(const TopicId& id) const;
     TopicPointer share(const TopicId& id) const;
+    TopicPointer share(std::string_view name) const;
     // Another topic whose name is the same once '.' and '_' are not told apart, as metrics cannot.
     const Topic* collides(std::string_view name) const;
     const std::map<std::string, TopicPointer, std::less<>>& topics() const { return by_name_; }
@@ -88,6 +101,7 @@ public:
     const std::map<ConfigOwner, ConfigMap>& configs() const { return configs_; }
 
 private:
+    void remove(const TopicId& id);
     struct IdHash {
         std::size_t operator()(const TopicId& id) const;
     };

@@ -106,8 +106,8 @@ Task<Answer> alter(Call& call, const auto& request, bool replace) {
     for (std::size_t i = 0; i < asked.size(); ++i) {
         auto& outcome = told[asked[i]];
         if (answers.size() != asked.size()) {
-            outcome.error_code = ErrorCode::not_controller;
-            texts[asked[i]] = "The controller is stopping.";
+            outcome.error_code = controller_gone;
+            texts[asked[i]] = controller_gone_text;
         } else if (!answers[i]) {
             outcome.error_code = error_of(answers[i].error().why);
             texts[asked[i]] = std::move(answers[i].error().text);

@@ -39,7 +39,7 @@ Task<Answer> handle_create_topics(Call& call) {
 
     std::map<std::string_view, int> times;
     for (auto& topic : request->topics) ++times[topic.name];
-    std::vector<cluster::Controller::CreateTopic> commands;
+    std::vector<Controller::CreateTopic> commands;
     for (auto& topic : request->topics)
         if (times[topic.name] == 1) commands.push_back({wanted(topic), request->validate_only});
     auto asked = commands.size();
@@ -63,14 +63,14 @@ Task<Answer> handle_create_topics(Call& call) {
             continue;
         }
         if (answers.size() != asked) {
-            told.error_code = ErrorCode::not_controller;
-            told.error_message = "The controller is stopping.";
+            told.error_code = controller_gone;
+            told.error_message = controller_gone_text;
             continue;
         }
         auto& answer = answers[next++];
         if (!answer) {
             told.error_code = error_of(answer.error().why);
-            told.error_message = std::string_view(answer.error().text).substr(0, text_bytes_max);
+            told.error_message = message_of(answer.error());
             continue;
         }
         auto& made = **answer;
