@@ -88,6 +88,20 @@ REQUESTS = [
             {"partition": 3, "current_leader_epoch": 9, "leader_epoch": 0x01020304}]}]}),
     (admin.DescribeLogDirsRequest, range(0, 5), {"topics": [{"topic": "orders", "partitions": [0, 1, 65536]}]}),
     (admin.DescribeLogDirsRequest, range(0, 5), {"topics": None}),
+    (admin.DescribeConfigsRequest, range(0, 5), {
+        "resources": [{"resource_type": 2, "resource_name": "\u00fcber", "configuration_keys": None},
+                      {"resource_type": 4, "resource_name": "1", "configuration_keys": ["log.dirs", "retention.ms"]}],
+        "include_synonyms": True, "include_documentation": True}),
+    (admin.AlterConfigsRequest, range(0, 3), {
+        "resources": [{"resource_type": 2, "resource_name": "orders", "configs": [
+            {"name": "retention.ms", "value": "-1"}, {"name": "cleanup.policy", "value": None}]}],
+        "validate_only": True}),
+    (admin.IncrementalAlterConfigsRequest, range(0, 2), {
+        "resources": [{"resource_type": 4, "resource_name": "", "configs": [
+            {"name": "log.cleanup.policy", "config_operation": 2, "value": "compact"},
+            {"name": "log.retention.ms", "config_operation": 1, "value": None}]}],
+        "validate_only": True}),
+    (admin.ListConfigResourcesRequest, range(0, 2), {"resource_types": [2, 16, 32]}),
     (admin.ListPartitionReassignmentsRequest, range(0, 1), {
         "timeout_ms": 1500, "topics": [{"name": "orders", "partition_indexes": [0, 65536]}]}),
     (admin.ListPartitionReassignmentsRequest, range(0, 1), {"timeout_ms": 60000, "topics": None}),

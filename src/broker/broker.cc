@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log_sink.h"
+#include "base/text.h"
 
 namespace fulmar {
 
@@ -13,24 +14,10 @@ static constexpr Millis expiry_every{60'000};
 // Recoveries at once on one core: they wait for the disk, whose pool is shared.
 static constexpr int recoveries_at_once = 4;
 
-// Only what somebody set: the rest are Kafka's defaults, and answers say so.
-static cluster::ConfigMap topic_defaults_of(const Settings& settings) {
-    cluster::ConfigMap defaults;
-    auto table = settings_table();
-    for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
-        if (settings.shown[i].place.empty()) continue;
-        if (table[i].key == "message.max.bytes")
-            defaults["message.max.bytes"] = std::to_string(settings.message_bytes_max);
-        if (table[i].key == "log.retention.ms")
-            defaults["log.retention.ms"] = std::to_string(settings.log_retention.count());
-    }
-    return defaults;
-}
-
 Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
       settings_(std::move(settings)),
-      topic_defaults_(topic_defaults_of(settings_)),
+      fixed_values_(fulmar::fixed_values(settings_)),
       open_store_(std::move(open_store)),
       owner_(std::move(owner)) {}
 Broker::~Broker() = default;
@@ -78,7 +65,7 @@ Task<std::expected<void, std::string>> Broker::start() {
                                     cluster_id(),
                                     settings_.advertised,
                                     std::int32_t(settings_.num_partitions),
-                                    topic_defaults_,
+                                    fixed_values_,
                                     !data_->partitions().empty() || !data_->recovery_points().empty()};
     controller_ = std::make_unique<ControllerHost>(
         loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
@@ -105,12 +92,17 @@ Task<> Broker::publish(const cluster::Delta& delta) {
             for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
                 bool ours = core_of({topic.id, i}, cores()) == shard.core;
                 if (ours && topic.partitions[std::size_t(i)].leader == id())
-                    shard.lead(topic, i, topic_defaults_);
+                    shard.lead(topic, i, shard.values());
             }
         }
     };
     auto learn = [&](Shard& shard) {
-        for (auto& fact : delta) shard.apply(fact);
+        bool settings = false;
+        for (auto& fact : delta) {
+            shard.apply(fact);
+            settings |= std::holds_alternative<cluster::ConfigsAre>(fact);
+        }
+        if (settings) shard.follow_settings();
     };
     auto drop = [&](Shard& shard) {
         for (auto& fact : delta)
@@ -237,6 +229,12 @@ Task<bool> Broker::checkpoint() {
     co_return written.has_value();
 }
 
+Millis Broker::producer_id_expiration(const Shard& shard) const {
+    auto set = shard.values().find("producer.id.expiration.ms");
+    if (set == shard.values().end()) return settings_.producer_id_expiration;
+    return Millis(parse_number<std::int64_t>(trimmed(set->second)).value_or(0));
+}
+
 // What is done now and then: checkpoints; tombstones go of which a checkpoint knows nothing more; and so do
 // producers that have gone silent for good.
 Task<> Broker::keep() {
@@ -258,7 +256,7 @@ Task<> Broker::keep() {
         expiry_due = home.now() + expiry_every;
         for (auto& shard : shards_) {
             auto expire = [&] {
-                auto before = shard->seam.loop.now() + -settings_.producer_id_expiration;
+                auto before = shard->seam.loop.now() + -producer_id_expiration(*shard);
                 for (auto& [id, partition] : shard->partitions()) partition->sequences().expire(before);
             };
             co_await call_on(shard->seam.loop, home, expire);

@@ -34,8 +34,8 @@ public:
     // All cores may read these four: they are set before the doors open, and never changed.
     const Settings& settings() const { return settings_; }
     BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
-    // What the broker's settings say of topics that say nothing themselves, by Kafka's names.
-    const cluster::ConfigMap& topic_defaults() const { return topic_defaults_; }
+    // What was set before the start, by key; what holds now, a shard knows (Shard::values).
+    const cluster::ConfigMap& fixed_values() const { return fixed_values_; }
     const Uuid& cluster_id() const { return data_->meta().cluster_id; }
 
     // On core 0.
@@ -50,6 +50,7 @@ private:
     template <class F>
     Task<> on_each(F action);  // Each core's shard, one after the other.
     Task<> keep();
+    Millis producer_id_expiration(const Shard& shard) const;
     Task<> run_controller();
     Task<> run_reconcile();
     Task<bool> checkpoint();
@@ -60,7 +61,7 @@ private:
 
     Host& host_;
     const Settings settings_;
-    const cluster::ConfigMap topic_defaults_;
+    const cluster::ConfigMap fixed_values_;
     OpenStore open_store_;
     const std::string owner_;
 

@@ -7,6 +7,7 @@
 #include "base/log_sink.h"
 #include "base/text.h"
 #include "coord/paths.h"
+#include "core/cluster/config_codec.h"
 #include "core/cluster/shard_codec.h"
 
 namespace fulmar {
@@ -24,6 +25,10 @@ static constexpr std::size_t round_bytes_max = coord::commit_bytes_max - 1024;
 static std::unexpected<std::string> store_failed(std::string_view what, StoreError error) {
     return std::unexpected(
         fmt::format("the metadata store cannot be used: {}: {}", what, coord::to_text(error)));
+}
+
+static std::string node_of(const cluster::ConfigOwner& owner) {
+    return path::configs_of(std::to_underlying(owner.kind), owner.name);
 }
 
 ControllerHost::ControllerHost(Loop& loop, coord::Store& store, Options options, Publish publish)
@@ -67,6 +72,7 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
         {Kind::put, path::controller_epoch, fmt::format("{}", *last + 1), epoch->version},
         {Kind::create_ephemeral, path::broker(options_.broker_id), me, {}}};
     if (!tombstones_kept_) office.push_back({Kind::create, path::deleted, "", {}});
+    if (!configs_kept_) office.push_back({Kind::create, path::configs, "", {}});
     auto elected = co_await store_.commit(std::move(office));
     if (!elected) co_return store_failed("election", elected.error().error);
     fence_ = (*elected)[1];
@@ -80,6 +86,7 @@ Task<std::expected<void, std::string>> ControllerHost::start() {
     for (auto& [id, broker] : image().brokers()) all.push_back(cluster::BrokerIs{broker});
     for (auto& [name, topic] : image().topics()) all.push_back(cluster::TopicIs{topic});
     for (auto& [id, gone] : tombstones()) all.push_back(gone);
+    for (auto& [owner, set] : image().configs()) all.push_back(cluster::ConfigsAre{owner, set});
     co_await publish_(all);
     co_return std::expected<void, std::string>();
 }
@@ -95,10 +102,10 @@ Task<std::expected<void, std::string>> ControllerHost::found_or_verify() {
             "a backup, or start on another directory");
     if (!format && format.error() == StoreError::missing) {
         std::vector<Change> nodes{
-            {Kind::create, path::format, wanted, {}},   {Kind::create, path::controller_epoch, "0", {}},
-            {Kind::create, path::brokers, "", {}},      {Kind::create, path::state, "", {}},
-            {Kind::create, path::deleted, "", {}},      {Kind::create, path::ids, "", {}},
-            {Kind::create, path::producer_ids, "0", {}}};
+            {Kind::create, path::format, wanted, {}}, {Kind::create, path::controller_epoch, "0", {}},
+            {Kind::create, path::brokers, "", {}},    {Kind::create, path::state, "", {}},
+            {Kind::create, path::deleted, "", {}},    {Kind::create, path::configs, "", {}},
+            {Kind::create, path::ids, "", {}},        {Kind::create, path::producer_ids, "0", {}}};
         auto made = co_await store_.commit(std::move(nodes));
         if (!made) co_return store_failed("founding it", made.error().error);
         co_return std::expected<void, std::string>();
@@ -123,6 +130,16 @@ Task<std::expected<void, std::string>> ControllerHost::load() {
         auto gone = cluster::decode_tombstone(stone.name, stone.data);
         if (!gone) co_return std::unexpected("the metadata store is damaged: " + gone.error());
         apply(std::move(*gone));
+    }
+    auto configs = co_await store_.list(path::configs);
+    // A store that an earlier version founded has no place for them.
+    configs_kept_ = configs || configs.error() != StoreError::missing;
+    if (!configs && configs_kept_) co_return store_failed(path::configs, configs.error());
+    for (auto& node : configs.value_or(std::vector<coord::Entry>())) {
+        auto set = cluster::decode_configs(node.data);
+        if (!set) co_return std::unexpected("the metadata store is damaged: " + set.error());
+        config_nodes_.insert(node_of(set->owner));
+        apply(std::move(*set));
     }
     auto nodes = co_await store_.list(path::state);
     if (!nodes) co_return store_failed(path::state, nodes.error());
@@ -172,6 +189,8 @@ static constexpr std::size_t path_bytes_max = 64;
 std::size_t ControllerHost::commit_bytes_more(const cluster::Fact& fact, const Round& round) const {
     if (auto* gone = std::get_if<cluster::TopicGone>(&fact))
         return cluster::encode_tombstone(*gone).size() + path_bytes_max;
+    if (auto* configs = std::get_if<cluster::ConfigsAre>(&fact))
+        return cluster::encode_configs(*configs).size() + node_of(configs->owner).size();
     auto* is = std::get_if<cluster::TopicIs>(&fact);
     if (!is) return path_bytes_max;
     std::size_t bytes = 0;
@@ -197,18 +216,20 @@ bool ControllerHost::decide(const Command& command, Round& round, std::vector<An
                 cluster::TopicRefusal::no_room, "The metadata store has no room for this topic."});
             break;
         }
+        if (auto* configs = std::get_if<cluster::ConfigsAre>(&fact))
+            if (!change_node(*configs, round)) return false;
         round.bytes += more;
         apply(fact);
         round.delta.push_back(fact);
         if (auto* is = std::get_if<cluster::TopicIs>(&fact)) {
             for (auto shard : cluster::shards_of(*is->topic)) round.dirty.insert(shard);
         } else if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) {
-            round.tombstones.push_back(
+            round.changes.push_back(
                 {Kind::create, path::tombstone(gone->id), cluster::encode_tombstone(*gone), {}});
             for (auto shard : cluster::shards_of(gone->id, std::size_t(gone->partitions)))
                 stale_.insert(shard);
         } else if (auto* forgotten = std::get_if<cluster::TopicForgotten>(&fact)) {
-            round.tombstones.push_back({Kind::erase, path::tombstone(forgotten->id), "", coord::any_version});
+            round.changes.push_back({Kind::erase, path::tombstone(forgotten->id), "", coord::any_version});
         }
     }
     answers.push_back(std::move(answer));
@@ -223,6 +244,21 @@ void ControllerHost::clean(Round& round) {
         round.bytes += bytes;
         round.dirty.insert(shard);
     }
+}
+// False: it changes in this round already.
+bool ControllerHost::change_node(const cluster::ConfigsAre& configs, Round& round) {
+    auto node = node_of(configs.owner);
+    if (!round.settings.insert(node).second) return false;
+    bool there = config_nodes_.contains(node);
+    if (configs.set.empty()) {
+        if (there) round.changes.push_back({Kind::erase, node, "", coord::any_version});
+        config_nodes_.erase(node);
+        return true;
+    }
+    round.changes.push_back(
+        {there ? Kind::put : Kind::create, node, cluster::encode_configs(configs), coord::any_version});
+    config_nodes_.insert(node);
+    return true;
 }
 
 // Decides what waits, as much as one commit holds; commits; publishes; answers.
@@ -241,7 +277,7 @@ Task<bool> ControllerHost::round() {
     clean(round);
     if (!round.empty()) {
         std::vector<int> shards(round.dirty.begin(), round.dirty.end());
-        if (!co_await commit(std::move(round.tombstones), shards)) {
+        if (!co_await commit(std::move(round.changes), shards)) {
             for (auto* request : taken) request->answers.clear(), request->done = true;
             answered_.notify(loop_);
             co_return false;
@@ -309,6 +345,10 @@ Task<bool> ControllerHost::files_gone(const std::vector<TopicId>& ids) {
     auto asked = wanted.size();
     auto answers = co_await ask(std::move(wanted));
     co_return answers.size() == asked;
+}
+Task<std::vector<ControllerHost::Answer>> ControllerHost::alter_configs(
+    std::vector<cluster::Controller::AlterConfigs> wanted) {
+    return ask(commands_of(std::move(wanted)));
 }
 
 Task<std::optional<ProducerId>> ControllerHost::next_producer_id() {

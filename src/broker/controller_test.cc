@@ -181,11 +181,13 @@ TEST_F(ControllerHostTest, one_request_may_delete_and_make_a_name_again_and_agai
 TEST_F(ControllerHostTest, to_delete_much_takes_several_commits_and_loses_nothing) {
     std::vector<TopicId> ids;
     std::vector<Controller::DeleteTopic> all;
-    for (int n = 0; n < 30; ++n) {
+    for (int n = 0; n < 60; ++n) {
         auto large = wanted("large-" + std::to_string(n), cluster::partitions_max);
-        large.topic.configs = {{"leader.replication.throttled.replicas", std::string(15'000, 'x')}};
+        std::string replicas = "0:1";
+        while (replicas.size() < 15'000) replicas += ",0:1";
+        large.topic.configs = {{"leader.replication.throttled.replicas", replicas}};
         auto made = wait_for(host_->create_topics({large}));
-        if (!made.at(0)) break;  // No room any more.
+        if (!made.at(0)) continue;  // No room where its parts would lie.
         ids.push_back((*made[0])->id);
         all.push_back({ids.back()});
     }
@@ -220,6 +222,72 @@ TEST_F(ControllerHostTest, a_store_from_before_there_were_tombstones_is_taken_ov
     restart();
     EXPECT_TRUE(remove("orders"));
     EXPECT_EQ(tombstones().size(), 1U);
+}
+
+using cluster::ConfigEdit, cluster::ConfigOwner, cluster::ConfigMap;
+using Owner = ConfigOwner::Kind;
+
+static Controller::AlterConfigs set(ConfigOwner owner, std::string name, std::string value) {
+    return {std::move(owner), {{ConfigEdit::Op::set, std::move(name), std::move(value)}}};
+}
+
+TEST_F(ControllerHostTest, what_is_set_is_published_and_outlives_the_controller) {
+    ConfigOwner all{Owner::broker, ""}, one{Owner::broker, "1"}, group{Owner::group, "a/b %"};
+    create("orders");
+    auto answers =
+        wait_for(host_->alter_configs({set(all, "message.max.bytes", "1"), set(one, "message.max.bytes", "2"),
+                                       set(group, "share.isolation.level", "read_committed"),
+                                       set({Owner::topic, "orders"}, "retention.ms", "5"),
+                                       set({Owner::topic, "missing"}, "retention.ms", "5")}));
+    ASSERT_EQ(answers.size(), 5U);
+    EXPECT_FALSE(answers[4]);
+    EXPECT_EQ(told<cluster::ConfigsAre>(), 3);
+    restart();
+    EXPECT_EQ(told<cluster::ConfigsAre>(), 3);
+    EXPECT_EQ(host_->image().configs().size(), 3U);
+    EXPECT_EQ(host_->image().configs(one), (ConfigMap{{"message.max.bytes", "2"}}));
+    EXPECT_EQ(host_->image().configs(group), (ConfigMap{{"share.isolation.level", "read_committed"}}));
+    EXPECT_EQ(host_->image().find("orders")->configs, (ConfigMap{{"retention.ms", "5"}}));
+    Controller::AlterConfigs remove{one, {{ConfigEdit::Op::remove, "message.max.bytes", ""}}};
+    EXPECT_TRUE(wait_for(host_->alter_configs({remove})).at(0));
+    restart();
+    EXPECT_EQ(host_->image().configs().size(), 2U);
+    EXPECT_TRUE(host_->image().configs(one).empty());
+}
+
+TEST_F(ControllerHostTest, one_request_may_change_the_same_again_and_again) {
+    ConfigOwner all{Owner::broker, ""};
+    Controller::AlterConfigs clear{all, {}, true};
+    auto answers = wait_for(
+        host_->alter_configs({set(all, "message.max.bytes", "1"), set(all, "log.roll.ms", "2"), clear,
+                              set(all, "message.max.bytes", "3"), clear, set(all, "log.roll.ms", "4")}));
+    ASSERT_EQ(answers.size(), 6U);
+    for (auto& answer : answers) EXPECT_TRUE(answer);
+    restart();
+    EXPECT_EQ(host_->image().configs(all), (ConfigMap{{"log.roll.ms", "4"}}));
+}
+
+TEST_F(ControllerHostTest, more_settings_than_one_commit_takes_are_all_kept) {
+    std::vector<Controller::AlterConfigs> wanted;
+    for (int n = 0; n < 100; ++n)
+        wanted.push_back(
+            set({Owner::broker, std::to_string(n)}, "some.plugins.text", std::string(16'000, 'x')));
+    auto answers = wait_for(host_->alter_configs(wanted));
+    ASSERT_EQ(answers.size(), 100U);
+    for (auto& answer : answers) EXPECT_TRUE(answer);
+    restart();
+    EXPECT_EQ(host_->image().configs().size(), 100U);
+}
+
+TEST_F(ControllerHostTest, a_store_from_before_there_were_settings_is_taken_over) {
+    auto take_away = [](coord::Store& store) -> Task<> {
+        std::vector<coord::Change> erase{
+            {coord::Change::Kind::erase, coord::path::configs, "", coord::any_version}};
+        EXPECT_TRUE(co_await store.commit(std::move(erase)));
+    };
+    run(take_away(*store_));
+    restart();
+    EXPECT_TRUE(wait_for(host_->alter_configs({set({Owner::broker, ""}, "log.roll.ms", "4")})).at(0));
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "base/address.h"
 #include "base/log_sink.h"
 #include "base/time.h"
+#include "core/cluster/config_row.h"
 
 namespace fulmar {
 
@@ -49,6 +50,9 @@ struct Settings {
     std::int64_t unsynced_bytes_max;
     Millis producer_id_expiration;
     LogLevel log_level;
+    // What else gives topics their defaults, by the broker's names for it (core/cluster/topic_config.h). Only
+    // what was set.
+    cluster::ConfigMap topic_defaults;
 
     // As text and where it came from (empty: the default), in the order of the table: for DescribeConfigs.
     struct Shown {
@@ -112,6 +116,12 @@ struct SettingSources {
 // All settings, or everything that is wrong with what was given: a sentence each, with its place and
 // what would be right.
 std::expected<Settings, std::vector<std::string>> read_settings(const SettingSources& sources);
+
+// What was set, by key, as Kafka's tools expect it: numbers and times without units, addresses with a
+// protocol.
+cluster::ConfigMap fixed_values(const Settings& settings);
+// The value of one, set or not, in the same way.
+std::string value_of(const Settings& settings, const Setting& setting);
 
 // The table for people, as `fulmar serve --settings` shows it.
 std::string describe_settings();

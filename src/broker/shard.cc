@@ -3,13 +3,25 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/cluster/config_tables.h"
+
 namespace fulmar {
 
 Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data, const Settings& settings)
     : core(number),
       seam(world),
       budget(world.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
-      context_{world, budget, std::move(data), settings.durability == Durability::page_cache} {}
+      context_{world, budget, std::move(data), settings.durability == Durability::page_cache},
+      id_{std::int32_t(settings.broker_id)},
+      fixed_(fixed_values(settings)),
+      values_(fixed_) {}
+
+void Shard::follow_settings() {
+    values_ = cluster::broker_values(image_, id_, fixed_);
+    for (auto& [id, partition] : partitions_)
+        if (auto* topic = image_.find(id.topic))
+            partition->lead(partition->leader_epoch(), cluster::produce_rules(topic->configs, values_));
+}
 
 std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {
     auto at = partitions_.find(id);

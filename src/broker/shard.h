@@ -22,6 +22,11 @@ public:
 
     const cluster::Image& image() const { return image_; }
     void apply(const cluster::Fact& fact) { image_.apply(fact); }
+    // What this broker goes by now, by its names for it; only what somebody set. Topics have their defaults
+    // from it.
+    const cluster::ConfigMap& values() const { return values_; }
+    // After facts that say what is set for brokers: the partitions here go by it from now on.
+    void follow_settings();
 
     // Whoever awaits anything keeps a share: its topic may be deleted meanwhile. The last share goes here.
     std::shared_ptr<Partition> find(const PartitionId& id) const;
@@ -40,6 +45,9 @@ public:
 
 private:
     PartitionContext context_;
+    const BrokerId id_;
+    const cluster::ConfigMap fixed_;  // From the start.
+    cluster::ConfigMap values_;
     cluster::Image image_;
     std::map<PartitionId, std::shared_ptr<Partition>> partitions_;
     std::vector<std::shared_ptr<Partition>> retired_;

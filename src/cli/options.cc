@@ -145,6 +145,7 @@ private:
     TopicDeleteOptions delete_;
     TopicListOptions list_;
     TopicDescribeOptions describe_;
+    TopicConfigOptions config_;
     ProduceOptions produce_;
     ConsumeOptions consume_;
     VersionOptions version_;
@@ -227,6 +228,19 @@ void CommandLine::topic() {
     describe->add_option("NAME", describe_.name, "Its name")->type_name("")->required();
     describe->add_flag("--json", describe_.json, "Print it as JSON");
     add_server(describe);
+
+    auto* config =
+        add(*command, "config", "Show and change a topic's settings",
+            "  fulmar topic config orders\n"
+            "  fulmar topic config orders --set retention.ms=604800000 --set max.message.bytes=5000000\n"
+            "  fulmar topic config orders --delete retention.ms");
+    config->add_option("NAME", config_.name, "Its name")->type_name("")->required();
+    add_pairs(config, "--set", "One setting; may be repeated");
+    config->add_option("--delete", config_.deletes, "Leave one to its default again; may be repeated")
+        ->type_name("KEY")
+        ->allow_extra_args(false);
+    config->add_flag("--json", config_.json, "Print the settings as JSON");
+    add_server(config);
 }
 
 void CommandLine::produce() {
@@ -368,6 +382,11 @@ std::expected<Command, Ending> CommandLine::finish() {
     if (name == "describe") {
         describe_.server = server();
         return describe_;
+    }
+    if (name == "config") {
+        config_.server = server();
+        config_.sets = split(raw_.pairs);
+        return config_;
     }
     if (name == "produce") {
         produce_.server = server();

@@ -59,6 +59,14 @@ struct TopicDescribeOptions {
     bool json = false;
 };
 
+struct TopicConfigOptions {
+    Address server;
+    std::string name;
+    Pairs sets;
+    std::vector<std::string> deletes;
+    bool json = false;
+};
+
 struct ProduceOptions {
     Address server;
     std::string topic;
@@ -90,7 +98,7 @@ struct VersionOptions {
 
 using Command =
     std::variant<ServeOptions, TopicCreateOptions, TopicGrowOptions, TopicDeleteOptions, TopicListOptions,
-                 TopicDescribeOptions, ProduceOptions, ConsumeOptions, VersionOptions>;
+                 TopicDescribeOptions, TopicConfigOptions, ProduceOptions, ConsumeOptions, VersionOptions>;
 
 // Nothing to be run: a text for people and how the process ends. With exit_done it was asked for, with
 // --help.

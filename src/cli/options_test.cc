@@ -82,6 +82,11 @@ TEST(Options, topics_are_made_listed_and_described) {
     EXPECT_EQ(parsed<TopicCreateOptions>({"topic", "create", "a"}).partitions, -1);
     EXPECT_TRUE(parsed<TopicListOptions>({"topic", "list", "--json"}).json);
     EXPECT_EQ(parsed<TopicDescribeOptions>({"topic", "describe", "a"}).name, "a");
+    auto config = parsed<TopicConfigOptions>(
+        {"topic", "config", "a", "--set", "x=1", "--delete", "y", "--set", "z=", "--delete", "w"});
+    EXPECT_EQ(config.name, "a");
+    EXPECT_EQ(config.sets, (Pairs{{"x", "1"}, {"z", ""}}));
+    EXPECT_EQ(config.deletes, (std::vector<std::string>{"y", "w"}));
     for (auto words :
          std::vector<std::vector<const char*>>{{"topic"},
                                                {"topic", "create"},

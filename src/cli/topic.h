@@ -1,4 +1,4 @@
-// fulmar topic create|grow|delete|list|describe, and what other verbs ask about topics.
+// fulmar topic create|grow|delete|list|describe|config, and what other verbs ask about topics.
 #pragma once
 
 #include <optional>
@@ -13,6 +13,7 @@ Outcome run(const TopicGrowOptions& options);
 Outcome run(const TopicDeleteOptions& options);
 Outcome run(const TopicListOptions& options);
 Outcome run(const TopicDescribeOptions& options);
+Outcome run(const TopicConfigOptions& options);  // topic_config.cc
 
 struct Topic {
     struct Partition {

@@ -138,6 +138,30 @@ def test_deleted_topic_leaves_nothing_on_disk(broker, run):
     assert not list(broker.data.glob("heavy-*"))
 
 
+def test_settings_of_a_topic_are_shown_and_changed(run):
+    run("topic", "create", "settings", "--config", "flush.ms=5")
+
+    def shown(*words):
+        return {s["name"]: (s["value"], s["from"]) for s in lines_of_json(run("topic", "config", "settings", "--json", *words))}
+
+    settings = shown()
+    assert settings["flush.ms"] == ("5", "topic")
+    assert settings["retention.ms"] == ("2592000000", "default")
+    settings = shown("--set", "retention.ms=60000", "--set", "cleanup.policy=", "--delete", "flush.ms")
+    assert settings["retention.ms"] == ("60000", "topic")
+    assert settings["cleanup.policy"] == ("", "topic")
+    assert settings["flush.ms"] == ("9223372036854775807", "default")
+    table = run("topic", "config", "settings").stdout.splitlines()
+    assert table[0].split() == ["SETTING", "VALUE", "FROM"]
+    assert ["retention.ms", "60000", "topic"] in [line.split() for line in table]
+
+    refused = run("topic", "config", "settings", "--set", "retention.ms=1", "--set", "segment.bytes=x")
+    expect_failure(refused, "topic settings was not changed: Invalid value x for configuration segment.bytes")
+    expect_failure(run("topic", "config", "settings", "--delete", "retention.mss"), "did you mean retention.ms?")
+    expect_failure(run("topic", "config", "setings"), "there is no topic setings; did you mean settings?")
+    assert shown()["retention.ms"] == ("60000", "topic")
+
+
 def test_refusals_come_from_the_broker(run):
     expect_failure(run("topic", "create", "not/a/name"), "topic not/a/name was not made: ")
     expect_failure(run("topic", "create", "t", "--config", "nonsense=1"), "nonsense")

@@ -18,7 +18,7 @@ static std::unexpected<Refused> refuse(TopicRefusal why, std::string text) {
 
 bool Controller::durable(const Event& event) {
     return std::holds_alternative<TopicIs>(event) || std::holds_alternative<TopicGone>(event) ||
-           std::holds_alternative<TopicForgotten>(event);
+           std::holds_alternative<TopicForgotten>(event) || std::holds_alternative<ConfigsAre>(event);
 }
 void Controller::apply(const Event& event) {
     image_.apply(event);
@@ -44,6 +44,10 @@ Decision<Controller> Controller::decide(const Command& command, Ticket ticket, C
             auto& topic = **answer;
             decision.events.push_back(TopicGone{topic.id, topic.name, std::int32_t(topic.partitions.size())});
         }
+    } else if (auto* alteration = std::get_if<AlterConfigs>(&command)) {
+        auto fact = alter(*alteration);
+        if (!fact) answer = std::unexpected(std::move(fact.error()));
+        else if (*fact && !alteration->validate_only) decision.events.push_back(**fact);
     } else {
         auto* growth = std::get_if<GrowTopic>(&command);
         answer = growth ? grow(*growth) : create(std::get<CreateTopic>(command).topic);
@@ -83,13 +87,52 @@ Controller::Answer Controller::create(const NewTopic& wanted) const {
     }
     std::size_t bytes = 0;
     for (auto& [name, value] : topic->configs) bytes += name.size() + value.size();
-    if (bytes > topic_configs_bytes_max)
-        return refuse(TopicRefusal::no_room, fmt::format("The configs of one topic take at most {} bytes.",
-                                                         topic_configs_bytes_max));
+    if (bytes > configs_bytes_max)
+        return refuse(TopicRefusal::no_room,
+                      fmt::format("The configs of one topic take at most {} bytes.", configs_bytes_max));
     topic->id = wanted.id;
     topic->name = wanted.name;
     topic->partitions = std::move(*placed);
     return topic;
+}
+
+std::expected<std::optional<Fact>, Refused> Controller::alter(const AlterConfigs& wanted) const {
+    auto& [kind, name] = wanted.owner;
+    TopicPointer topic;
+    if (kind == ConfigOwner::Kind::topic) {
+        if (!valid_topic_name(name))
+            return refuse(TopicRefusal::invalid_name, fmt::format("Topic name '{}' is invalid.", name));
+        topic = image_.share(name);
+        if (!topic)
+            return refuse(TopicRefusal::unknown_name, fmt::format("The topic '{}' does not exist.", name));
+    } else if (name.size() > config_owner_bytes_max) {
+        return refuse(TopicRefusal::no_room,
+                      fmt::format("Such a name takes at most {} bytes.", config_owner_bytes_max));
+    }
+    // For lists: what they begin from when they are not set.
+    auto defaults = image_.configs({ConfigOwner::Kind::broker, ""});
+    defaults.merge(ConfigMap(defaults_));
+    auto& before = topic ? topic->configs : image_.configs(wanted.owner);
+    auto now = altered(kind, before, defaults, wanted.edits, wanted.replace);
+    if (!now) {
+        using Why = ConfigRefusal::Why;
+        auto why = now.error().why;
+        return refuse(why == Why::invalid   ? TopicRefusal::invalid_config
+                      : why == Why::no_room ? TopicRefusal::no_room
+                                            : TopicRefusal::broker_config,
+                      std::move(now.error().text));
+    }
+    if (*now == before) return std::nullopt;
+    if (!topic) {
+        if (before.empty() && image_.configs().size() >= config_owners_max)
+            return refuse(TopicRefusal::no_room,
+                          fmt::format("Settings are kept for at most {} brokers, groups and subscriptions.",
+                                      config_owners_max));
+        return ConfigsAre{wanted.owner, std::move(*now)};
+    }
+    auto changed = std::make_shared<Topic>(*topic);
+    changed->configs = std::move(*now);
+    return TopicIs{std::move(changed)};
 }
 
 static PartitionState led_by_first(std::vector<BrokerId> replicas) {

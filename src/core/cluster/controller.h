@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "core/cluster/alter_configs.h"
 #include "core/cluster/image.h"
 #include "core/cluster/topic_config.h"
 #include "core/machine.h"
@@ -33,6 +34,7 @@ enum class TopicRefusal : std::uint8_t {
     invalid_assignment,
     invalid_config,
     no_room,        // Over what a request, a topic or the store may hold.
+    broker_config,  // A setting that only a broker's start can set, or a value that it cannot go by.
     contradiction,  // Assignment beside a number, or the topic twice in one request.
     unknown_name,
     unknown_id,
@@ -61,7 +63,15 @@ public:
     struct RegisterBroker {
         Broker broker;
     };
-    using Command = std::variant<CreateTopic, GrowTopic, DeleteTopic, ForgetTopic, RegisterBroker>;
+    // Of settings.
+    struct AlterConfigs {
+        ConfigOwner owner;
+        std::vector<ConfigEdit> edits;
+        bool replace = false;  // What no edit names is removed.
+        bool validate_only = false;
+    };
+    using Command =
+        std::variant<CreateTopic, GrowTopic, DeleteTopic, ForgetTopic, RegisterBroker, AlterConfigs>;
 
     struct Refused {
         TopicRefusal why{};
@@ -93,6 +103,8 @@ private:
     Answer create(const NewTopic& wanted) const;
     Answer grow(const GrowTopic& wanted) const;
     Answer find(const DeleteTopic& wanted) const;
+    // What becomes so, if anything does.
+    std::expected<std::optional<Fact>, Refused> alter(const AlterConfigs& wanted) const;
     std::expected<std::vector<PartitionState>, Refused> place(const NewTopic& wanted) const;
     std::optional<Refused> wrong_replicas(const std::vector<BrokerId>& replicas) const;
     void place_in_turn(const TopicId& id, std::int32_t until, std::size_t replication,
@@ -106,7 +118,5 @@ private:
 
 // One topic cannot take more: a shard's parts stay within a commit, and a request within its bound.
 inline constexpr std::int32_t partitions_max = 10'000;
-// Nor may what is set for one topic: it stands in each of its parts.
-inline constexpr std::size_t topic_configs_bytes_max = 16 * 1024;
 
 }  // namespace fulmar::cluster

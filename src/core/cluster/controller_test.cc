@@ -333,5 +333,64 @@ TEST_F(ControllerTest, to_decide_changes_nothing) {
     EXPECT_EQ(controller_.image().topics().size(), before);
 }
 
+using Alter = Controller::AlterConfigs;
+
+TEST_F(ControllerTest, settings_of_a_topic_change_and_nothing_else_of_it) {
+    auto made = create(wanted("orders", 2));
+    ASSERT_TRUE(made);
+    Alter alter{{ConfigOwner::Kind::topic, "orders"}, {{ConfigEdit::Op::set, "retention.ms", "5"}}};
+    EXPECT_TRUE(act(alter));
+    Topic expected = **made;
+    expected.configs["retention.ms"] = "5";
+    EXPECT_EQ(*controller_.image().find("orders"), expected);
+    alter.edits = {{ConfigEdit::Op::set, "retention.ms", "6"}};
+    alter.validate_only = true;
+    EXPECT_TRUE(act(alter));
+    EXPECT_EQ(*controller_.image().find("orders"), expected);
+}
+
+TEST_F(ControllerTest, what_changes_nothing_is_no_event) {
+    create(wanted("orders"));
+    Alter alter{{ConfigOwner::Kind::topic, "orders"}, {{ConfigEdit::Op::remove, "retention.ms", ""}}};
+    auto decided = controller_.decide(alter, Ticket{1}, {});
+    EXPECT_TRUE(decided.events.empty());
+    EXPECT_TRUE(decided.answers.front().second);
+}
+
+TEST_F(ControllerTest, settings_that_cannot_be_are_refused) {
+    create(wanted("orders"));
+    auto why = [&](ConfigOwner owner, ConfigEdit edit) {
+        auto decided = controller_.decide(Alter{std::move(owner), {std::move(edit)}}, Ticket{1}, {});
+        EXPECT_TRUE(decided.events.empty());
+        auto& answer = decided.answers.front().second;
+        return answer ? TopicRefusal{} : answer.error().why;
+    };
+    using Kind = ConfigOwner::Kind;
+    ConfigEdit good{ConfigEdit::Op::set, "retention.ms", "5"}, bad{ConfigEdit::Op::set, "retention.ms", "x"};
+    EXPECT_EQ(why({Kind::topic, "missing"}, good), TopicRefusal::unknown_name);
+    EXPECT_EQ(why({Kind::topic, "a b"}, good), TopicRefusal::invalid_name);
+    EXPECT_EQ(why({Kind::topic, "orders"}, bad), TopicRefusal::invalid_config);
+    EXPECT_EQ(why({Kind::broker, "1"}, {ConfigEdit::Op::set, "log.dirs", "/x"}), TopicRefusal::broker_config);
+    EXPECT_EQ(why({Kind::group, std::string(256, 'g')}, {ConfigEdit::Op::set, "share.isolation.level", "x"}),
+              TopicRefusal::no_room);
+}
+
+TEST_F(ControllerTest, settings_of_brokers_and_groups_come_and_go_and_are_replayed) {
+    ConfigOwner all{ConfigOwner::Kind::broker, ""}, group{ConfigOwner::Kind::group, "g"};
+    create(wanted("orders"));
+    act(Alter{all, {{ConfigEdit::Op::set, "log.cleanup.policy", "compact"}}});
+    act(Alter{group, {{ConfigEdit::Op::set, "share.isolation.level", "read_committed"}}});
+    EXPECT_EQ(controller_.image().configs(all), (ConfigMap{{"log.cleanup.policy", "compact"}}));
+    // A topic's list begins from what holds for all brokers.
+    act(Alter{{ConfigOwner::Kind::topic, "orders"}, {{ConfigEdit::Op::append, "cleanup.policy", "delete"}}});
+    EXPECT_EQ(controller_.image().find("orders")->configs.at("cleanup.policy"), "compact,delete");
+    act(Alter{group, {{ConfigEdit::Op::remove, "share.isolation.level", ""}}});
+    EXPECT_EQ(controller_.image().configs().size(), 1U);
+    Controller again(4, {});
+    for (auto& event : log_) again.apply(event);
+    EXPECT_EQ(again.image().configs(), controller_.image().configs());
+    EXPECT_EQ(*again.image().find("orders"), *controller_.image().find("orders"));
+}
+
 }  // namespace
 }  // namespace fulmar::cluster

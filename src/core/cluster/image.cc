@@ -34,6 +34,9 @@ void Image::apply(const Fact& fact) {
         remove(gone->id);
     } else if (auto* broker = std::get_if<BrokerIs>(&fact)) {
         brokers_[broker->broker.id] = broker->broker;
+    } else if (auto* configs = std::get_if<ConfigsAre>(&fact)) {
+        if (configs->set.empty()) configs_.erase(configs->owner);
+        else configs_[configs->owner] = configs->set;
     } else if (auto* lost = std::get_if<BrokerGone>(&fact)) {
         brokers_.erase(lost->id);
     }
@@ -60,6 +63,11 @@ const Topic* Image::find(const TopicId& id) const {
 TopicPointer Image::share(const TopicId& id) const {
     auto at = by_id_.find(id);
     return at == by_id_.end() ? nullptr : at->second;
+}
+const ConfigMap& Image::configs(const ConfigOwner& owner) const {
+    static const ConfigMap none;
+    auto at = configs_.find(owner);
+    return at == configs_.end() ? none : at->second;
 }
 TopicPointer Image::share(std::string_view name) const {
     auto at = by_name_.find(name);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "core/cluster/config_row.h"
 
 namespace fulmar::cluster {
 
@@ -29,7 +30,7 @@ struct PartitionState {
 struct Topic {
     TopicId id{};
     std::string name;
-    std::map<std::string, std::string, std::less<>> configs;  // Only what was set for this topic.
+    ConfigMap configs;  // Only what was set for this topic.
     std::vector<PartitionState> partitions;
     bool operator==(const Topic&) const = default;
 };
@@ -42,6 +43,13 @@ struct Broker {
     std::uint16_t port = 0;
     std::string rack;
     bool operator==(const Broker&) const = default;
+};
+
+// Whose settings some are; the numbers are Kafka's, of its ConfigResource.
+struct ConfigOwner {
+    enum class Kind : std::int8_t { topic = 2, broker = 4, client_metrics = 16, group = 32 } kind{};
+    std::string name;  // Of a broker its id; "" stands for all brokers.
+    auto operator<=>(const ConfigOwner&) const = default;
 };
 
 // Facts, each absolute: to apply one twice does no harm.
@@ -66,7 +74,12 @@ struct BrokerIs {
 struct BrokerGone {
     BrokerId id{};
 };
-using Fact = std::variant<TopicIs, TopicGone, TopicForgotten, BrokerIs, BrokerGone>;
+// All that is set for something that is no topic; nothing, when it is empty.
+struct ConfigsAre {
+    ConfigOwner owner;
+    ConfigMap set;
+};
+using Fact = std::variant<TopicIs, TopicGone, TopicForgotten, BrokerIs, BrokerGone, ConfigsAre>;
 using Delta = std::vector<Fact>;
 
 // Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".
@@ -83,6 +96,9 @@ public:
     const Topic* collides(std::string_view name) const;
     const std::map<std::string, TopicPointer, std::less<>>& topics() const { return by_name_; }
     const std::map<BrokerId, Broker>& brokers() const { return brokers_; }
+    // What is set for one of them, topics apart; empty when there is nothing.
+    const ConfigMap& configs(const ConfigOwner& owner) const;
+    const std::map<ConfigOwner, ConfigMap>& configs() const { return configs_; }
 
 private:
     void remove(const TopicId& id);
@@ -93,6 +109,7 @@ private:
     std::unordered_map<TopicId, TopicPointer, IdHash> by_id_;
     std::unordered_map<std::string, std::string> by_plain_name_;  // '.' as '_' → the name.
     std::map<BrokerId, Broker> brokers_;
+    std::map<ConfigOwner, ConfigMap> configs_;  // None of them is empty.
 };
 
 }  // namespace fulmar::cluster

@@ -20,6 +20,7 @@ TEST(TopicConfig, every_default_is_allowed_and_found_by_its_name) {
         if (!config.broker_name.empty())
             EXPECT_TRUE(broker_names.insert(config.broker_name).second) << config.broker_name;
         EXPECT_EQ(topic_config_value({}, {}, config.name), config.usual);
+        EXPECT_FALSE(config.what.empty()) << config.name;
     }
     EXPECT_EQ(find_topic_config("retention"), nullptr);
     EXPECT_EQ(find_topic_config(""), nullptr);
@@ -58,6 +59,13 @@ TEST(TopicConfig, kinds_are_read_as_kafka_reads_them) {
         EXPECT_NE(why_not("cleanup.policy", bad), "") << bad;
 }
 
+TEST(TopicConfig, a_list_of_replicas_is_of_partitions_and_brokers) {
+    for (auto* good : {"", "*", "0:1", "0:1, 12:3"})
+        EXPECT_EQ(why_not("leader.replication.throttled.replicas", good), "") << good;
+    for (auto* bad : {"1", "a:b", "0:1,", ":", "0:-1"})
+        EXPECT_NE(why_not("follower.replication.throttled.replicas", bad), "") << bad;
+}
+
 TEST(TopicConfig, a_refusal_names_what_is_wrong) {
     EXPECT_EQ(why_not("retention", "1"), "Unknown topic config name: retention");
     EXPECT_EQ(why_not("retention.ms", std::nullopt),
@@ -66,6 +74,8 @@ TEST(TopicConfig, a_refusal_names_what_is_wrong) {
               "Invalid value -2 for configuration retention.ms: Value must be at least -1");
     EXPECT_EQ(why_not("retention.ms", "soon"),
               "Invalid value soon for configuration retention.ms: Not a number of type LONG");
+    EXPECT_EQ(why_not("segment.bytes", "x"),
+              "Invalid value x for configuration segment.bytes: Not a number of type INT");
     EXPECT_NE(why_not("remote.storage.enable", "TRUE").find("no tiered storage"), std::string::npos);
     EXPECT_EQ(why_not("remote.storage.enable", "false"), "");
 }
@@ -105,6 +115,69 @@ TEST(ProduceRules, are_what_the_settings_say) {
     EXPECT_EQ(produce_rules({{"compression.type", "snappy"}}, {}).codec, wire::Codec::snappy);
     EXPECT_EQ(produce_rules({{"compression.type", "gzip"}}, {}).codec_level, -1);
     EXPECT_EQ(produce_rules({{"compression.type", "lz4"}}, {{"compression.lz4.level", "3"}}).codec_level, 3);
+}
+
+TEST(LogRules, are_kafkas_defaults_with_thirty_days_of_retention) {
+    auto rules = log_rules({}, {});
+    constexpr Millis day{86'400'000}, never{std::numeric_limits<std::int64_t>::max()};
+    EXPECT_TRUE(rules.deletes && !rules.compacts && !rules.preallocate && !rules.unclean_leader_election);
+    EXPECT_EQ(rules.retention, 30 * day);
+    EXPECT_EQ(rules.retention_bytes, std::nullopt);
+    EXPECT_EQ(rules.segment_bytes, 1U << 30);
+    EXPECT_EQ(rules.segment_age, 7 * day);
+    EXPECT_EQ(rules.segment_jitter, Millis(0));
+    EXPECT_EQ(rules.index_bytes_max, 10U << 20);
+    EXPECT_EQ(rules.index_interval_bytes, 4096U);
+    EXPECT_EQ(rules.min_compaction_lag, Millis(0));
+    EXPECT_EQ(rules.max_compaction_lag, never);
+    EXPECT_EQ(rules.delete_retention, day);
+    EXPECT_EQ(rules.min_cleanable_dirty_ratio, 0.5);
+    EXPECT_EQ(rules.flush_messages, std::uint64_t(never.count()));
+    EXPECT_EQ(rules.flush_interval, never);
+    EXPECT_EQ(rules.file_delete_delay, Millis(60'000));
+    EXPECT_EQ(rules.min_in_sync_replicas, 1);
+}
+
+TEST(LogRules, are_what_the_settings_say) {
+    auto rules = log_rules(
+        {{"cleanup.policy", "compact"},
+         {"retention.ms", "-1"},
+         {"retention.bytes", "0"},
+         {"segment.ms", "50"},
+         {"segment.jitter.ms", "60"},
+         {"segment.index.bytes", "8"},
+         {"preallocate", "TRUE"},
+         {"min.compaction.lag.ms", "1"},
+         {"max.compaction.lag.ms", "2"},
+         {"delete.retention.ms", "3"},
+         {"min.cleanable.dirty.ratio", " 0.25"},
+         {"flush.messages", "4"},
+         {"flush.ms", "5"},
+         {"file.delete.delay.ms", "6"},
+         {"min.insync.replicas", "7"},
+         {"unclean.leader.election.enable", " true "}},
+        {{"log.retention.ms", "9"}, {"log.segment.bytes", "2147483647"}, {"log.index.interval.bytes", "10"}});
+    EXPECT_TRUE(!rules.deletes && rules.compacts && rules.preallocate && rules.unclean_leader_election);
+    EXPECT_EQ(rules.retention, std::nullopt);
+    EXPECT_EQ(rules.retention_bytes, 0U);
+    EXPECT_EQ(rules.segment_bytes, 2147483647U);
+    EXPECT_EQ(rules.segment_age, Millis(50));
+    EXPECT_EQ(rules.segment_jitter, Millis(50));  // Not more than the age it is taken from.
+    EXPECT_EQ(rules.index_bytes_max, 8U);
+    EXPECT_EQ(rules.index_interval_bytes, 10U);
+    EXPECT_EQ(rules.min_compaction_lag, Millis(1));
+    EXPECT_EQ(rules.max_compaction_lag, Millis(2));
+    EXPECT_EQ(rules.delete_retention, Millis(3));
+    EXPECT_EQ(rules.min_cleanable_dirty_ratio, 0.25);
+    EXPECT_EQ(rules.flush_messages, 4U);
+    EXPECT_EQ(rules.flush_interval, Millis(5));
+    EXPECT_EQ(rules.file_delete_delay, Millis(6));
+    EXPECT_EQ(rules.min_in_sync_replicas, 7);
+    EXPECT_EQ(log_rules({}, {{"log.retention.ms", "9"}}).retention, Millis(9));
+    auto nothing = log_rules({{"cleanup.policy", ""}}, {});
+    EXPECT_FALSE(nothing.deletes || nothing.compacts);
+    auto both = log_rules({{"cleanup.policy", "compact, delete"}}, {});
+    EXPECT_TRUE(both.deletes && both.compacts);
 }
 
 }  // namespace

@@ -70,6 +70,10 @@ Task<TopicAnswers> delete_topics(Call& call, std::vector<Controller::DeleteTopic
     return ask(call, &ControllerHost::delete_topics, std::move(wanted));
 }
 
+Task<TopicAnswers> alter_configs(Call& call, std::vector<Controller::AlterConfigs> wanted) {
+    return ask(call, &ControllerHost::alter_configs, std::move(wanted));
+}
+
 ErrorCode error_of(TopicRefusal why) {
     switch (why) {
         case TopicRefusal::invalid_name: return ErrorCode::invalid_topic_exception;
@@ -79,6 +83,7 @@ ErrorCode error_of(TopicRefusal why) {
         case TopicRefusal::invalid_assignment: return ErrorCode::invalid_replica_assignment;
         case TopicRefusal::invalid_config: return ErrorCode::invalid_config;
         case TopicRefusal::no_room: return ErrorCode::policy_violation;
+        case TopicRefusal::broker_config:
         case TopicRefusal::contradiction: return ErrorCode::invalid_request;
         case TopicRefusal::unknown_name: return ErrorCode::unknown_topic_or_partition;
         case TopicRefusal::unknown_id: return ErrorCode::unknown_topic_id;
@@ -86,8 +91,6 @@ ErrorCode error_of(TopicRefusal why) {
     return ErrorCode::unknown_server_error;
 }
 std::string_view message_of(const Controller::Refused& refused) {
-    // It may quote what was asked for, and a string of the protocol holds no more than 32,767 bytes.
-    constexpr std::size_t text_bytes_max = 1000;
     return std::string_view(refused.text).substr(0, text_bytes_max);
 }
 

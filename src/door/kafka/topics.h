@@ -13,6 +13,7 @@ using TopicAnswers = std::vector<ControllerHost::Answer>;
 Task<TopicAnswers> create_topics(Call& call, std::vector<Controller::CreateTopic> wanted);
 Task<TopicAnswers> grow_topics(Call& call, std::vector<Controller::GrowTopic> wanted);
 Task<TopicAnswers> delete_topics(Call& call, std::vector<Controller::DeleteTopic> wanted);
+Task<TopicAnswers> alter_configs(Call& call, std::vector<Controller::AlterConfigs> wanted);
 
 // What is said of a refusal; the text is cut to what a string of the protocol surely holds.
 ErrorCode error_of(cluster::TopicRefusal why);

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "broker/describe_configs.h"
 #include "door/kafka/handlers/handlers.h"
 #include "door/kafka/topics.h"
 
@@ -21,18 +22,13 @@ static cluster::NewTopic wanted(const CreateTopicsRequest::Topic& asked) {
     return topic;
 }
 
-// What the topic will go by, with where each value comes from (the numbers are DescribeConfigs', KIP-226).
-static std::span<CreateTopicsResponse::Config> configs_of(const cluster::Topic& topic,
-                                                          const cluster::ConfigMap& defaults,
+// What the topic will go by, with where each value comes from.
+static std::span<CreateTopicsResponse::Config> configs_of(Call& call, const cluster::Topic& topic,
                                                           std::vector<CreateTopicsResponse::Config>& into) {
-    constexpr std::int8_t from_topic = 1, from_broker = 4, by_default = 5;
-    for (auto& config : cluster::topic_configs()) {
-        auto source = topic.configs.contains(config.name)     ? from_topic
-                      : defaults.contains(config.broker_name) ? from_broker
-                                                              : by_default;
-        into.push_back({config.name, cluster::topic_config_value(topic.configs, defaults, config.name), false,
-                        source, false});
-    }
+    BrokerLevels levels(call.here.image(), call.broker.id(), call.broker.fixed_values());
+    for (auto& config : describe_topic(topic.configs, levels))
+        into.push_back(
+            {config.name, config.value, config.read_only, std::int8_t(config.source), config.sensitive});
     return into;
 }
 
@@ -81,7 +77,7 @@ Task<Answer> handle_create_topics(Call& call) {
         told.topic_id = made.id;
         told.num_partitions = std::int32_t(made.partitions.size());
         told.replication_factor = std::int16_t(made.partitions.front().replicas.size());
-        told.configs = configs_of(made, call.broker.topic_defaults(), configs[topics.size() - 1]);
+        told.configs = configs_of(call, made, configs[topics.size() - 1]);
     }
     CreateTopicsResponse response;
     response.topics = topics;
