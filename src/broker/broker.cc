@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/log_sink.h"
-#include "base/text.h"
 
 namespace fulmar {
 
@@ -229,12 +228,6 @@ Task<bool> Broker::checkpoint() {
     co_return written.has_value();
 }
 
-Millis Broker::producer_id_expiration(const Shard& shard) const {
-    auto set = shard.values().find("producer.id.expiration.ms");
-    if (set == shard.values().end()) return settings_.producer_id_expiration;
-    return Millis(parse_number<std::int64_t>(trimmed(set->second)).value_or(0));
-}
-
 // What is done now and then: checkpoints; tombstones go of which a checkpoint knows nothing more; and so do
 // producers that have gone silent for good.
 Task<> Broker::keep() {
@@ -256,7 +249,9 @@ Task<> Broker::keep() {
         expiry_due = home.now() + expiry_every;
         for (auto& shard : shards_) {
             auto expire = [&] {
-                auto before = shard->seam.loop.now() + -producer_id_expiration(*shard);
+                auto before = shard->seam.loop.now() +
+                              -Millis(shard->value_now("producer.id.expiration.ms",
+                                                       settings_.producer_id_expiration.count()));
                 for (auto& [id, partition] : shard->partitions()) partition->sequences().expire(before);
             };
             co_await call_on(shard->seam.loop, home, expire);

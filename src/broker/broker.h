@@ -50,7 +50,6 @@ private:
     template <class F>
     Task<> on_each(F action);  // Each core's shard, one after the other.
     Task<> keep();
-    Millis producer_id_expiration(const Shard& shard) const;
     Task<> run_controller();
     Task<> run_reconcile();
     Task<bool> checkpoint();

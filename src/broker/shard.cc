@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
 #include "core/cluster/config_tables.h"
 
 namespace fulmar {
@@ -15,6 +16,11 @@ Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data
       id_{std::int32_t(settings.broker_id)},
       fixed_(fixed_values(settings)),
       values_(fixed_) {}
+
+std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {
+    auto set = values_.find(name);
+    return set == values_.end() ? fixed : parse_number<std::int64_t>(trimmed(set->second)).value_or(fixed);
+}
 
 void Shard::follow_settings() {
     values_ = cluster::broker_values(image_, id_, fixed_);

@@ -25,6 +25,8 @@ public:
     // What this broker goes by now, by its names for it; only what somebody set. Topics have their defaults
     // from it.
     const cluster::ConfigMap& values() const { return values_; }
+    // A number of them, `fixed` when nobody has set it since the start. REQUIRES: its row is one of numbers.
+    std::int64_t value_now(std::string_view name, std::int64_t fixed) const;
     // After facts that say what is set for brokers: the partitions here go by it from now on.
     void follow_settings();
 
