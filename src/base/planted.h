@@ -24,6 +24,7 @@ enum class Bug : std::uint8_t {
     epoch_not_checked,              // Recovery does not look at what no checksum covers.
     time_search_begins_late,        // The search for a time stamp skips a piece.
     deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.
+    removal_not_synced,             // A tombstone goes before what it stood for is gone for good.
 };
 
 // Where one stands.

@@ -50,7 +50,8 @@ void ControllerHost::apply(const cluster::Fact& fact) {
         }
     } else if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) {
         for (auto shard : cluster::shards_of(gone->id, std::size_t(gone->partitions)))
-            std::erase(shard_topics_[std::size_t(shard)], gone->id);
+            if (auto& topics = shard_topics_[std::size_t(shard)]; std::erase(topics, gone->id) > 0)
+                topics.shrink_to_fit();
     }
 }
 

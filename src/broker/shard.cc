@@ -48,11 +48,12 @@ Task<> Shard::retire(TopicId topic) {
     auto dropped = [&](auto& partition) { return partition->id().topic == topic; };
     for (;;) {
         auto at = std::ranges::find_if(retired_, dropped);
-        if (at == retired_.end()) co_return;
+        if (at == retired_.end()) break;
         auto partition = *at;
         co_await partition->come_to_rest();
         std::erase(retired_, partition);
     }
+    retired_.shrink_to_fit();
 }
 Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults) {
     PartitionId id{topic.id, index};

@@ -31,6 +31,7 @@ constexpr std::pair<std::string_view, Bug> bugs[] = {
     {"epoch-not-checked", Bug::epoch_not_checked},
     {"time-search-begins-late", Bug::time_search_begins_late},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
+    {"removal-not-synced", Bug::removal_not_synced},
 };
 
 int usage() {

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/log_sink.h"
+#include "coord/paths.h"
 #include "door/serve.h"
 #include "tests/sim/coordination.h"
 #include "tests/sim/node.h"
+#include "tests/sim/topics.h"
 #include "tests/sim/workload.h"
 
 namespace fulmar {
@@ -235,6 +237,10 @@ private:
             consumers.push_back({some(), int(chance.between(4, 12)), chance.one_in(3)});
         auto administrators = int(chance.between(0, 2));
         work_.clients = int(producers.size() + consumers.size()) + administrators;
+        for (auto n = chance.below(3); n > 0; --n) {
+            cycles_.push_back({.name = fmt::format("cycle.{}", n)});
+            work_.clients += 2;
+        }
         office_.program = [this, producers, consumers, administrators](Host& host) {
             return employ(host, producers, consumers, administrators);
         };
@@ -245,6 +251,10 @@ private:
         for (auto& plan : producers) seam.loop.spawn(produce(seam, work_, plan));
         for (auto& plan : consumers) seam.loop.spawn(consume(seam, work_, plan));
         for (int i = 0; i < administrators; ++i) seam.loop.spawn(administer(seam, work_, i));
+        for (auto& cycle : cycles_) {
+            seam.loop.spawn(keep_topic(seam, work_, cycle));
+            seam.loop.spawn(use_topic(seam, work_, cycle));
+        }
         co_return;
     }
 
@@ -265,7 +275,7 @@ private:
         broker_.die(!page_cache_);
         office_.die(false);
         bool read = false;
-        office_.program = [this, &read](Host& host) { return read_all(*host.cores[0], work_, read); };
+        office_.program = [this, &read](Host& host) { return read_what_is_there(*host.cores[0], read); };
         broker_.boot();
         office_.boot();
         auto began = world_.now;
@@ -276,11 +286,27 @@ private:
             return stop_all();
         }
         ledger_.judge();
+        look_for_deleted();
         stop_in_order();
         if (ledger_.complaints().empty() && !cut_short()) spoil();
         stop_all();
         if (world_.open_sockets > 0)
             ledger_.complain(fmt::format("left behind: {} open sockets", world_.open_sockets));
+    }
+    Task<> read_what_is_there(Seam& seam, bool& done) {
+        bool read = false;
+        co_await read_all(seam, work_, read);
+        for (auto& cycle : cycles_) co_await read_topic(seam, work_, cycle);
+        done = true;
+    }
+    // What was deleted is off the disk once its tombstone is gone, and that does not take long.
+    void look_for_deleted() {
+        auto tombstones = [&] { return !store_.tree().list(coord::path::deleted).value().empty(); };
+        auto began = world_.now;
+        while (tombstones() && world_.now - began < 30'000'000 && step()) {}
+        if (cut_short()) return;
+        if (tombstones()) ledger_.complain("stuck: a tombstone stays");
+        for (auto& cycle : cycles_) judge_disk(disk(), work_, cycle);
     }
     void stop_in_order() {
         broker_.request_stop();
@@ -319,7 +345,7 @@ private:
         auto& root = disk().root->names();
         std::vector<std::string> names;
         for (auto& [name, entry] : root)
-            if (partition_of_directory(name)) names.push_back(name);
+            if (partition_of_directory(name) && !name.starts_with("cycle.")) names.push_back(name);
         if (names.empty() || chance.one_in(6)) return spoil_side_file("CLEAN");
         auto& name = names[std::size_t(chance.below(names.size()))];
         auto& directory = *std::get<std::shared_ptr<DirectoryState>>(root.at(name));
@@ -392,6 +418,7 @@ private:
     Serving serving_;
     Node broker_, office_;
     Workload work_;
+    std::deque<Cycle> cycles_;
     int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
     std::uint64_t clock_jumps_ = 0;
     bool over_ = false, page_cache_ = false;
