@@ -187,7 +187,6 @@ Task<> Partition::come_to_rest() {
 // It will never be durable, and nobody waits for it.
 void Partition::give_up_unsynced() {
     context_.budget.synced(log_.end().position - durable_.position);
-    durable_ = log_.end();
 }
 void Partition::failed() {
     context_.budget.fail();
