@@ -86,7 +86,9 @@ public:
     Task<> come_to_rest();
 
     // No sync is under way and none is due.
-    bool at_rest() const { return !syncing_ && (durable_ == log_.end() || context_.budget.failed()); }
+    bool at_rest() const {
+        return !syncing_ && (durable_ == log_.end() || retired_ || context_.budget.failed());
+    }
 
 private:
     Task<Appended> append_in_turn(wire::ProducedBatch batch);
