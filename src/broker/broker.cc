@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/log_sink.h"
-#include "base/text.h"
 
 namespace fulmar {
 
@@ -94,7 +93,8 @@ Task<std::expected<void, std::string>> Broker::start() {
     for (auto& shard : shards_) {
         auto& janitor = janitors_[std::size_t(shard->core)];
         auto begin = [&] {
-            Janitor::Rhythm rhythm{.retention = settings_.log_retention_check_interval};
+            Janitor::Rhythm rhythm{.retention = settings_.log_retention_check_interval,
+                                   .producer_expiration = settings_.producer_id_expiration};
             janitor = std::make_unique<Janitor>(*shard, rhythm, ClockWatch(data_->last_seen()));
             shard->seam.loop.spawn(janitor->run());
         };

@@ -32,7 +32,9 @@ Task<> Janitor::run() {
         }
         if (loop.now() >= expiry_due) {
             expiry_due = loop.now() + rhythm_.expiry;
-            auto before = loop.now() + -shard_.producer_id_expiration();
+            auto expiration =
+                shard_.value_now("producer.id.expiration.ms", rhythm_.producer_expiration.count());
+            auto before = loop.now() + -Millis(expiration);
             for (auto& [id, partition] : shard_.partitions()) partition->expire_producers(before);
         }
         if (loop.now() < retention_due) continue;

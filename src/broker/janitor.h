@@ -12,7 +12,8 @@ public:
     struct Rhythm {
         Millis look{1'000};                      // Files to be removed, snapshots that are due.
         Millis retention{300'000};               // log.retention.check.interval.ms
-        Millis expiry{60'000};      // Of producers.
+        Millis expiry{60'000};      // Of producers
+        Millis producer_expiration{86'400'000};  // that wrote nothing for so long.
     };
     Janitor(Shard& shard, Rhythm rhythm, ClockWatch watch)
         : shard_(shard), rhythm_(rhythm), watch_(watch), timer_(shard.seam.loop) {}

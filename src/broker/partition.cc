@@ -244,10 +244,7 @@ Task<> Partition::come_to_rest() {
     while (!at_rest()) co_await context_.rested.wait();
 }
 // It will never be durable, and nobody waits for it.
-void Partition::give_up_unsynced() {
-    context_.budget.synced(log_.end().position - durable_.position);
-    durable_ = log_.end();
-}
+void Partition::give_up_unsynced() { context_.budget.synced(log_.end().position - durable_.position); }
 void Partition::failed() {
     context_.budget.fail();
     waiters_.wake_all();

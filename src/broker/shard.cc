@@ -14,21 +14,19 @@ Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data
       budget(world.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
       context_{world, budget, std::move(data), settings.durability == Durability::page_cache},
       id_{std::int32_t(settings.broker_id)},
-      producer_id_expiration_(settings.producer_id_expiration),
       fixed_(fixed_values(settings)),
       values_(fixed_) {}
+
+std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {
+    auto set = values_.find(name);
+    return set == values_.end() ? fixed : parse_number<std::int64_t>(trimmed(set->second)).value_or(fixed);
+}
 
 void Shard::follow_settings() {
     values_ = cluster::broker_values(image_, id_, fixed_);
     for (auto& [id, partition] : partitions_)
         if (auto* topic = image_.find(id.topic))
             partition->lead(partition->leader_epoch(), rules_of(*topic));
-}
-
-Millis Shard::producer_id_expiration() const {
-    auto set = values_.find("producer.id.expiration.ms");
-    if (set == values_.end()) return producer_id_expiration_;
-    return Millis(parse_number<std::int64_t>(trimmed(set->second)).value_or(0));
 }
 
 std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {

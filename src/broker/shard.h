@@ -24,9 +24,10 @@ public:
     // What this broker goes by now, by its names for it; only what somebody set. Topics have their defaults
     // from it.
     const cluster::ConfigMap& values() const { return values_; }
+    // A number of them, `fixed` when nobody has set it since the start. REQUIRES: its row is one of numbers.
+    std::int64_t value_now(std::string_view name, std::int64_t fixed) const;
     // After facts that say what is set for brokers: the partitions here go by it from now on.
     void follow_settings();
-    Millis producer_id_expiration() const;
 
     // Word of a failure is on its way to core 0, or has come back.
     void telling() { ++telling_; }
@@ -56,7 +57,6 @@ private:
     PartitionContext context_;
     int telling_ = 0;
     const BrokerId id_;
-    const Millis producer_id_expiration_;
     const cluster::ConfigMap fixed_;  // From the start.
     cluster::ConfigMap values_;
     cluster::Image image_;

@@ -131,6 +131,27 @@ def produced(connection, topic, size):
     return part["ErrorCode"]
 
 
+def test_number_of_connections_changes_while_they_are_open():
+    with Broker() as broker, broker.connect() as admin:
+        alter(admin, 4, "", ("max.connections", SET, "1"))
+        others = [broker.connect(timeout=0.5) for _ in range(8)]
+
+        def answered(connection):
+            try:
+                return bool(connection.call("ApiVersions", 0)["ApiKeys"])
+            except TimeoutError:
+                return False
+
+        # One on each core, and one that came before the change.
+        assert sum(answered(c) for c in others[:4]) < 4
+        alter(admin, 4, "", ("max.connections", DELETE, None))
+        for c in others[4:]:
+            c.socket.settimeout(10)
+            assert answered(c)
+        for c in others:
+            c.close()
+
+
 def test_changes_act_on_the_next_produce_and_survive_a_restart():
     with Broker() as broker:
         with broker.connect() as c:

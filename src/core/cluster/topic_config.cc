@@ -40,7 +40,7 @@ static constexpr std::array table = {
     list("cleanup.policy", "delete", "compact delete", "log.cleanup.policy", acts,
          "How old records go: delete by age and size, compact to the last record of each key, both, or "
          "neither "
-         "when it is empty. With compact every record needs a key."),
+         "when it is empty. With compact every record needs a key; nothing is compacted."),
     integer("compression.gzip.level", "-1", -1, 9, "compression.gzip.level", acts,
             "The level at which the broker packs batches anew with gzip. -1: the codec's own default."),
     integer("compression.lz4.level", "9", 1, 17, "compression.lz4.level", acts,

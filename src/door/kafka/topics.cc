@@ -13,11 +13,16 @@ using cluster::TopicRefusal;
 // As Kafka counts: however a request divides them, it makes no more partitions than this.
 static constexpr std::int64_t partitions_a_request = cluster::partitions_max;
 
-static TopicAnswers too_many(std::size_t topics) {
-    Controller::Refused refused{
-        TopicRefusal::no_room,
-        fmt::format("One request may create at most {} partitions.", partitions_a_request)};
+// And it grows no more topics than have so many partitions then: whatever comes of it, each is looked at.
+static constexpr std::int64_t grown_a_request = 10 * partitions_a_request;
+
+static TopicAnswers refuse_all(std::size_t topics, std::string text) {
+    Controller::Refused refused{TopicRefusal::no_room, std::move(text)};
     return TopicAnswers(topics, std::unexpected(std::move(refused)));
+}
+static TopicAnswers too_many(std::size_t topics) {
+    return refuse_all(topics,
+                      fmt::format("One request may create at most {} partitions.", partitions_a_request));
 }
 
 static std::int64_t partitions_of(const cluster::NewTopic& topic, std::int64_t usual) {
@@ -56,13 +61,19 @@ Task<TopicAnswers> create_topics(Call& call, std::vector<Controller::CreateTopic
 }
 
 Task<TopicAnswers> grow_topics(Call& call, std::vector<Controller::GrowTopic> wanted) {
-    std::int64_t partitions = 0;
+    std::int64_t more = 0, all = 0;
     for (auto& each : wanted) {
         auto* topic = call.here.image().find(each.name);
-        auto has = topic ? std::int64_t(topic->partitions.size()) : 0;
-        partitions += std::clamp<std::int64_t>(each.partitions - has, 0, cluster::partitions_max);
+        if (!topic) continue;
+        auto to = std::clamp<std::int64_t>(each.partitions, 0, cluster::partitions_max);
+        more += std::max<std::int64_t>(to - std::int64_t(topic->partitions.size()), 0);
+        all += to;
     }
-    if (partitions > partitions_a_request) co_return too_many(wanted.size());
+    if (more > partitions_a_request) co_return too_many(wanted.size());
+    if (all > grown_a_request)
+        co_return refuse_all(
+            wanted.size(),
+            fmt::format("One request may grow topics to at most {} partitions together.", grown_a_request));
     co_return co_await ask(call, &ControllerHost::grow_topics, std::move(wanted));
 }
 
