@@ -272,7 +272,7 @@ Task<> Broker::come_to_rest() {
         auto rests = [&] {
             for (auto& [id, partition] : shard->partitions())
                 if (!partition->at_rest()) return false;
-            return shard->telling == 0 && shard->retired_all();
+            return shard->telling == 0;
         };
         while (!co_await call_on(shard->seam.loop, home, rests)) co_await Timer(home, Millis(1));
     }
