@@ -1,4 +1,4 @@
-#include "log/time_search.h"
+#include "log/log_view.h"
 
 #include <random>
 
@@ -10,17 +10,15 @@ namespace {
 using test::DiskWorld;
 
 // A log of which all time stamps are known, in order of offsets.
-class TimeSearch : public testing::Test {
+class LogViewTime : public testing::Test {
 protected:
     void append(const test::BatchOf& of) {
         for (int n = 0; n < of.records; ++n) stamps_.push_back(of.stamp + n);
         points_.push_back(partition_.append(of));
     }
-    // As a ListOffsets does: begin where the index says.
     TimedOffset find(std::int64_t at, LogPoint limit) {
-        auto from = partition_.log.before_time(Timestamp{at});
-        if (from > limit) return {};
-        auto found = find_time(*partition_.log.file(), from, limit, Timestamp{at});
+        auto view = partition_.log.view(partition_.log.start(), limit, 5);
+        auto found = view.find_time(partition_.log.start(), Timestamp{at});
         EXPECT_TRUE(found);
         return found.value_or(TimedOffset{});
     }
@@ -45,7 +43,7 @@ protected:
     std::vector<LogPoint> points_{{}};
 };
 
-TEST_F(TimeSearch, the_first_record_of_a_time_or_later_is_found) {
+TEST_F(LogViewTime, the_first_record_of_a_time_or_later_is_found) {
     for (auto codec :
          {wire::Codec::none, wire::Codec::gzip, wire::Codec::snappy, wire::Codec::lz4, wire::Codec::zstd})
         append({.records = 3, .stamp = 1000 + 10 * int(codec), .codec = codec});
@@ -54,7 +52,7 @@ TEST_F(TimeSearch, the_first_record_of_a_time_or_later_is_found) {
     expect_found(INT64_MIN, partition_.log.end());
 }
 
-TEST_F(TimeSearch, time_stamps_in_no_order_are_found_all_the_same) {
+TEST_F(LogViewTime, time_stamps_in_no_order_are_found_all_the_same) {
     std::mt19937_64 random(3);
     for (int n = 0; n < 250; ++n)
         append({.records = 1 + n % 3,
@@ -65,7 +63,7 @@ TEST_F(TimeSearch, time_stamps_in_no_order_are_found_all_the_same) {
         for (std::int64_t at : {0, 2000, 4000, 4900, 4990}) expect_found(at, limit);
 }
 
-TEST_F(TimeSearch, an_early_giant_stamp_hides_none_before_it) {
+TEST_F(LogViewTime, an_early_giant_stamp_hides_none_before_it) {
     append({.stamp = 10});
     append({.stamp = 1'000'000});
     for (int n = 0; n < 50; ++n) append({.bytes = 500, .stamp = 20 + n});
@@ -74,12 +72,12 @@ TEST_F(TimeSearch, an_early_giant_stamp_hides_none_before_it) {
     EXPECT_EQ(find(1'000'001).offset, Offset{-1});
 }
 
-TEST_F(TimeSearch, under_append_time_a_batch_has_one_time) {
+TEST_F(LogViewTime, under_append_time_a_batch_has_one_time) {
     auto batch = test::produced({.records = 3, .stamp = 1000});
     wire::ProduceRules rules;
     rules.append_time = true;
     auto made = wire::check_produced(batch.rewritten, rules, Timestamp{1001});
-    ASSERT_TRUE(made && partition_.log.append(*made, 5));
+    ASSERT_TRUE(made && partition_.log.append(*made, 5, test::usual_wall));
     for (std::int64_t at : {0, 1000, 1001}) {
         EXPECT_EQ(find(at).offset, Offset{0}) << at;  // Not the record that once said 1001.
         EXPECT_EQ(find(at).timestamp, Timestamp{1001});
@@ -87,30 +85,29 @@ TEST_F(TimeSearch, under_append_time_a_batch_has_one_time) {
     EXPECT_EQ(find(1002).offset, Offset{-1});  // Nor the one that says so.
 }
 
-TEST_F(TimeSearch, the_largest_time_is_found_from_the_index_on) {
+TEST_F(LogViewTime, the_largest_time_in_front_of_any_limit_is_found) {
     std::mt19937_64 random(4);
     for (int n = 0; n < 100; ++n) append({.bytes = 300, .stamp = std::int64_t(random() % 5000)});
     for (auto& limit : points_) {
-        auto& entry = partition_.log.before(limit);
         std::int64_t expected = -1;
         for (std::size_t n = 0; n < std::size_t(std::to_underlying(limit.offset)); ++n)
             expected = std::max(expected, stamps_[n]);
-        EXPECT_EQ(largest_time(*partition_.log.file(), entry.at, limit, entry.largest_before),
-                  Timestamp{expected});
+        EXPECT_EQ(partition_.log.view(Offset{0}, limit, 5).largest_time(), Timestamp{expected});
     }
 }
 
-TEST_F(TimeSearch, a_damaged_batch_is_told) {
+TEST_F(LogViewTime, a_damaged_batch_is_told) {
     append({.stamp = 10});
     append({.stamp = 20});
-    auto text = test::read_all(*partition_.log.file());
+    auto text = test::read_all(*partition_.file());
     text.back() ^= 1;
-    test::write_all(*partition_.log.file(), text);
-    auto end = partition_.log.end();
-    EXPECT_EQ(find_time(*partition_.log.file(), {}, end, Timestamp{20}).error(), Error::damaged);
-    EXPECT_EQ(find_time(*partition_.log.file(), {}, end, Timestamp{10})->offset, Offset{0});
-    test::write_all(*partition_.log.file(), text.substr(0, points_[1].position + 30));
-    EXPECT_EQ(find_time(*partition_.log.file(), {}, end, Timestamp{20}).error(), Error::damaged);
+    test::write_all(*partition_.file(), text);
+    auto view = partition_.log.view(Offset{0}, partition_.log.end(), 5);
+    EXPECT_EQ(view.find_time(Offset{0}, Timestamp{20}).error(), Error::damaged);
+    EXPECT_EQ(view.find_time(Offset{0}, Timestamp{10})->offset, Offset{0});
+    test::write_all(*partition_.file(), text.substr(0, points_[1].position + 30));
+    EXPECT_EQ(view.find_time(Offset{0}, Timestamp{20}).error(), Error::damaged);
+    EXPECT_EQ(view.largest_time().error(), Error::damaged);
 }
 
 }  // namespace
