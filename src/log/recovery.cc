@@ -397,6 +397,7 @@ Result<Recovered> Recovery::run() {
     if (epochs_.empty() && found_[0].size > 0) {
         BatchWalk first(*found_[0].segment.file, {found_[0].segment.base, 0}, found_[0].size);
         auto header = first.header();
+        if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
         if (header && *header && (*header)->leader_epoch() <= rules_.leader_epoch_max)
             epochs_.push_back({(*header)->leader_epoch(), (*header)->base_offset()});
     }
