@@ -175,6 +175,15 @@ TEST_F(IndexTest, one_that_is_replaced_is_the_new_one_for_everybody_who_opens_it
     EXPECT_EQ(test::names(*world_.data), index_file_name(base) + " ");
 }
 
+TEST_F(IndexTest, what_lies_there_of_another_segment_of_its_name_is_no_part_of_it) {
+    written(6);
+    Index index(base);
+    ASSERT_TRUE(index.append(*world_.data, first_of(2, 5000)));
+    auto again = opened(*world_.data);
+    ASSERT_EQ(again.size(), 2U);
+    EXPECT_EQ(again.entry(1), nth(1, 5000));
+}
+
 // Nobody syncs it, so a power cut may leave it short or torn; but what counts in it is of one of the two.
 TEST(IndexCrash, while_it_is_replaced_no_entry_is_of_neither) {
     test::at_every_death(

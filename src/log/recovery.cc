@@ -137,8 +137,10 @@ Result<> Recovery::settle_index() {
             if (!counted && counted.error() != Error::damaged) return std::unexpected(counted.error());
             kept = counted.value_or(0);
         }
-        if (kept < index.size())
-            if (auto cut = index.cut(kept); !cut) return cut;
+        if (kept == index.size()) continue;
+        if (auto cut = index.cut(kept); !cut) return cut;
+        // Should they come back after a power cut, they could pass for entries of what is appended now.
+        if (auto synced = index.file()->sync(); !synced) return synced;
     }
     here_ = {.at = {found_[at_].segment.base, 0}};
     auto& index = found_[at_].segment.index;
