@@ -72,6 +72,44 @@ REQUESTS = [
         "transactional_id": None, "transaction_timeout_ms": 0x7FFFFFFF, "producer_id": -1, "producer_epoch": -1}),
     (admin.DescribeClusterRequest, range(0, 3), {
         "include_cluster_authorized_operations": True, "endpoint_type": 2, "include_fenced_brokers": True}),
+    (admin.DeleteTopicsRequest, range(0, 7), {
+        "topics": [{"name": "orders", "topic_id": uuid.UUID(int=0)}, {"name": None, "topic_id": TOPIC_ID}],
+        "topic_names": ["orders", "\u00fcber"], "timeout_ms": 0x01020304}),
+    (admin.CreatePartitionsRequest, range(0, 4), {
+        "topics": [{"name": "orders", "count": 24, "assignments": None},
+                   {"name": "placed", "count": 4, "assignments": [{"broker_ids": [1, 2]}, {"broker_ids": [65536]}]}],
+        "timeout_ms": 45000, "validate_only": True}),
+    (admin.DeleteRecordsRequest, range(0, 3), {
+        "topics": [{"name": "orders", "partitions": [
+            {"partition_index": 7, "offset": 0x0102030405060708}, {"partition_index": 8, "offset": -1}]}],
+        "timeout_ms": 30000}),
+    (consumer.OffsetForLeaderEpochRequest, range(2, 5), {
+        "replica_id": -1, "topics": [{"topic": "orders", "partitions": [
+            {"partition": 3, "current_leader_epoch": 9, "leader_epoch": 0x01020304}]}]}),
+    (admin.DescribeLogDirsRequest, range(0, 5), {"topics": [{"topic": "orders", "partitions": [0, 1, 65536]}]}),
+    (admin.DescribeLogDirsRequest, range(0, 5), {"topics": None}),
+    (admin.DescribeConfigsRequest, range(0, 5), {
+        "resources": [{"resource_type": 2, "resource_name": "\u00fcber", "configuration_keys": None},
+                      {"resource_type": 4, "resource_name": "1", "configuration_keys": ["log.dirs", "retention.ms"]}],
+        "include_synonyms": True, "include_documentation": True}),
+    (admin.AlterConfigsRequest, range(0, 3), {
+        "resources": [{"resource_type": 2, "resource_name": "orders", "configs": [
+            {"name": "retention.ms", "value": "-1"}, {"name": "cleanup.policy", "value": None}]}],
+        "validate_only": True}),
+    (admin.IncrementalAlterConfigsRequest, range(0, 2), {
+        "resources": [{"resource_type": 4, "resource_name": "", "configs": [
+            {"name": "log.cleanup.policy", "config_operation": 2, "value": "compact"},
+            {"name": "log.retention.ms", "config_operation": 1, "value": None}]}],
+        "validate_only": True}),
+    (admin.ListConfigResourcesRequest, range(0, 2), {"resource_types": [2, 16, 32]}),
+    (admin.ListPartitionReassignmentsRequest, range(0, 1), {
+        "timeout_ms": 1500, "topics": [{"name": "orders", "partition_indexes": [0, 65536]}]}),
+    (admin.ListPartitionReassignmentsRequest, range(0, 1), {"timeout_ms": 60000, "topics": None}),
+    (admin.DescribeTopicPartitionsRequest, range(0, 1), {
+        "topics": [{"name": "orders"}, {"name": "\u00fcber"}], "response_partition_limit": 0x01020304,
+        "cursor": {"topic_name": "orders", "partition_index": 65536}}),
+    (admin.DescribeTopicPartitionsRequest, range(0, 1), {
+        "topics": [], "response_partition_limit": 2000, "cursor": None}),
 ]
 
 

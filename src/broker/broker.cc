@@ -12,24 +12,10 @@ static constexpr Millis checkpoint_every{1'000};
 // Recoveries at once on one core: they wait for the disk, whose pool is shared.
 static constexpr int recoveries_at_once = 4;
 
-// Only what somebody set: the rest are Kafka's defaults, and answers say so.
-static cluster::ConfigMap topic_defaults_of(const Settings& settings) {
-    cluster::ConfigMap defaults = settings.topic_defaults;
-    auto table = settings_table();
-    for (std::size_t i = 0; i < table.size() && i < settings.shown.size(); ++i) {
-        if (settings.shown[i].place.empty()) continue;
-        if (table[i].key == "message.max.bytes")
-            defaults["message.max.bytes"] = std::to_string(settings.message_bytes_max);
-        if (table[i].key == "log.retention.ms")
-            defaults["log.retention.ms"] = std::to_string(settings.log_retention.count());
-    }
-    return defaults;
-}
-
 Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
       settings_(std::move(settings)),
-      topic_defaults_(topic_defaults_of(settings_)),
+      fixed_values_(fulmar::fixed_values(settings_)),
       open_store_(std::move(open_store)),
       owner_(std::move(owner)) {}
 Broker::~Broker() = default;
@@ -92,15 +78,17 @@ Task<std::expected<void, std::string>> Broker::start() {
                                     cluster_id(),
                                     settings_.advertised,
                                     std::int32_t(settings_.num_partitions),
-                                    topic_defaults_,
+                                    fixed_values_,
                                     !data_->partitions().empty() || !data_->recovery_points().empty()};
     controller_ = std::make_unique<ControllerHost>(
         loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
+    reconcile_.emplace(first, *data_, shards_);
     if (auto started = co_await controller_->start(); !started) co_return started;
     if (auto recovered = co_await recover(); !recovered) co_return recovered;
     recovered_ = true;
     keeper_.emplace(loop);
     loop.spawn(run_controller());
+    loop.spawn(run_reconcile());
     loop.spawn(keep());
     for (auto& shard : shards_) {
         auto& janitor = janitors_[std::size_t(shard->core)];
@@ -116,7 +104,8 @@ Task<std::expected<void, std::string>> Broker::start() {
 }
 
 // Facts reach every core before anyone is told of them; and before any core knows of a topic, its partitions
-// are where they live, since a client may ask one core for the topic and another for a partition of it.
+// are where they live, since a client may ask one core for the topic and another for a partition of it. They
+// go only once no core knows of it.
 Task<> Broker::publish(const cluster::Delta& delta) {
     auto lead = [&](Shard& shard) {
         for (auto& fact : delta) {
@@ -126,15 +115,27 @@ Task<> Broker::publish(const cluster::Delta& delta) {
             for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
                 bool ours = core_of({topic.id, i}, cores()) == shard.core;
                 if (ours && topic.partitions[std::size_t(i)].leader == id())
-                    shard.lead(topic, i, topic_defaults_);
+                    shard.lead(topic, i);
             }
         }
     };
     auto learn = [&](Shard& shard) {
-        for (auto& fact : delta) shard.apply(fact);
+        bool settings = false;
+        for (auto& fact : delta) {
+            shard.apply(fact);
+            settings |= std::holds_alternative<cluster::ConfigsAre>(fact);
+        }
+        if (settings) shard.follow_settings();
+    };
+    auto drop = [&](Shard& shard) {
+        for (auto& fact : delta)
+            if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) shard.drop(gone->id);
     };
     co_await on_each(lead);
     co_await on_each(learn);
+    co_await on_each(drop);
+    for (auto& fact : delta)
+        if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) reconcile_->topic_gone(*gone);
 }
 template <class F>
 Task<> Broker::on_each(F action) {
@@ -151,7 +152,8 @@ Task<std::expected<void, std::string>> Broker::recover() {
     for (int core = 0; core < cores(); ++core) {
         std::vector<PartitionId> ids;
         for (auto& [id, name] : data_->partitions())
-            if (core_of(id, cores()) == core) ids.push_back(id);
+            if (core_of(id, cores()) == core && !controller_->tombstones().contains(id.topic))
+                ids.push_back(id);
         std::size_t next = 0;
         int before = running_;
         for (int i = 0; i < recoveries_at_once; ++i) home.spawn(recover_on(core, ids, next, bad));
@@ -192,7 +194,7 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
             break;
         }
         auto restore = [&] {
-            auto* partition = shard(core).find(id);
+            auto partition = shard(core).find(id);
             if (partition) partition->restore(std::move(*found));
             return partition != nullptr;
         };
@@ -212,14 +214,22 @@ Task<> Broker::run_controller() {
     ended_.notify(controller_loop());
 }
 
+Task<> Broker::run_reconcile() {
+    ++running_;
+    co_await reconcile_->run();
+    if (reconcile_->failure()) fail(*reconcile_->failure());
+    --running_;
+    ended_.notify(controller_loop());
+}
+
 // What has changed since the last one. Of damaged partitions, and of those that belong to no topic, the old
 // points stay: a point that moved back would make torn what is damaged.
-Task<bool> Broker::checkpoint() {
+Task<bool> Broker::checkpoint(bool forgot) {
     auto number = ++checkpoints_begun_;
     auto& home = controller_loop();
     using Moved = std::vector<std::pair<PartitionId, RecoveryPoint>>;
     std::vector<Moved> moved;
-    bool changed = false;
+    bool changed = forgot;
     for (auto& shard : shards_) {
         auto collect = [&] {
             Moved here;
@@ -249,7 +259,7 @@ Task<bool> Broker::checkpoint() {
         auto& here = moved[std::size_t(shard->core)];
         auto note = [&] {
             for (auto& [id, point] : here)
-                if (auto* partition = shard->find(id)) partition->checkpointed = point;
+                if (auto partition = shard->find(id)) partition->checkpointed = point;
         };
         if (!here.empty()) co_await call_on(shard->seam.loop, home, note);
     }
@@ -265,15 +275,24 @@ Task<bool> Broker::next_checkpoint() {
     co_return checkpoints_done_ >= wanted;
 }
 
+// Checkpoints; and tombstones go of which a checkpoint knows nothing more.
 Task<> Broker::keep() {
     ++running_;
     auto& home = controller_loop();
+    std::vector<TopicId> removed;
     while (!stopping_) {
         keeper_->set(home.now() + checkpoint_every);
         co_await *keeper_;
         if (stopping_) break;
-        co_await checkpoint();
+        bool forgot = false;
+        for (auto& id : reconcile_->take_removed()) {
+            std::erase_if(points_, [&](auto& entry) { return entry.first.topic == id; });
+            removed.push_back(id);
+            forgot = true;
+        }
+        bool written = co_await checkpoint(forgot);
         checkpointed_.notify(home);
+        if (written && !removed.empty()) co_await controller_->files_gone(std::exchange(removed, {}));
     }
     checkpointed_.notify(home);
     --running_;
@@ -297,10 +316,12 @@ Task<> Broker::stop() {
     auto& home = controller_loop();
     if (controller_) controller_->stop();
     if (keeper_) keeper_->wake();
+    if (reconcile_) reconcile_->stop();
     while (running_ > 0) co_await ended_.wait();
     for (auto& shard : shards_)
         if (auto& janitor = janitors_[std::size_t(shard->core)])
             co_await stop_janitor(*janitor, shard->seam.loop);
+    if (reconcile_) co_await reconcile_->settle();
     for (auto& shard : shards_) co_await shard->come_to_rest(home);
     if (recovered_ && !failure_)
         for (auto& shard : shards_) co_await close_partitions(*shard);
@@ -320,6 +341,7 @@ Task<> Broker::stop() {
         co_await call_on(shard->seam.loop, home, clear);
     }
     controller_.reset();
+    reconcile_.reset();
     store_.reset();
     data_.reset();
 }

@@ -6,6 +6,7 @@
 
 #include "broker/controller_host.h"
 #include "broker/janitor.h"
+#include "broker/reconcile.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
 #include "log/data_directory.h"
@@ -34,8 +35,9 @@ public:
     // All cores may read these four: they are set before the doors open, and never changed.
     const Settings& settings() const { return settings_; }
     BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
-    // What the broker's settings say of topics that say nothing themselves, by Kafka's names.
-    const cluster::ConfigMap& topic_defaults() const { return topic_defaults_; }
+    // What was set before the start, by key; what holds now, a shard knows (Shard::values).
+    const cluster::ConfigMap& fixed_values() const { return fixed_values_; }
+    const std::shared_ptr<Directory>& data() const { return host_.data; }
     const Uuid& cluster_id() const { return data_->meta().cluster_id; }
 
     // On core 0: until a checkpoint that begins from now on is on the disk; false when none comes to be.
@@ -53,7 +55,9 @@ private:
     Task<> on_each(F action);  // Each core's shard, one after the other.
     Task<> keep();
     Task<> run_controller();
-    Task<bool> checkpoint();
+    Task<> run_reconcile();
+    // `forgot`: points are gone.
+    Task<bool> checkpoint(bool forgot = false);
     Task<> close_partitions(Shard& shard);
     Task<> stop_janitor(Janitor& janitor, Loop& there);
     void fail(std::string why);
@@ -62,7 +66,7 @@ private:
 
     Host& host_;
     const Settings settings_;
-    const cluster::ConfigMap topic_defaults_;
+    const cluster::ConfigMap fixed_values_;
     OpenStore open_store_;
     const std::string owner_;
 
@@ -70,6 +74,7 @@ private:
     std::unique_ptr<coord::Store> store_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::unique_ptr<ControllerHost> controller_;
+    std::optional<Reconcile> reconcile_;
     std::optional<std::string> failure_;
     std::vector<std::unique_ptr<Janitor>> janitors_;  // One a core, which it lives on.
     DataDirectory::Points points_;                    // As of the last checkpoint that was begun.

@@ -39,23 +39,44 @@ public:
     // All of one request, in their order; answered when each is committed and every core knows of it.
     // Empty: the controller is going or gone.
     Task<std::vector<Answer>> create_topics(std::vector<cluster::Controller::CreateTopic> wanted);
+    Task<std::vector<Answer>> grow_topics(std::vector<cluster::Controller::GrowTopic> wanted);
+    // With the commit that deletes a topic a tombstone of it comes, and stays until `files_gone`.
+    Task<std::vector<Answer>> delete_topics(std::vector<cluster::Controller::DeleteTopic> wanted);
+    const std::map<TopicId, cluster::TopicGone>& tombstones() const { return machine_.tombstones(); }
+    // Nothing of these is on a disk any more, for good. False: the controller is going or gone.
+    Task<bool> files_gone(const std::vector<TopicId>& ids);
+    Task<std::vector<Answer>> alter_configs(std::vector<cluster::Controller::AlterConfigs> wanted);
     // A producer id that no one else was ever given; nothing when the controller is gone.
     Task<std::optional<ProducerId>> next_producer_id();
 
     const cluster::Image& image() const { return machine_.image(); }
 
 private:
+    using Command = cluster::Controller::Command;
     struct Request {
-        std::vector<cluster::Controller::CreateTopic> wanted;
+        std::vector<Command> wanted;
         std::vector<Answer> answers;
         bool done = false;
     };
+    // What one commit will hold.
+    struct Round {
+        cluster::Delta delta;
+        std::vector<coord::Change> changes;  // Of single nodes: tombstones and settings.
+        std::set<std::string> settings;      // Which of the latter.
+        std::set<int> dirty;                 // Shards to be written anew.
+        std::size_t bytes = 0;
+        bool empty() const { return delta.empty() && dirty.empty(); }
+    };
     Task<std::expected<void, std::string>> found_or_verify();  // A new store, or this cluster's own.
     Task<std::expected<void, std::string>> load();
+    Task<std::vector<Answer>> ask(std::vector<Command> wanted);
     Task<bool> round();
     Task<bool> commit(std::vector<coord::Change> changes, const std::vector<int>& shards);
     void apply(const cluster::Fact& fact);
-    std::size_t commit_bytes_more(const cluster::Topic& topic, const std::set<int>& dirty) const;
+    bool decide(const Command& command, Round& round, std::vector<Answer>& answers);
+    void clean(Round& round);
+    bool change_node(const cluster::ConfigsAre& configs, Round& round);
+    std::size_t commit_bytes_more(const cluster::Fact& fact, const Round& round) const;
 
     Loop& loop_;
     coord::Store& store_;
@@ -66,6 +87,10 @@ private:
     std::vector<std::vector<TopicId>> shard_topics_;  // Which topics have a part in each shard.
     std::vector<std::int64_t> shard_versions_;        // As last read or committed; -1: no such node yet.
     std::vector<std::size_t> shard_bytes_;
+    bool tombstones_kept_ = true, configs_kept_ = true;  // The store has a place for them.
+    std::set<std::string>
+        config_nodes_;         // Of what is set for brokers, groups and so on: those that there are.
+    std::set<int> stale_;      // Shards in which parts of deleted topics stand: they need not go at once.
     std::int64_t fence_ = -1;  // The version of /controller_epoch in this term.
 
     std::int64_t next_id_ = 0, ids_end_ = 0;

@@ -10,7 +10,7 @@ Task<> Janitor::each(Work work) {
     for (auto& [id, partition] : shard_.partitions()) ids.push_back(id);
     for (auto& id : ids) {
         if (stopping_) co_return;
-        if (auto* partition = shard_.find(id)) co_await work(*partition);
+        if (auto partition = shard_.find(id)) co_await work(*partition);
     }
 }
 
@@ -27,12 +27,14 @@ Task<> Janitor::run() {
         for (auto& [id, partition] : shard_.partitions())
             if (partition->wants_upkeep()) waiting.push_back(id);
         for (auto& id : waiting) {
-            auto* partition = stopping_ ? nullptr : shard_.find(id);
+            auto partition = stopping_ ? nullptr : shard_.find(id);
             if (partition) co_await partition->keep_up();
         }
         if (loop.now() >= expiry_due) {
             expiry_due = loop.now() + rhythm_.expiry;
-            auto before = loop.now() + -rhythm_.producer_expiration;
+            auto expiration =
+                shard_.value_now("producer.id.expiration.ms", rhythm_.producer_expiration.count());
+            auto before = loop.now() + -Millis(expiration);
             for (auto& [id, partition] : shard_.partitions()) partition->expire_producers(before);
         }
         if (loop.now() < retention_due) continue;

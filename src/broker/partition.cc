@@ -50,7 +50,7 @@ ErrorCode Partition::check_epoch(std::int32_t named) const {
 
 Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::ProduceRules rules) {
     constexpr std::size_t opened_here_bytes_max = 128 * 1024, rewriting_costs = 16;
-    if (context_.refusing) co_return std::nullopt;
+    if (refusing()) co_return std::nullopt;
     auto now = context_.seam.loop.wall_clock();
     auto work = [&] { return wire::check_produced(records, rules, now); };
     auto codec = wire::codec_of(records);
@@ -61,7 +61,7 @@ Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::Pr
     context_.opened_here_bytes = 0;
     co_await context_.heavy_work.enter();
     std::optional<Checked> checked;
-    if (!context_.refusing) checked = co_await context_.seam.disk.run(work);
+    if (!refusing()) checked = co_await context_.seam.disk.run(work);
     context_.heavy_work.leave(context_.seam.loop);
     co_return checked;
 }
@@ -73,7 +73,7 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
     co_await turns_.enter();
     auto checked = co_await check(records, rules);
     if (!checked || !*checked) turns_.leave(context_.seam.loop);
-    if (!checked) co_return Appended{.error = ErrorCode::not_leader_or_follower};
+    if (!checked) co_return Appended{.error = refusal()};
     if (!*checked) {
         auto& refusal = checked->error();
         co_return Appended{.error = error_of(refusal.fault),
@@ -125,7 +125,9 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
         written = co_await roll();
     if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
         written = co_await note_epoch();
-    while (written && !budget.has_room(batch.size()) && !budget.failed()) co_await budget.changed().wait();
+    while (written && !budget.has_room(batch.size()) && !budget.failed() && !retired_)
+        co_await budget.changed().wait();
+    if (retired_) co_return Appended{.error = refusal()};
     if (budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
     if (written) {
         written = log_.append(batch, leader_epoch_, wall, log.index_interval_bytes);
@@ -206,7 +208,7 @@ Task<Result<>> Partition::note_epoch() {
 // One sync is in flight; the next covers all that came meanwhile.
 Task<> Partition::sync() {
     auto& budget = context_.budget;
-    while ((durable_ < log_.end() || cut_) && !budget.failed()) {
+    while ((durable_ < log_.end() || cut_) && !budget.failed() && !retired_) {
         cut_ = false;
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
         auto files = log_.unsynced_files(durable_);
@@ -228,9 +230,21 @@ Task<> Partition::sync() {
         durable_ = covers;
         waiters_.reached(high_watermark().offset);
     }
+    if (retired_) give_up_unsynced();
     syncing_ = false;
     rested();
 }
+
+void Partition::retire() {
+    retired_ = true;
+    waiters_.wake_all();
+    context_.budget.changed().notify(context_.seam.loop);
+}
+Task<> Partition::come_to_rest() {
+    while (!at_rest()) co_await context_.rested.wait();
+}
+// It will never be durable, and nobody waits for it.
+void Partition::give_up_unsynced() { context_.budget.synced(log_.end().position - durable_.position); }
 void Partition::failed() {
     context_.budget.fail();
     waiters_.wake_all();
@@ -277,6 +291,7 @@ Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {
     auto deadline = loop.now() + patience;
     while (high_watermark().offset < until) {
         if (context_.budget.failed()) co_return ErrorCode::kafka_storage_error;
+        if (retired_) co_return refusal();
         if (loop.now() >= deadline) co_return ErrorCode::request_timed_out;
         Timer timer(loop);
         timer.set(deadline);

@@ -61,7 +61,12 @@ public:
     LogPoint log_end() const { return log_.end(); }
     const PartitionLog& log() const { return log_; }
     Waiters& waiters() { return waiters_; }
-    bool refusing() const { return context_.refusing; }
+    bool refusing() const { return context_.refusing || retired_; }
+    // What is said then.
+    kafka::ErrorCode refusal() const {
+        return retired_ ? kafka::ErrorCode::unknown_topic_or_partition
+                        : kafka::ErrorCode::not_leader_or_follower;
+    }
 
     // What the epoch that a client names makes of its request; `none` when it names none (-1).
     kafka::ErrorCode check_epoch(std::int32_t named) const;
@@ -112,9 +117,16 @@ public:
     // role.
     Task<kafka::ErrorCode> acknowledged(Offset until, Millis patience);
 
+    // Its topic is deleted: what comes from now on, and what waits, is refused with
+    // `unknown_topic_or_partition`.
+    void retire();
+    // After that: until nobody is at work here, so that its files are not touched any more.
+    Task<> come_to_rest();
+
     // No sync is under way and none is due, and nobody is at work here.
     bool at_rest() const {
-        return !syncing_ && users_ == 0 && (durable_ == log_.end() || context_.budget.failed());
+        bool synced = (durable_ == log_.end() && !cut_) || retired_ || context_.budget.failed();
+        return !syncing_ && users_ == 0 && synced;
     }
 
 private:
@@ -158,6 +170,7 @@ private:
     Task<> sync();
     // True when a directory that only has no room, or no handles, goes on.
     bool goes_on(std::string_view what, Error error);
+    void give_up_unsynced();
     void failed();
     void learn(const LogView& view);
 
@@ -173,7 +186,7 @@ private:
     LogPoint snapshot_;     // Where the producers' newest snapshot stands.
     Millis roll_jitter_{};  // Of the active segment.
     std::vector<Left> left_;
-    bool damaged_ = false, syncing_ = false;
+    bool damaged_ = false, syncing_ = false, retired_ = false;
     bool cut_ = false;  // Part of a batch was cut off, and no sync has covered that yet.
     int users_ = 0;
     Turns turns_;    // Of appends.

@@ -264,6 +264,30 @@ Task<> make_fails(Stage& stage) {
 TEST(BrokerPartition, a_directory_that_cannot_be_made_ends_the_role) { tell(make_fails); }
 
 // Room for two batches that are not durable; the third waits, and in its turn.
+// Its topic is deleted while some wait: for room, for their turn, for their acknowledgement.
+Task<> retired(Stage& stage) {
+    constexpr auto gone = ErrorCode::unknown_topic_or_partition;
+    for (int n = 0; n < 12; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = 400}));
+    while (stage.done.empty()) co_await Timer(stage.seam.loop, Millis(1));
+    Timer waiting(stage.seam.loop);
+    Waiters::Place place(stage.partition.waiters(), Offset{1000}, waiting);
+    stage.partition.retire();
+    EXPECT_EQ((co_await produce(stage)).error, gone);
+    co_await stage.partition.come_to_rest();
+    auto operations = stage.power().operations;
+    co_await waiting;
+    co_await all_done(stage, 12);
+    EXPECT_EQ(stage.partition.waiters().size(), 0U);
+    EXPECT_EQ(stage.budget.unsynced_bytes(), 0U);
+    for (auto& appended : stage.done)
+        EXPECT_TRUE(appended.error == ErrorCode::none || appended.error == gone);
+    for (auto ack : stage.acks) EXPECT_TRUE(ack == ErrorCode::none || ack == gone);
+    EXPECT_EQ(stage.done.back().error, gone);
+    EXPECT_EQ((co_await produce(stage)).error, gone);
+    EXPECT_EQ(stage.power().operations, operations);  // Nothing touches its files any more.
+}
+TEST(BrokerPartition, a_retired_one_refuses_all_and_rests) { tell(retired, {.unsynced_max = 1000}); }
+
 Task<> under_pressure(Stage& stage) {
     for (int n = 0; n < 12; ++n)
         stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = n == 5 ? 3000U : 400U}));

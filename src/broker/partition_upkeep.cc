@@ -22,14 +22,14 @@ Task<> Partition::retain(bool by_age) {
     auto& loop = context_.seam.loop;
     RetentionRules keeps{by_age ? rules.retention : std::nullopt, rules.retention_bytes};
     bool all = !rules.deletes || (!keeps.age && !keeps.bytes);
-    if (all || damaged_ || !log_.exists() || context_.budget.failed()) co_return;
+    if (all || damaged_ || retired_ || !log_.exists() || context_.budget.failed()) co_return;
     auto active_is_old = [&] {
         return keeps.age && log_.newest().at.position > 0 && durable_ == log_.end() &&
                loop.wall_clock() - retained_from(log_.newest()) > *keeps.age;
     };
     if (active_is_old()) {  // Only full segments are deleted.
         co_await turns_.enter();
-        if (active_is_old() && !context_.budget.failed()) (void)co_await roll();
+        if (active_is_old() && !retired_ && !context_.budget.failed()) (void)co_await roll();
         turns_.leave(loop);
     }
     co_await keeping_.enter();
@@ -58,7 +58,7 @@ bool Partition::may_go(const Left& left) const {
            left.since + rules_.log.file_delete_delay <= context_.seam.loop.now();
 }
 bool Partition::wants_upkeep() const {
-    if (!log_.exists() || damaged_ || context_.budget.failed()) return false;
+    if (!log_.exists() || damaged_ || retired_ || context_.budget.failed()) return false;
     return since_snapshot_percent() >= 100 ||
            std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); });
 }

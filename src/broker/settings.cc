@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 #include "base/suggest.h"
+#include "core/cluster/config_tables.h"
+#include "core/cluster/topic_config.h"
 
 namespace fulmar {
 
@@ -94,7 +96,7 @@ public:
     void wrong(std::string what) { wrong_.push_back(std::move(what)); }
     void set(std::string_view key, std::string_view value, std::string place) {
         auto row = row_of(key);
-        if (row == settings_table().size()) return unknown(key, place);
+        if (row == settings_table().size()) return set_topic_default(key, value, place);
         auto& setting = settings_table()[row];
         // Two places' settings of one key: the later wins, but both must be right.
         if (!std::visit(Assign{settings_, value}, setting.kind))
@@ -109,6 +111,18 @@ public:
     }
 
 private:
+    void set_topic_default(std::string_view key, std::string_view value, const std::string& place) {
+        auto* row = cluster::find_broker_config(key);
+        if (!row || row->broker_name != key) return unknown(key, place);
+        std::string text(value);
+        if (row->kind == cluster::ConfigKind::integer) {
+            auto n = parse_amount(value, key.ends_with("ms") ? std::span<const Unit>(time_units)
+                                                             : std::span<const Unit>(byte_units));
+            if (n) text = std::to_string(*n);
+        }
+        if (auto why = cluster::invalid_value(*row, text)) return wrong(fmt::format("{}: {}", place, *why));
+        settings_.topic_defaults[std::string(key)] = std::move(text);
+    }
     void unknown(std::string_view key, const std::string& place) {
         std::vector<std::string_view> known;
         for (auto& setting : settings_table()) known.push_back(setting.key);
@@ -188,7 +202,12 @@ bool made_by_kubernetes(std::string_view name) {
 void read_environment(const std::vector<std::pair<std::string, std::string>>& variables, Reading& reading) {
     constexpr std::string_view of_the_command_line = "FULMAR_SERVER";
     std::vector<std::string> names;
-    for (auto& setting : settings_table()) names.push_back(variable_of(setting.key));
+    std::vector<std::string_view> keys;
+    for (auto& setting : settings_table()) keys.push_back(setting.key);
+    for (auto& row : cluster::topic_configs())
+        if (!row.broker_name.empty() && row_of(row.broker_name) == settings_table().size())
+            keys.push_back(row.broker_name);
+    for (auto key : keys) names.push_back(variable_of(key));
     std::vector<std::string_view> known(names.begin(), names.end());
     for (auto& [name, value] : variables) {
         if (!name.starts_with("FULMAR_") || name == of_the_command_line || made_by_kubernetes(name)) continue;
@@ -196,7 +215,7 @@ void read_environment(const std::vector<std::pair<std::string, std::string>>& va
         auto found = std::ranges::find(names, name);
         if (found == names.end())
             reading.wrong(fmt::format("{}: no such setting{}", place, did_you_mean(name, known)));
-        else reading.set(settings_table()[std::size_t(found - names.begin())].key, value, place);
+        else reading.set(keys[std::size_t(found - names.begin())], value, place);
     }
 }
 
@@ -208,6 +227,43 @@ std::expected<Settings, std::vector<std::string>> read_settings(const SettingSou
     read_environment(sources.environment, reading);
     for (auto& [key, value, place] : sources.arguments) reading.set(key, value, place);
     return reading.finish();
+}
+
+namespace {
+struct Written {
+    const Settings& settings;
+    std::string operator()(const Setting::Flag& flag) const {
+        return settings.*flag.field ? "true" : "false";
+    }
+    std::string operator()(const Setting::Number& number) const {
+        return std::to_string(settings.*number.field);
+    }
+    std::string operator()(const Setting::Duration& duration) const {
+        return std::to_string((settings.*duration.field).count());
+    }
+    std::string operator()(const Setting::Text& any) const { return settings.*any.field; }
+    std::string operator()(const Setting::HostPort& host_port) const {
+        return "PLAINTEXT://" + to_text(settings.*host_port.field);
+    }
+    template <class E> std::string operator()(const Setting::ChoiceOf<E>& choice) const {
+        for (auto& [name, value] : choice.names)
+            if (value == settings.*choice.field) return std::string(name);
+        return {};
+    }
+};
+}  // namespace
+
+std::string value_of(const Settings& settings, const Setting& setting) {
+    return std::visit(Written{settings}, setting.kind);
+}
+
+cluster::ConfigMap fixed_values(const Settings& settings) {
+    auto values = settings.topic_defaults;
+    auto table = settings_table();
+    for (std::size_t row = 0; row < table.size() && row < settings.shown.size(); ++row)
+        if (!settings.shown[row].place.empty())
+            values[std::string(table[row].key)] = value_of(settings, table[row]);
+    return values;
 }
 
 }  // namespace fulmar

@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/log_sink.h"
 #include "base/time.h"
+#include "core/cluster/config_row.h"
 
 namespace fulmar {
 
@@ -37,6 +38,7 @@ struct Settings {
     std::int64_t cores;  // 0: as many as there are CPUs.
     std::int64_t disk_threads;
     bool auto_create_topics;
+    bool delete_topics;
     std::int64_t num_partitions;
     std::int64_t message_bytes_max;
     std::int64_t fetch_bytes_max;
@@ -50,10 +52,9 @@ struct Settings {
     std::int64_t unsynced_bytes_max;
     Millis producer_id_expiration;
     LogLevel log_level;
-
-    // Of topics that say nothing themselves, by the names of topic settings: beside what rows of the table
-    // say.
-    std::map<std::string, std::string, std::less<>> topic_defaults;
+    // What else gives topics their defaults, by the broker's names for it (core/cluster/topic_config.h). Only
+    // what was set.
+    cluster::ConfigMap topic_defaults;
 
     // As text and where it came from (empty: the default), in the order of the table: for DescribeConfigs.
     struct Shown {
@@ -117,6 +118,12 @@ struct SettingSources {
 // All settings, or everything that is wrong with what was given: a sentence each, with its place and
 // what would be right.
 std::expected<Settings, std::vector<std::string>> read_settings(const SettingSources& sources);
+
+// What was set, by key, as Kafka's tools expect it: numbers and times without units, addresses with a
+// protocol.
+cluster::ConfigMap fixed_values(const Settings& settings);
+// The value of one, set or not, in the same way.
+std::string value_of(const Settings& settings, const Setting& setting);
 
 // The table for people, as `fulmar serve --settings` shows it.
 std::string describe_settings();

@@ -1,10 +1,12 @@
 // The one table of settings. A new setting is a field in Settings and a row here.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/text.h"
 #include "broker/settings.h"
+#include "core/cluster/topic_config.h"
 
 namespace fulmar {
 
@@ -60,6 +62,11 @@ std::span<const Setting> settings_table() {
          .kind = Setting::Flag{&S::auto_create_topics},
          .fallback = "true",
          .what = "Make a topic when a client that allows it first asks for it.",
+         .kafkas = true},
+        {.key = "delete.topic.enable",
+         .kind = Setting::Flag{&S::delete_topics},
+         .fallback = "true",
+         .what = "Let clients delete topics.",
          .kafkas = true},
         {.key = "num.partitions",
          .kind = Setting::Number{&S::num_partitions, 1, 10'000},
@@ -198,7 +205,14 @@ std::string describe_settings() {
         }
         text += line + "\n\n";
     }
-    text.pop_back();
+    text +=
+        "Defaults of topics that do not say otherwise, as in Kafka; `docs/settings.md` has more on each:\n";
+    for (auto& row : cluster::topic_configs()) {
+        bool listed = std::ranges::any_of(settings_table(),
+                                          [&](auto& setting) { return setting.key == row.broker_name; });
+        if (row.broker_name.empty() || listed) continue;
+        text += fmt::format("{} = {}\n", row.broker_name, row.usual);
+    }
     return text;
 }
 

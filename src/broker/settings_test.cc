@@ -106,6 +106,22 @@ TEST(Settings, a_bad_value_is_named_with_its_place_and_what_would_be_right) {
     EXPECT_NE(refusal(argument("log.dirs", "/a,/b")), "(taken)");
 }
 
+TEST(Settings, defaults_of_topics_are_taken_and_checked_too) {
+    auto sources = file("log.segment.bytes = \"2MiB\"\nlog.roll.ms = \"1h\"");
+    sources.environment = {{"FULMAR_LOG_CLEANUP_POLICY", "compact"}};
+    sources.arguments = {{"message.max.bytes", "2MiB", "--set"}};
+    auto s = read(sources);
+    EXPECT_EQ(fixed_values(s), (cluster::ConfigMap{{"log.cleanup.policy", "compact"},
+                                                   {"log.roll.ms", "3600000"},
+                                                   {"log.segment.bytes", "2097152"},
+                                                   {"message.max.bytes", "2097152"}}));
+    EXPECT_EQ(
+        refusal(file("log.segment.bytes = 1")),
+        "fulmar.toml:1: Invalid value 1 for configuration segment.bytes: Value must be at least 1048576");
+    EXPECT_NE(refusal(argument("segment.bytes", "2097152")), "(taken)");
+    EXPECT_NE(refusal(argument("num.io.threads", "8")), "(taken)");
+}
+
 TEST(Settings, an_unknown_key_is_refused_with_the_nearest_known) {
     EXPECT_EQ(refusal(file("cores = 2\nnum.partitons = 3")),
               "fulmar.toml:2: there is no setting \"num.partitons\"; did you mean num.partitions?");

@@ -3,27 +3,69 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
+#include "core/cluster/config_tables.h"
+
 namespace fulmar {
 
 Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data, const Settings& settings)
     : core(number),
       seam(world),
       budget(world.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
-      context_{world, budget, std::move(data), settings.durability == Durability::page_cache} {}
+      context_{world, budget, std::move(data), settings.durability == Durability::page_cache},
+      id_{std::int32_t(settings.broker_id)},
+      fixed_(fixed_values(settings)),
+      values_(fixed_) {}
 
-Partition* Shard::find(const PartitionId& id) {
-    auto at = partitions_.find(id);
-    return at == partitions_.end() ? nullptr : at->second.get();
+std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {
+    auto set = values_.find(name);
+    return set == values_.end() ? fixed : parse_number<std::int64_t>(trimmed(set->second)).value_or(fixed);
 }
-Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults) {
+
+void Shard::follow_settings() {
+    values_ = cluster::broker_values(image_, id_, fixed_);
+    for (auto& [id, partition] : partitions_)
+        if (auto* topic = image_.find(id.topic))
+            partition->lead(partition->leader_epoch(), rules_of(*topic));
+}
+
+std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {
+    auto at = partitions_.find(id);
+    return at == partitions_.end() ? nullptr : at->second;
+}
+kafka::ErrorCode Shard::absence(const PartitionId& id) const {
+    return image_.find(id.topic) ? kafka::ErrorCode::not_leader_or_follower
+                                 : kafka::ErrorCode::unknown_topic_or_partition;
+}
+void Shard::drop(const TopicId& topic) {
+    for (auto at = partitions_.lower_bound({topic, INT32_MIN});
+         at != partitions_.end() && at->first.topic == topic; at = partitions_.erase(at)) {
+        at->second->retire();
+        retired_.push_back(std::move(at->second));
+    }
+}
+Task<> Shard::retire(TopicId topic) {
+    auto dropped = [&](auto& partition) { return partition->id().topic == topic; };
+    for (;;) {
+        auto at = std::ranges::find_if(retired_, dropped);
+        if (at == retired_.end()) break;
+        auto partition = *at;
+        co_await partition->come_to_rest();
+        std::erase(retired_, partition);
+    }
+    retired_.shrink_to_fit();
+}
+PartitionRules Shard::rules_of(const cluster::Topic& topic) const {
+    return {cluster::produce_rules(topic.configs, values_), cluster::log_rules(topic.configs, values_)};
+}
+Partition& Shard::lead(const cluster::Topic& topic, std::int32_t index) {
     PartitionId id{topic.id, index};
     auto& state = topic.partitions[std::size_t(index)];
-    PartitionRules rules{cluster::produce_rules(topic.configs, defaults),
-                         cluster::log_rules(topic.configs, defaults)};
+    auto rules = rules_of(topic);
     auto& place = partitions_[id];
     if (place) place->lead(state.leader_epoch, rules);
     else
-        place = std::make_unique<Partition>(context_, id, partition_directory_name(topic.name, id),
+        place = std::make_shared<Partition>(context_, id, partition_directory_name(topic.name, id),
                                             state.leader_epoch, rules);
     return *place;
 }

@@ -21,6 +21,13 @@ public:
 
     const cluster::Image& image() const { return image_; }
     void apply(const cluster::Fact& fact) { image_.apply(fact); }
+    // What this broker goes by now, by its names for it; only what somebody set. Topics have their defaults
+    // from it.
+    const cluster::ConfigMap& values() const { return values_; }
+    // A number of them, `fixed` when nobody has set it since the start. REQUIRES: its row is one of numbers.
+    std::int64_t value_now(std::string_view name, std::int64_t fixed) const;
+    // After facts that say what is set for brokers: the partitions here go by it from now on.
+    void follow_settings();
 
     // Word of a failure is on its way to core 0, or has come back.
     void telling() { ++telling_; }
@@ -28,20 +35,34 @@ public:
     // Until no partition syncs and nothing is on its way. Called from `home`, where it ends.
     Task<> come_to_rest(Loop& home);
 
-    Partition* find(const PartitionId& id);
+    // Whoever awaits anything keeps a share: its topic may be deleted meanwhile. The last share goes here.
+    std::shared_ptr<Partition> find(const PartitionId& id) const;
+    // What is said of a partition that is not here.
+    kafka::ErrorCode absence(const PartitionId& id) const;
     // From now on what partitions have not begun is refused: nobody is there to be answered any more.
     void refuse_work() { context_.refusing = true; }
     // Made if it is not here yet.
-    Partition& lead(const cluster::Topic& topic, std::int32_t index, const cluster::ConfigMap& defaults);
-    std::map<PartitionId, std::unique_ptr<Partition>>& partitions() { return partitions_; }
+    Partition& lead(const cluster::Topic& topic, std::int32_t index);
+    std::map<PartitionId, std::shared_ptr<Partition>>& partitions() { return partitions_; }
+    const std::map<PartitionId, std::shared_ptr<Partition>>& partitions() const { return partitions_; }
+    // A topic is deleted: its partitions are not found any more, and refuse what they were asked before.
+    void drop(const TopicId& topic);
+    // Until nothing that was dropped of it is at work; then it is no more.
+    Task<> retire(TopicId topic);
+    bool retired_all() const { return retired_.empty(); }
 
 private:
     bool at_rest() const;
+    PartitionRules rules_of(const cluster::Topic& topic) const;
 
     PartitionContext context_;
     int telling_ = 0;
+    const BrokerId id_;
+    const cluster::ConfigMap fixed_;  // From the start.
+    cluster::ConfigMap values_;
     cluster::Image image_;
-    std::map<PartitionId, std::unique_ptr<Partition>> partitions_;
+    std::map<PartitionId, std::shared_ptr<Partition>> partitions_;
+    std::vector<std::shared_ptr<Partition>> retired_;
 };
 
 // The core on which a partition lives.

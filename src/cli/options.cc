@@ -101,9 +101,9 @@ public:
             as_typed(end.text);
             return std::unexpected(end);
         }
-        for (auto* texts : {&raw_.pairs, &create_.names, &produce_.values})
+        for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values})
             std::ranges::for_each(*texts, as_typed);
-        for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name}) as_typed(*text);
+        for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name}) as_typed(*text);
         for (auto* text : {&produce_.key, &serve_.listen, &serve_.data, &serve_.config})
             if (*text) as_typed(**text);
         return finish();
@@ -141,8 +141,11 @@ private:
     Raw raw_;
     ServeOptions serve_;
     TopicCreateOptions create_;
+    TopicGrowOptions grow_;
+    TopicDeleteOptions delete_;
     TopicListOptions list_;
     TopicDescribeOptions describe_;
+    TopicConfigOptions config_;
     ProduceOptions produce_;
     ConsumeOptions consume_;
     VersionOptions version_;
@@ -168,9 +171,10 @@ void CommandLine::serve() {
 }
 
 void CommandLine::topic() {
-    auto* command = add(app_, "topic", "Make topics, and look at them",
+    auto* command = add(app_, "topic", "Make topics, look at them, delete them",
                         "  fulmar topic create orders --partitions 3\n"
-                        "  fulmar topic list");
+                        "  fulmar topic list\n"
+                        "  fulmar topic delete orders");
     command->require_subcommand(1);
     auto* create = add(*command, "create", "Make topics",
                        "  fulmar topic create orders\n"
@@ -192,6 +196,26 @@ void CommandLine::topic() {
     create->add_flag("--json", create_.json, "Print what was made as JSON");
     add_server(create);
 
+    auto* grow =
+        add(*command, "grow", "Give a topic more partitions",
+            "  fulmar topic grow orders --partitions 12\n"
+            "Messages stay where they are, and the keys of later ones may go elsewhere than before.");
+    grow->add_option("NAME", grow_.name, "Its name")->type_name("")->required();
+    grow->add_option("--partitions", grow_.partitions, "How many it shall have in all")
+        ->check(number_from(1, std::numeric_limits<std::int32_t>::max()))
+        ->type_name("N")
+        ->required();
+    grow->add_flag("--json", grow_.json, "Print what it has now as JSON");
+    add_server(grow);
+
+    auto* remove = add(*command, "delete", "Delete topics, with all that is in them",
+                       "  fulmar topic delete orders\n"
+                       "  fulmar topic delete orders payments --if-exists");
+    remove->add_option("NAME", delete_.names, "Their names")->type_name("")->required();
+    remove->add_flag("--if-exists", delete_.if_exists, "A topic that is not there is no failure");
+    remove->add_flag("--json", delete_.json, "Print what was deleted as JSON");
+    add_server(remove);
+
     auto* list = add(*command, "list", "Name all topics",
                      "  fulmar topic list\n"
                      "  fulmar topic list --json --server broker.example:9092");
@@ -204,6 +228,19 @@ void CommandLine::topic() {
     describe->add_option("NAME", describe_.name, "Its name")->type_name("")->required();
     describe->add_flag("--json", describe_.json, "Print it as JSON");
     add_server(describe);
+
+    auto* config =
+        add(*command, "config", "Show and change a topic's settings",
+            "  fulmar topic config orders\n"
+            "  fulmar topic config orders --set retention.ms=604800000 --set max.message.bytes=5000000\n"
+            "  fulmar topic config orders --delete retention.ms");
+    config->add_option("NAME", config_.name, "Its name")->type_name("")->required();
+    add_pairs(config, "--set", "One setting; may be repeated");
+    config->add_option("--delete", config_.deletes, "Leave one to its default again; may be repeated")
+        ->type_name("KEY")
+        ->allow_extra_args(false);
+    config->add_flag("--json", config_.json, "Print the settings as JSON");
+    add_server(config);
 }
 
 void CommandLine::produce() {
@@ -330,6 +367,14 @@ std::expected<Command, Ending> CommandLine::finish() {
         create_.configs = split(raw_.pairs);
         return create_;
     }
+    if (name == "grow") {
+        grow_.server = server();
+        return grow_;
+    }
+    if (name == "delete") {
+        delete_.server = server();
+        return delete_;
+    }
     if (name == "list") {
         list_.server = server();
         return list_;
@@ -337,6 +382,11 @@ std::expected<Command, Ending> CommandLine::finish() {
     if (name == "describe") {
         describe_.server = server();
         return describe_;
+    }
+    if (name == "config") {
+        config_.server = server();
+        config_.sets = split(raw_.pairs);
+        return config_;
     }
     if (name == "produce") {
         produce_.server = server();

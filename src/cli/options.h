@@ -37,6 +37,18 @@ struct TopicCreateOptions {
     bool if_not_exists = false;
     bool json = false;
 };
+struct TopicGrowOptions {
+    Address server;
+    std::string name;
+    std::int32_t partitions = 0;  // In all.
+    bool json = false;
+};
+struct TopicDeleteOptions {
+    Address server;
+    std::vector<std::string> names;
+    bool if_exists = false;
+    bool json = false;
+};
 struct TopicListOptions {
     Address server;
     bool json = false;
@@ -44,6 +56,14 @@ struct TopicListOptions {
 struct TopicDescribeOptions {
     Address server;
     std::string name;
+    bool json = false;
+};
+
+struct TopicConfigOptions {
+    Address server;
+    std::string name;
+    Pairs sets;
+    std::vector<std::string> deletes;
     bool json = false;
 };
 
@@ -76,8 +96,9 @@ struct VersionOptions {
     bool json = false;
 };
 
-using Command = std::variant<ServeOptions, TopicCreateOptions, TopicListOptions, TopicDescribeOptions,
-                             ProduceOptions, ConsumeOptions, VersionOptions>;
+using Command =
+    std::variant<ServeOptions, TopicCreateOptions, TopicGrowOptions, TopicDeleteOptions, TopicListOptions,
+                 TopicDescribeOptions, TopicConfigOptions, ProduceOptions, ConsumeOptions, VersionOptions>;
 
 // Nothing to be run: a text for people and how the process ends. With exit_done it was asked for, with
 // --help.

@@ -51,6 +51,24 @@ TEST(Options, serve_takes_settings) {
     EXPECT_EQ(refusal({"serve", "--set", "cores"}), "--set: \"cores\" is not KEY=VALUE");
 }
 
+TEST(Options, topics_are_grown_and_deleted) {
+    auto grow = parsed<TopicGrowOptions>({"topic", "grow", "[a]", "--partitions", "12", "--json"});
+    EXPECT_EQ(grow.name, "[a]");
+    EXPECT_EQ(grow.partitions, 12);
+    EXPECT_TRUE(grow.json);
+    EXPECT_EQ(grow.server, local);
+    auto remove = parsed<TopicDeleteOptions>({"topic", "delete", "a", "[b,c]", "--if-exists"});
+    EXPECT_EQ(remove.names, (std::vector<std::string>{"a", "[b,c]"}));
+    EXPECT_TRUE(remove.if_exists);
+    EXPECT_EQ(remove.server, local);
+    for (auto words : std::vector<std::vector<const char*>>{{"topic", "grow"},
+                                                            {"topic", "grow", "a"},
+                                                            {"topic", "grow", "a", "--partitions", "0"},
+                                                            {"topic", "grow", "a", "b", "--partitions", "1"},
+                                                            {"topic", "delete"}})
+        EXPECT_NE(refusal(words), "(taken)");
+}
+
 TEST(Options, topics_are_made_listed_and_described) {
     auto create =
         parsed<TopicCreateOptions>({"topic", "create", "a", "b", "--partitions", "12", "--replication-factor",
@@ -64,6 +82,11 @@ TEST(Options, topics_are_made_listed_and_described) {
     EXPECT_EQ(parsed<TopicCreateOptions>({"topic", "create", "a"}).partitions, -1);
     EXPECT_TRUE(parsed<TopicListOptions>({"topic", "list", "--json"}).json);
     EXPECT_EQ(parsed<TopicDescribeOptions>({"topic", "describe", "a"}).name, "a");
+    auto config = parsed<TopicConfigOptions>(
+        {"topic", "config", "a", "--set", "x=1", "--delete", "y", "--set", "z=", "--delete", "w"});
+    EXPECT_EQ(config.name, "a");
+    EXPECT_EQ(config.sets, (Pairs{{"x", "1"}, {"z", ""}}));
+    EXPECT_EQ(config.deletes, (std::vector<std::string>{"y", "w"}));
     for (auto words :
          std::vector<std::vector<const char*>>{{"topic"},
                                                {"topic", "create"},
@@ -161,6 +184,8 @@ TEST(Options, every_command_explains_itself_with_examples) {
                                                             {"topic", "create"},
                                                             {"topic", "list"},
                                                             {"topic", "describe"},
+                                                            {"topic", "grow"},
+                                                            {"topic", "delete"},
                                                             {"version"},
                                                             {"produce"},
                                                             {"consume"}}) {

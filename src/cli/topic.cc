@@ -6,7 +6,9 @@
 #include <thread>
 
 #include "base/suggest.h"
+#include "wire/kafka/create_partitions.h"
 #include "wire/kafka/create_topics.h"
+#include "wire/kafka/delete_topics.h"
 #include "wire/kafka/metadata.h"
 
 namespace fulmar::cli {
@@ -18,6 +20,9 @@ using kafka::ErrorCode;
 // Before version 4 brokers make each topic that is asked for, if they make any. Before 4 of the other they
 // cannot be left to choose the number of partitions.
 constexpr wire::Versions metadata_versions{1, 12}, create_topics_versions{4, 7};
+constexpr wire::Versions delete_topics_versions{1, 6}, create_partitions_versions{0, 3};
+// Shorter than the connection's own patience, so that the broker says what became of it.
+constexpr std::int32_t timeout_ms = 8000;
 
 std::string id_text(const Uuid& id) { return id == Uuid{} ? "" : to_text(id); }
 
@@ -76,13 +81,16 @@ std::string json_of(const Topic& topic, bool with_partitions) {
     return text + "]}";
 }
 
+// What the broker says was wrong.
+template <class T> std::string reason(const T& topic) {
+    return topic.error_message ? std::string(*topic.error_message)
+                               : std::string(kafka::to_text(topic.error_code));
+}
 // Why a topic was not made, with what to do where that is known.
 std::string refusal(const kafka::CreateTopicsResponse::Topic& topic) {
-    auto why = topic.error_message ? std::string(*topic.error_message)
-                                   : std::string(kafka::to_text(topic.error_code));
     if (topic.error_code == ErrorCode::topic_already_exists)
         return fmt::format("topic {0} exists already: `fulmar topic describe {0}` shows it", topic.name);
-    return fmt::format("topic {} was not made: {}", topic.name, why);
+    return fmt::format("topic {} was not made: {}", topic.name, reason(topic));
 }
 
 }  // namespace
@@ -108,17 +116,14 @@ std::expected<std::optional<Topic>, std::string> find_or_make_topic(Connection& 
     return std::optional<Topic>();
 }
 
-std::string no_such_topic(Connection& broker, const std::string& name) {
+std::string no_such_topic(Connection& broker, const std::string& name, bool wanted) {
     auto topics = all_topics(broker);
     std::vector<std::string_view> known;
     if (topics)
         for (auto& topic : *topics) known.push_back(topic.name);
     auto meant = did_you_mean(name, known);
-    auto next =
-        meant.empty()
-            ? fmt::format(": `fulmar topic create {}` makes it, `fulmar topic list` shows what there is",
-                          name)
-            : meant;
+    auto make = wanted ? fmt::format(" `fulmar topic create {}` makes it,", name) : "";
+    auto next = meant.empty() ? fmt::format(":{} `fulmar topic list` shows what there is", make) : meant;
     return fmt::format("there is no topic {}{}", name, next);
 }
 
@@ -132,7 +137,7 @@ Outcome run(const TopicCreateOptions& options) {
         topics.push_back({name, options.partitions, options.replication_factor, {}, configs});
     kafka::CreateTopicsRequest question;
     question.topics = topics;
-    question.timeout_ms = 8000;
+    question.timeout_ms = timeout_ms;
     auto answer = broker->call<kafka::CreateTopicsResponse>(question, create_topics_versions);
     if (!answer) return std::unexpected(answer.error());
 
@@ -154,6 +159,60 @@ Outcome run(const TopicCreateOptions& options) {
         } else {
             auto n = topic.num_partitions >= 0 ? topic.num_partitions : std::max(options.partitions, 1);
             fmt::print("made topic {} with {}\n", topic.name, counted(std::uint64_t(n), "partition"));
+        }
+    }
+    if (!wrong.empty()) return std::unexpected(wrong);
+    return {};
+}
+
+Outcome run(const TopicGrowOptions& options) {
+    auto broker = Connection::open(options.server);
+    if (!broker) return std::unexpected(broker.error());
+    kafka::CreatePartitionsRequest::Topic topic{options.name, options.partitions, std::nullopt};
+    kafka::CreatePartitionsRequest question;
+    question.topics = std::span(&topic, 1);
+    question.timeout_ms = timeout_ms;
+    auto answer = broker->call<kafka::CreatePartitionsResponse>(question, create_partitions_versions);
+    if (!answer) return std::unexpected(answer.error());
+    if ((*answer)->results.size() != 1) return std::unexpected("the broker did not say what became of it");
+    auto& grown = (*answer)->results[0];
+    if (grown.error_code == ErrorCode::unknown_topic_or_partition)
+        return std::unexpected(no_such_topic(*broker, options.name));
+    if (grown.error_code != ErrorCode::none)
+        return std::unexpected(fmt::format("topic {} was not grown: {}", options.name, reason(grown)));
+    if (options.json)
+        fmt::print("{{\"name\":{},\"partitions\":{}}}\n", json_text(options.name), options.partitions);
+    else
+        fmt::print("topic {} has {} now\n", options.name,
+                   counted(std::uint64_t(options.partitions), "partition"));
+    return {};
+}
+
+Outcome run(const TopicDeleteOptions& options) {
+    auto broker = Connection::open(options.server);
+    if (!broker) return std::unexpected(broker.error());
+    std::vector<std::string_view> names(options.names.begin(), options.names.end());
+    std::vector<kafka::DeleteTopicsRequest::Topic> topics;
+    for (auto name : names) topics.push_back({name, {}});
+    kafka::DeleteTopicsRequest question;
+    question.topics = topics;  // Before version 6 it is by their names alone.
+    question.topic_names = names;
+    question.timeout_ms = timeout_ms;
+    auto answer = broker->call<kafka::DeleteTopicsResponse>(question, delete_topics_versions);
+    if (!answer) return std::unexpected(answer.error());
+
+    std::string wrong;
+    for (auto& topic : (*answer)->responses) {
+        auto name = std::string(topic.name.value_or(""));
+        bool missing = topic.error_code == ErrorCode::unknown_topic_or_partition;
+        if (topic.error_code != ErrorCode::none && !(missing && options.if_exists)) {
+            if (!wrong.empty()) wrong += '\n';
+            wrong += missing ? no_such_topic(*broker, name, false)
+                             : fmt::format("topic {} was not deleted: {}", name, reason(topic));
+        } else if (options.json) {
+            fmt::print("{{\"name\":{},\"deleted\":{}}}\n", json_text(name), !missing);
+        } else {
+            fmt::print(fmt::runtime(missing ? "there is no topic {}\n" : "deleted topic {}\n"), name);
         }
     }
     if (!wrong.empty()) return std::unexpected(wrong);

@@ -1,4 +1,4 @@
-// fulmar topic create|list|describe, and what other verbs ask about topics.
+// fulmar topic create|grow|delete|list|describe|config, and what other verbs ask about topics.
 #pragma once
 
 #include <optional>
@@ -9,8 +9,11 @@
 namespace fulmar::cli {
 
 Outcome run(const TopicCreateOptions& options);
+Outcome run(const TopicGrowOptions& options);
+Outcome run(const TopicDeleteOptions& options);
 Outcome run(const TopicListOptions& options);
 Outcome run(const TopicDescribeOptions& options);
+Outcome run(const TopicConfigOptions& options);  // topic_config.cc
 
 struct Topic {
     struct Partition {
@@ -29,7 +32,8 @@ std::expected<std::optional<Topic>, std::string> find_topic(Connection& broker, 
 // The same, but it is made where the broker makes topics that are asked for.
 std::expected<std::optional<Topic>, std::string> find_or_make_topic(Connection& broker,
                                                                     const std::string& name);
-// "there is no topic oders; did you mean orders?", and how to make one.
-std::string no_such_topic(Connection& broker, const std::string& name);
+// "there is no topic oders; did you mean orders?", and else what to do next: `wanted` says that to make it
+// may be meant.
+std::string no_such_topic(Connection& broker, const std::string& name, bool wanted = true);
 
 }  // namespace fulmar::cli

@@ -35,6 +35,7 @@ std::expected<DataDirectory, std::string> open(Directory& root, DirectoryMeta wa
         Result<> remove(const std::string& n) override { return d.remove(n); }
         Result<std::vector<Entry>> list() override { return d.list(); }
         Result<> sync() override { return d.sync(); }
+        Result<Space> space() override { return d.space(); }
         Result<std::unique_ptr<Lock>> lock(const std::string& n) override { return d.lock(n); }
         Directory& d;
     };

@@ -107,6 +107,12 @@ Result<> Recovery::find_end_point() {
     if (holds != found_.end() && holds->size >= point_.position) {
         at_ = std::size_t(holds - found_.begin());
         from_ = {point_.offset, point_.position};
+        // A full segment's end is the next one's beginning, and snapshots may say it so.
+        bool full = point_.position == holds->size && at_ + 1 < found_.size();
+        if (full && found_[at_ + 1].segment.base == point_.offset) {
+            ++at_;
+            from_.position = 0;
+        }
         return {};
     }
     // Its segment is gone or too short: what is in front of that is there, as far as headers lead.

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/log_sink.h"
+#include "coord/paths.h"
 #include "door/serve.h"
 #include "tests/sim/audit.h"
 #include "tests/sim/coordination.h"
 #include "tests/sim/node.h"
+#include "tests/sim/topics.h"
 
 namespace fulmar {
 
@@ -101,8 +103,8 @@ private:
         serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;
         // Small segments, and few batches between index entries, so that there are many of each.
         auto& topics = serving_.settings.topic_defaults;
-        if (!chance.one_in(4)) topics["segment.bytes"] = std::to_string(chance.between(500, 20'000));
-        if (!chance.one_in(4)) topics["index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
+        if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
+        if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
@@ -246,6 +248,10 @@ private:
             consumers.push_back({some(), int(chance.between(4, 12)), chance.one_in(3)});
         auto administrators = int(chance.between(0, 2));
         work_.clients = int(producers.size() + consumers.size()) + administrators;
+        for (auto n = chance.below(3); n > 0; --n) {
+            cycles_.push_back({.name = fmt::format("cycle.{}", n)});
+            work_.clients += 2;
+        }
         office_.program = [this, producers, consumers, administrators](Host& host) {
             return employ(host, producers, consumers, administrators);
         };
@@ -256,6 +262,10 @@ private:
         for (auto& plan : producers) seam.loop.spawn(produce(seam, work_, plan));
         for (auto& plan : consumers) seam.loop.spawn(consume(seam, work_, plan));
         for (int i = 0; i < administrators; ++i) seam.loop.spawn(administer(seam, work_, i));
+        for (auto& cycle : cycles_) {
+            seam.loop.spawn(keep_topic(seam, work_, cycle));
+            seam.loop.spawn(use_topic(seam, work_, cycle));
+        }
         co_return;
     }
 
@@ -279,7 +289,7 @@ private:
         broker_.die(!page_cache_);
         office_.die(false);
         bool read = false;
-        office_.program = [this, &read](Host& host) { return read_all(*host.cores[0], work_, read); };
+        office_.program = [this, &read](Host& host) { return read_what_is_there(*host.cores[0], read); };
         broker_.boot();
         auto began = world_.now;
         while (!ready_ && world_.now - began < calm_patience && step()) {}
@@ -292,6 +302,7 @@ private:
             return stop_all();
         }
         ledger_.judge();
+        look_for_deleted();
         office_.die(false);
         compare(fresh, before, "wrote");
         compare(fresh, held_without_clients(), "read");
@@ -318,7 +329,7 @@ private:
     // that grew: of each topic's partitions, and of the controller's queue.
     void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
         if (!fresh || !used) return;
-        auto room = 512 + 64 * std::int64_t(topics()) + 1024 * std::int64_t(ledger_.places().size());
+        auto room = 512 + 64 * std::int64_t(topics()) + 2048 * std::int64_t(ledger_.places().size());
         if (used->bytes <= fresh->bytes + room) return;
         ledger_.complain(
             fmt::format("grown: after clients that {} the broker holds {} bytes in {} blocks, and "
@@ -329,6 +340,21 @@ private:
         std::set<std::string> topics;
         for (auto& place : ledger_.places()) topics.insert(place.topic);
         return topics.size() + work_.topics.size();
+    }
+    Task<> read_what_is_there(Seam& seam, bool& done) {
+        bool read = false;
+        co_await read_all(seam, work_, read);
+        for (auto& cycle : cycles_) co_await read_topic(seam, work_, cycle);
+        done = true;
+    }
+    // What was deleted is off the disk once its tombstone is gone, and that does not take long.
+    void look_for_deleted() {
+        auto tombstones = [&] { return !store_.tree().list(coord::path::deleted).value().empty(); };
+        auto began = world_.now;
+        while (tombstones() && world_.now - began < 30'000'000 && step()) {}
+        if (cut_short()) return;
+        if (tombstones()) ledger_.complain("stuck: a tombstone stays");
+        for (auto& cycle : cycles_) judge_disk(broker_.disk, work_, cycle);
     }
     void stop_in_order() {
         broker_.request_stop();
@@ -392,6 +418,7 @@ private:
     Serving serving_;
     Node broker_, office_;
     Workload work_;
+    std::deque<Cycle> cycles_;
     int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
     std::uint64_t clock_jumps_ = 0;
     std::optional<std::string> failure_;  // Of the life that ended last.

@@ -49,7 +49,7 @@ public:
     void anywhere() {
         std::vector<std::string> names;
         for (auto& [name, entry] : root_)
-            if (partition_of_directory(name)) names.push_back(name);
+            if (partition_of_directory(name) && !name.starts_with("cycle.")) names.push_back(name);
         if (names.empty() || chance_.one_in(8)) return to_side_file(root_, "CLEAN");
         auto& name = names[std::size_t(chance_.below(names.size()))];
         auto& files = std::get<std::shared_ptr<DirectoryState>>(root_.at(name))->names();

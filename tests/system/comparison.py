@@ -13,7 +13,7 @@ import records
 RECORDED_NODE = 1
 NODE_FIELDS = {"NodeId", "ControllerId", "BrokerId", "LeaderId", "PreferredReadReplica"}
 NODE_LISTS = {"ReplicaNodes", "IsrNodes", "OfflineReplicas", "BrokerIds"}
-TEXTS = {"ErrorMessage", "BatchIndexErrorMessage"}
+TEXTS = {"ErrorMessage", "BatchIndexErrorMessage", "Documentation"}
 ALWAYS_FREE = {
     "ThrottleTimeMs",
     "LeaderEpoch",
@@ -26,10 +26,12 @@ TIMES = {"LogAppendTimeMs", "Timestamp"}
 UNORDERED = {
     "Topics": ("Name", "Topic", "TopicId"),
     "Responses": ("Name", "Topic", "TopicId"),
+    "Results": ("Name",),
     "Partitions": ("PartitionIndex",),
     "PartitionResponses": ("Index",),
     "Brokers": ("NodeId", "BrokerId"),
     "Configs": ("Name",),
+    "ConfigResources": ("ResourceType", "ResourceName"),
     "ReplicaNodes": (), "IsrNodes": (), "OfflineReplicas": (),
 }  # fmt: skip
 # Lists whose elements show in the path of a difference.

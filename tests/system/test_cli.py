@@ -99,6 +99,72 @@ def test_topics_are_made_listed_and_described(run):
     expect_failure(run("consume", "wide", "--at", "0"), "--partition")
 
 
+def test_topic_grows_and_goes(run):
+    run("topic", "create", "grows", "goes")
+    run("produce", "grows", "kept")
+    assert run("topic", "grow", "grows", "--partitions", "3").stdout == "topic grows has 3 partitions now\n"
+    (grown,) = lines_of_json(run("topic", "grow", "grows", "--partitions", "5", "--json"))
+    assert grown == {"name": "grows", "partitions": 5}
+    (described,) = lines_of_json(run("topic", "describe", "grows", "--json"))
+    assert [p["partition"] for p in described["partitions"]] == [0, 1, 2, 3, 4]
+    run("produce", "grows", "late", "--partition", "4")
+    assert sorted(m["value"] for m in lines_of_json(run("consume", "grows", "--until-end", "--json"))) == [
+        "kept",
+        "late",
+    ]
+    expect_failure(run("topic", "grow", "grows", "--partitions", "4"), "topic grows was not grown: ")
+    expect_failure(run("topic", "grow", "gorws", "--partitions", "4"), "did you mean grows?")
+
+    assert run("topic", "delete", "grows", "goes").stdout == "deleted topic grows\ndeleted topic goes\n"
+    listed = {topic["name"] for topic in lines_of_json(run("topic", "list", "--json"))}
+    assert not listed & {"grows", "goes"}
+    expect_failure(run("topic", "delete", "goes"), "there is no topic goes")
+    assert lines_of_json(run("topic", "delete", "goes", "--if-exists", "--json")) == [
+        {"name": "goes", "deleted": False}
+    ]
+    # Under the same name it is another one, and empty.
+    run("topic", "create", "grows")
+    assert run("consume", "grows", "--until-end").stdout == ""
+    assert run("produce", "grows", "new").stderr == "1 message to grows: partition 0, offset 0\n"
+
+
+def test_deleted_topic_leaves_nothing_on_disk(broker, run):
+    run("produce", "heavy", stdin="".join(f"{n}\n" for n in range(50_000)))
+    run("topic", "grow", "heavy", "--partitions", "4")
+    run("produce", "heavy", "x", "--partition", "3")
+    assert len(list(broker.data.glob("heavy-*"))) == 2
+    run("topic", "delete", "heavy")
+    end = time.monotonic() + 10 * SANITIZER_FACTOR
+    while list(broker.data.glob("heavy-*")) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not list(broker.data.glob("heavy-*"))
+
+
+def test_settings_of_a_topic_are_shown_and_changed(run):
+    run("topic", "create", "settings", "--config", "flush.ms=5")
+
+    def shown(*words):
+        ran = run("topic", "config", "settings", "--json", *words)
+        return {s["name"]: (s["value"], s["from"]) for s in lines_of_json(ran)}
+
+    settings = shown()
+    assert settings["flush.ms"] == ("5", "topic")
+    assert settings["retention.ms"] == ("2592000000", "default")
+    settings = shown("--set", "retention.ms=60000", "--set", "cleanup.policy=", "--delete", "flush.ms")
+    assert settings["retention.ms"] == ("60000", "topic")
+    assert settings["cleanup.policy"] == ("", "topic")
+    assert settings["flush.ms"] == ("9223372036854775807", "default")
+    table = run("topic", "config", "settings").stdout.splitlines()
+    assert table[0].split() == ["SETTING", "VALUE", "FROM"]
+    assert ["retention.ms", "60000", "topic"] in [line.split() for line in table]
+
+    refused = run("topic", "config", "settings", "--set", "retention.ms=1", "--set", "segment.bytes=x")
+    expect_failure(refused, "topic settings was not changed: Invalid value x for configuration segment.bytes")
+    expect_failure(run("topic", "config", "settings", "--delete", "retention.mss"), "did you mean retention.ms?")
+    expect_failure(run("topic", "config", "setings"), "there is no topic setings; did you mean settings?")
+    assert shown()["retention.ms"] == ("60000", "topic")
+
+
 def test_refusals_come_from_the_broker(run):
     expect_failure(run("topic", "create", "not/a/name"), "topic not/a/name was not made: ")
     expect_failure(run("topic", "create", "t", "--config", "nonsense=1"), "nonsense")

@@ -19,10 +19,12 @@ from connection import Closed
 
 APIS = {
     "ApiVersions", "Metadata", "CreateTopics", "DescribeCluster", "Produce", "InitProducerId", "Fetch",
-    "ListOffsets", "FindCoordinator",
+    "ListOffsets", "FindCoordinator", "DeleteTopics", "CreatePartitions", "DescribeTopicPartitions",
+    "ListPartitionReassignments", "DescribeConfigs", "AlterConfigs", "IncrementalAlterConfigs",
+    "ListConfigResources",
 }  # fmt: skip
 # They change nothing, so a scenario goes on behind them.
-PURE_READS = {"DescribeProducers", "DescribeConfigs", "OffsetForLeaderEpoch", "DescribeTopicPartitions"}
+PURE_READS = {"DescribeProducers", "OffsetForLeaderEpoch"}
 DIFFERENCES = Path(__file__).parent / "differences.toml"
 REPEAT_SECONDS = 5
 
@@ -200,8 +202,10 @@ class Replay:
                     yield "Topics.ErrorCode", 0, topic["ErrorCode"]
             return
         there = codec.decode_response(step.api, step.version, step.response)[1]
-        if step.api == "Metadata" and step.name == "all":
+        if step.api in ("Metadata", "DescribeTopicPartitions") and step.name == "all":
             there, ours = self.own_topics(there), self.own_topics(ours)
+        elif step.api == "ListConfigResources":
+            there, ours = self.own_resources(there), self.own_resources(ours)
         elif step.api == "ApiVersions":
             there, ours = self.served_apis(there, ours)
         elif there == ours and step.api != "Fetch":
@@ -216,6 +220,15 @@ class Replay:
     def own_topics(self, body):
         """A list of the whole broker holds the topics of other scenarios too."""
         return {**body, "Topics": [t for t in body["Topics"] if t["Name"].startswith(f"d-{self.name}-")]}
+
+    def own_resources(self, body):
+        """As above; brokers and their loggers are not named for a scenario."""
+        brokers = (4, 8)
+        kept = [
+            r for r in body["ConfigResources"]
+            if r.get("ResourceType") in brokers or r["ResourceName"].startswith(f"d-{self.name}-")
+        ]  # fmt: skip
+        return {**body, "ConfigResources": kept}
 
     @staticmethod
     def served_apis(there, ours):

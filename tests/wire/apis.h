@@ -1,15 +1,25 @@
 // Every API whose messages are described in wire/kafka, for tests that go through them all.
 #pragma once
 
+#include "wire/kafka/alter_configs.h"
 #include "wire/kafka/api_versions.h"
+#include "wire/kafka/create_partitions.h"
 #include "wire/kafka/create_topics.h"
+#include "wire/kafka/delete_records.h"
+#include "wire/kafka/delete_topics.h"
 #include "wire/kafka/describe_cluster.h"
+#include "wire/kafka/describe_configs.h"
+#include "wire/kafka/describe_log_dirs.h"
+#include "wire/kafka/describe_topic_partitions.h"
 #include "wire/kafka/fetch.h"
 #include "wire/kafka/find_coordinator.h"
 #include "wire/kafka/header.h"
 #include "wire/kafka/init_producer_id.h"
+#include "wire/kafka/list_config_resources.h"
 #include "wire/kafka/list_offsets.h"
+#include "wire/kafka/list_partition_reassignments.h"
 #include "wire/kafka/metadata.h"
+#include "wire/kafka/offset_for_leader_epoch.h"
 #include "wire/kafka/produce.h"
 
 namespace fulmar::test {
@@ -24,8 +34,23 @@ void for_each_api(auto&& visit) {
     visit.template operator()<FindCoordinatorRequest, FindCoordinatorResponse>("FindCoordinator");
     visit.template operator()<ApiVersionsRequest, ApiVersionsResponse>("ApiVersions");
     visit.template operator()<CreateTopicsRequest, CreateTopicsResponse>("CreateTopics");
+    visit.template operator()<DeleteTopicsRequest, DeleteTopicsResponse>("DeleteTopics");
+    visit.template operator()<DeleteRecordsRequest, DeleteRecordsResponse>("DeleteRecords");
     visit.template operator()<InitProducerIdRequest, InitProducerIdResponse>("InitProducerId");
+    visit.template operator()<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>(
+        "OffsetForLeaderEpoch");
+    visit.template operator()<DescribeConfigsRequest, DescribeConfigsResponse>("DescribeConfigs");
+    visit.template operator()<AlterConfigsRequest, AlterConfigsResponse>("AlterConfigs");
+    visit.template operator()<DescribeLogDirsRequest, DescribeLogDirsResponse>("DescribeLogDirs");
+    visit.template operator()<CreatePartitionsRequest, CreatePartitionsResponse>("CreatePartitions");
+    visit.template operator()<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(
+        "IncrementalAlterConfigs");
+    visit.template operator()<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>(
+        "ListPartitionReassignments");
     visit.template operator()<DescribeClusterRequest, DescribeClusterResponse>("DescribeCluster");
+    visit.template operator()<ListConfigResourcesRequest, ListConfigResourcesResponse>("ListConfigResources");
+    visit.template operator()<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(
+        "DescribeTopicPartitions");
 }
 
 }  // namespace fulmar::test

@@ -30,13 +30,20 @@ protected:
     Controller::Answer create(NewTopic topic, bool validate_only = false) {
         return act(Controller::CreateTopic{std::move(topic), validate_only});
     }
+    Controller::Answer grow(std::string name, std::int32_t to) {
+        return act(Controller::GrowTopic{std::move(name), to, std::nullopt, false});
+    }
+    Controller::Answer remove(std::string name) { return act(Controller::DeleteTopic{std::move(name)}); }
     // Nothing is decided when it is refused.
     void expect_refused(const NewTopic& topic, TopicRefusal why, std::string_view text = {}) {
-        auto decided = controller_.decide(Controller::CreateTopic{topic, false}, Ticket{1}, {});
+        expect_refused(Controller::CreateTopic{topic, false}, why, text);
+    }
+    void expect_refused(const Controller::Command& command, TopicRefusal why, std::string_view text = {}) {
+        auto decided = controller_.decide(command, Ticket{1}, {});
         EXPECT_TRUE(decided.events.empty());
         ASSERT_EQ(decided.answers.size(), 1U);
         auto& answer = decided.answers.front().second;
-        ASSERT_FALSE(answer) << topic.name;
+        ASSERT_FALSE(answer);
         EXPECT_EQ(int(answer.error().why), int(why)) << answer.error().text;
         EXPECT_NE(answer.error().text.find(text), std::string::npos) << answer.error().text;
         EXPECT_FALSE(answer.error().text.empty());
@@ -213,6 +220,78 @@ TEST_F(ControllerTest, a_partition_has_no_more_replicas_than_the_store_can_tell)
     EXPECT_TRUE(create(assigned({{0, all}})));
 }
 
+TEST_F(ControllerTest, a_topic_grows_and_what_it_had_stays) {
+    auto made = *create(wanted("orders", 2, 2));
+    auto grown = *grow("orders", 7);
+    ASSERT_EQ(grown->partitions.size(), 7U);
+    EXPECT_EQ(grown->id, made->id);
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(grown->partitions[i], made->partitions[i]);
+    // As if it had been made so.
+    auto whole = wanted("others", 7, 2);
+    whole.id = made->id;
+    whole.name = "others";
+    EXPECT_EQ((*create(whole))->partitions, grown->partitions);
+    EXPECT_EQ(made->partitions.size(), 2U);
+
+    std::vector<std::vector<BrokerId>> assignment{{BrokerId{3}, BrokerId{1}}};
+    auto assigned = act(Controller::GrowTopic{"orders", 8, assignment, false});
+    ASSERT_TRUE(assigned);
+    EXPECT_EQ((*assigned)->partitions.back().replicas, assignment[0]);
+    EXPECT_EQ((*assigned)->partitions.back().leader, BrokerId{3});
+}
+
+TEST_F(ControllerTest, a_growth_that_is_none_is_refused) {
+    create(wanted("orders", 3, 2));
+    using Lists = std::vector<std::vector<BrokerId>>;
+    auto asked = [](std::int32_t to, std::optional<Lists> lists = {}, std::string name = "orders") {
+        return Controller::GrowTopic{std::move(name), to, std::move(lists), false};
+    };
+    constexpr BrokerId one{1}, two{2}, nobody{9};
+    expect_refused(asked(5, {}, "order"), TopicRefusal::unknown_name, "order");
+    expect_refused(asked(5, {}, ""), TopicRefusal::unknown_name);
+    expect_refused(asked(3), TopicRefusal::invalid_partitions, "already has 3");
+    for (auto to : {2, 0, -1, INT32_MIN})
+        expect_refused(asked(to), TopicRefusal::invalid_partitions, "would not be an increase");
+    for (auto to : {partitions_max + 1, INT32_MAX})
+        expect_refused(asked(to), TopicRefusal::invalid_partitions, "10000");
+    expect_refused(asked(5, Lists{{one, two}}), TopicRefusal::invalid_assignment, "2 partition(s)");
+    expect_refused(asked(4, Lists{{one, two}, {one, two}}), TopicRefusal::invalid_assignment, "2 assignment");
+    expect_refused(asked(4, Lists{}), TopicRefusal::invalid_assignment);
+    expect_refused(asked(4, Lists{{}}), TopicRefusal::invalid_assignment, "empty replica list");
+    expect_refused(asked(4, Lists{{one, nobody}}), TopicRefusal::invalid_assignment, "broker 9");
+    expect_refused(asked(4, Lists{{one, one}}), TopicRefusal::invalid_assignment, "more than once");
+    expect_refused(asked(4, Lists{{one}}), TopicRefusal::invalid_assignment, "have 2");
+    for (int id : {2, 3}) controller_.apply(BrokerGone{BrokerId{id}});
+    expect_refused(asked(4), TopicRefusal::invalid_replication);
+    EXPECT_EQ(controller_.image().find("orders")->partitions.size(), 3U);
+    join(2);
+    auto only_validated = act(Controller::GrowTopic{"orders", 4, std::nullopt, true});
+    ASSERT_TRUE(only_validated);
+    EXPECT_EQ(controller_.image().find("orders")->partitions.size(), 3U);
+}
+
+TEST_F(ControllerTest, a_deleted_topic_is_owed_until_its_files_are_gone) {
+    auto made = *create(wanted("orders", 3));
+    auto other = *create(wanted("bills", 2));
+    auto removed = remove("orders");
+    ASSERT_TRUE(removed);
+    EXPECT_EQ(*removed, made);
+    EXPECT_EQ(controller_.image().find("orders"), nullptr);
+    TopicGone tombstone{made->id, "orders", 3};
+    EXPECT_EQ(controller_.tombstones().at(made->id), tombstone);
+    expect_refused(Controller::DeleteTopic{"orders"}, TopicRefusal::unknown_name, "orders");
+    expect_refused(Controller::DeleteTopic{made->id}, TopicRefusal::unknown_id, to_text(made->id));
+
+    auto successor = *create(wanted("orders", 1));
+    EXPECT_NE(successor->id, made->id);
+    EXPECT_TRUE(act(Controller::DeleteTopic{other->id}));
+    EXPECT_EQ(controller_.owed(),
+              (std::vector{std::min(made->id, other->id), std::max(made->id, other->id)}));
+    for (int n = 0; n < 2; ++n) EXPECT_TRUE(act(Controller::ForgetTopic{made->id}));
+    EXPECT_EQ(controller_.owed(), std::vector{other->id});
+    EXPECT_EQ(controller_.image().find("orders"), successor.get());
+}
+
 TEST_F(ControllerTest, without_brokers_nothing_can_be_placed) {
     Controller alone;
     auto answer =
@@ -225,6 +304,11 @@ TEST_F(ControllerTest, what_is_durable_rebuilds_what_is_durable) {
     for (int n = 0; n < 20; ++n)
         create(wanted("topic-" + std::to_string(n % 15), 1 + n, std::int16_t(1 + n % 3)));
     EXPECT_EQ(log_.size(), 15U);
+    for (int n = 0; n < 6; ++n) remove("topic-" + std::to_string(2 * n));
+    for (int n = 0; n < 3; ++n) act(Controller::ForgetTopic{controller_.owed().front()});
+    create(wanted("topic-0", 4));
+    grow("topic-1", 30);
+    EXPECT_EQ(log_.size(), 26U);
     Controller again{4, {}};
     for (int round = 0; round < 2; ++round)  // Each is absolute: told twice it does no harm.
         for (auto& event : log_) again.apply(event);
@@ -234,7 +318,9 @@ TEST_F(ControllerTest, what_is_durable_rebuilds_what_is_durable) {
     EXPECT_TRUE(again.image().brokers().empty());  // Who is there is soft: they come and say so.
     EXPECT_TRUE(again.settle({}).empty());
     EXPECT_FALSE(again.deadline());
-    EXPECT_TRUE(again.owed().empty());
+    EXPECT_EQ(again.owed(), controller_.owed());
+    EXPECT_EQ(again.owed().size(), 3U);
+    EXPECT_EQ(again.tombstones(), controller_.tombstones());
 }
 
 TEST_F(ControllerTest, to_decide_changes_nothing) {
@@ -244,6 +330,65 @@ TEST_F(ControllerTest, to_decide_changes_nothing) {
             controller_.decide(Controller::CreateTopic{wanted("orders"), false}, Ticket{1}, {}).events.size(),
             1U);
     EXPECT_EQ(controller_.image().topics().size(), before);
+}
+
+using Alter = Controller::AlterConfigs;
+
+TEST_F(ControllerTest, settings_of_a_topic_change_and_nothing_else_of_it) {
+    auto made = create(wanted("orders", 2));
+    ASSERT_TRUE(made);
+    Alter alter{{ConfigOwner::Kind::topic, "orders"}, {{ConfigEdit::Op::set, "retention.ms", "5"}}};
+    EXPECT_TRUE(act(alter));
+    Topic expected = **made;
+    expected.configs["retention.ms"] = "5";
+    EXPECT_EQ(*controller_.image().find("orders"), expected);
+    alter.edits = {{ConfigEdit::Op::set, "retention.ms", "6"}};
+    alter.validate_only = true;
+    EXPECT_TRUE(act(alter));
+    EXPECT_EQ(*controller_.image().find("orders"), expected);
+}
+
+TEST_F(ControllerTest, what_changes_nothing_is_no_event) {
+    create(wanted("orders"));
+    Alter alter{{ConfigOwner::Kind::topic, "orders"}, {{ConfigEdit::Op::remove, "retention.ms", ""}}};
+    auto decided = controller_.decide(alter, Ticket{1}, {});
+    EXPECT_TRUE(decided.events.empty());
+    EXPECT_TRUE(decided.answers.front().second);
+}
+
+TEST_F(ControllerTest, settings_that_cannot_be_are_refused) {
+    create(wanted("orders"));
+    auto why = [&](ConfigOwner owner, ConfigEdit edit) {
+        auto decided = controller_.decide(Alter{std::move(owner), {std::move(edit)}}, Ticket{1}, {});
+        EXPECT_TRUE(decided.events.empty());
+        auto& answer = decided.answers.front().second;
+        return answer ? TopicRefusal{} : answer.error().why;
+    };
+    using Kind = ConfigOwner::Kind;
+    ConfigEdit good{ConfigEdit::Op::set, "retention.ms", "5"}, bad{ConfigEdit::Op::set, "retention.ms", "x"};
+    EXPECT_EQ(why({Kind::topic, "missing"}, good), TopicRefusal::unknown_name);
+    EXPECT_EQ(why({Kind::topic, "a b"}, good), TopicRefusal::invalid_name);
+    EXPECT_EQ(why({Kind::topic, "orders"}, bad), TopicRefusal::invalid_config);
+    EXPECT_EQ(why({Kind::broker, "1"}, {ConfigEdit::Op::set, "log.dirs", "/x"}), TopicRefusal::broker_config);
+    EXPECT_EQ(why({Kind::group, std::string(256, 'g')}, {ConfigEdit::Op::set, "share.isolation.level", "x"}),
+              TopicRefusal::no_room);
+}
+
+TEST_F(ControllerTest, settings_of_brokers_and_groups_come_and_go_and_are_replayed) {
+    ConfigOwner all{ConfigOwner::Kind::broker, ""}, group{ConfigOwner::Kind::group, "g"};
+    create(wanted("orders"));
+    act(Alter{all, {{ConfigEdit::Op::set, "log.cleanup.policy", "compact"}}});
+    act(Alter{group, {{ConfigEdit::Op::set, "share.isolation.level", "read_committed"}}});
+    EXPECT_EQ(controller_.image().configs(all), (ConfigMap{{"log.cleanup.policy", "compact"}}));
+    // A topic's list begins from what holds for all brokers.
+    act(Alter{{ConfigOwner::Kind::topic, "orders"}, {{ConfigEdit::Op::append, "cleanup.policy", "delete"}}});
+    EXPECT_EQ(controller_.image().find("orders")->configs.at("cleanup.policy"), "compact,delete");
+    act(Alter{group, {{ConfigEdit::Op::remove, "share.isolation.level", ""}}});
+    EXPECT_EQ(controller_.image().configs().size(), 1U);
+    Controller again(4, {});
+    for (auto& event : log_) again.apply(event);
+    EXPECT_EQ(again.image().configs(), controller_.image().configs());
+    EXPECT_EQ(*again.image().find("orders"), *controller_.image().find("orders"));
 }
 
 }  // namespace

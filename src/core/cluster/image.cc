@@ -30,10 +30,25 @@ void Image::apply(const Fact& fact) {
         by_name_[is->topic->name] = is->topic;
         by_id_[is->topic->id] = is->topic;
         by_plain_name_[plain(is->topic->name)] = is->topic->name;
-    } else {
-        auto& broker = std::get<BrokerIs>(fact).broker;
-        brokers_[broker.id] = broker;
+    } else if (auto* gone = std::get_if<TopicGone>(&fact)) {
+        remove(gone->id);
+    } else if (auto* broker = std::get_if<BrokerIs>(&fact)) {
+        brokers_[broker->broker.id] = broker->broker;
+    } else if (auto* configs = std::get_if<ConfigsAre>(&fact)) {
+        if (configs->set.empty()) configs_.erase(configs->owner);
+        else configs_[configs->owner] = configs->set;
     }
+}
+// Its name may be another topic's by now.
+void Image::remove(const TopicId& id) {
+    auto at = by_id_.find(id);
+    if (at == by_id_.end()) return;
+    auto topic = at->second;
+    by_id_.erase(at);
+    auto named = by_name_.find(topic->name);
+    if (named == by_name_.end() || named->second->id != id) return;
+    by_name_.erase(named);
+    by_plain_name_.erase(plain(topic->name));
 }
 const Topic* Image::find(std::string_view name) const {
     auto at = by_name_.find(name);
@@ -42,6 +57,19 @@ const Topic* Image::find(std::string_view name) const {
 const Topic* Image::find(const TopicId& id) const {
     auto at = by_id_.find(id);
     return at == by_id_.end() ? nullptr : at->second.get();
+}
+const ConfigMap& Image::configs(const ConfigOwner& owner) const {
+    static const ConfigMap none;
+    auto at = configs_.find(owner);
+    return at == configs_.end() ? none : at->second;
+}
+TopicPointer Image::share(const TopicId& id) const {
+    auto at = by_id_.find(id);
+    return at == by_id_.end() ? nullptr : at->second;
+}
+TopicPointer Image::share(std::string_view name) const {
+    auto at = by_name_.find(name);
+    return at == by_name_.end() ? nullptr : at->second;
 }
 const Topic* Image::collides(std::string_view name) const {
     auto at = by_plain_name_.find(plain(name));

@@ -53,6 +53,24 @@ TEST(Image, a_fact_told_twice_is_as_told_once_and_a_later_one_counts) {
     EXPECT_EQ(image.brokers().at(BrokerId{1}), broker);
 }
 
+TEST(Image, what_is_gone_is_not_found_and_its_name_is_free) {
+    Image image;
+    auto first = topic("a.b", 1), second = topic("a.b", 2);
+    image.apply(TopicIs{first});
+    for (int n = 0; n < 2; ++n) image.apply(TopicGone{first->id, "a.b", 1});
+    EXPECT_EQ(image.find("a.b"), nullptr);
+    EXPECT_EQ(image.find(first->id), nullptr);
+    EXPECT_EQ(image.collides("a_b"), nullptr);
+    EXPECT_TRUE(image.topics().empty());
+
+    image.apply(TopicIs{second});
+    image.apply(TopicGone{first->id, "a.b", 1});  // Told once more, it is not about its successor.
+    image.apply(TopicForgotten{first->id});
+    EXPECT_EQ(image.share("a.b"), second);
+    EXPECT_EQ(image.share("a.c"), nullptr);
+    EXPECT_EQ(image.collides("a_b"), second.get());
+}
+
 TEST(Image, names_that_metrics_cannot_tell_apart_collide) {
     Image image;
     image.apply(TopicIs{topic("a.b_c", 1)});

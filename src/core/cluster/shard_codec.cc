@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/crc32c.h"
+#include "base/text.h"
 #include "base/varint.h"
 
 namespace fulmar::cluster {
@@ -23,10 +24,10 @@ int shard_of(const TopicId& id, std::int32_t partition) {
     store_big(number.data(), chunk);
     return int(crc32c_extend(crc32c(id), number) % shards);
 }
-std::vector<int> shards_of(const Topic& topic) {
+std::vector<int> shards_of(const TopicId& id, std::size_t partitions) {
     std::set<int> found;
-    for (std::size_t first = 0; first < topic.partitions.size(); first += partitions_a_part)
-        found.insert(shard_of(topic.id, std::int32_t(first)));
+    for (std::size_t first = 0; first < partitions; first += partitions_a_part)
+        found.insert(shard_of(id, std::int32_t(first)));
     return {found.begin(), found.end()};
 }
 
@@ -214,6 +215,20 @@ std::expected<std::vector<TopicPointer>, ShardFault> assemble(std::vector<Part> 
         topics.push_back(std::move(topic));
     }
     return topics;
+}
+
+std::string encode_tombstone(const TopicGone& gone) {
+    return fmt::format("{} {}", gone.partitions, gone.name);
+}
+std::expected<TopicGone, ShardFault> decode_tombstone(std::string_view id, std::string_view data) {
+    TopicGone gone;
+    auto space = data.find(' ');
+    auto partitions = parse_number<std::int32_t>(data.substr(0, space));
+    if (space != data.npos) gone.name = data.substr(space + 1);
+    if (!from_text(id, gone.id) || !partitions || *partitions < 1 || !valid_topic_name(gone.name))
+        return std::unexpected(fmt::format("the tombstone {} makes no sense", id));
+    gone.partitions = *partitions;
+    return gone;
 }
 
 }  // namespace fulmar::cluster

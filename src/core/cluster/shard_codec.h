@@ -9,6 +9,10 @@
 //             | leader's index u8 (255: none) | in-sync mask, a bit a replica, 1 byte for up to 8
 //             | varint leader epoch | varint partition epoch
 //
+//   tombstone "<partitions> <name>", a node of its own a deleted topic: wherever it stands, parts of that
+//   topic
+//             in shards are no longer so
+//
 // Numbers in the header are big-endian, varints zigzag (base/varint.h). A topic of more than 512 partitions
 // has parts in several shards; its name, configs and number of partitions stand in each. Pure.
 #pragma once
@@ -26,8 +30,9 @@ inline constexpr int shards = 256, partitions_a_part = 512;
 // Where the part with this partition lies.
 int shard_of(const TopicId& id, std::int32_t partition);
 
-// The shards in which `topic` has a part, ascending.
-std::vector<int> shards_of(const Topic& topic);
+// The shards in which a topic with so many partitions has a part, ascending.
+std::vector<int> shards_of(const TopicId& id, std::size_t partitions);
+inline std::vector<int> shards_of(const Topic& topic) { return shards_of(topic.id, topic.partitions.size()); }
 
 // All of the topics' parts that lie in `shard`.
 std::string encode_shard(int shard, const std::vector<const Topic*>& topics);
@@ -43,5 +48,8 @@ std::expected<std::vector<Part>, ShardFault> decode_shard(int shard, std::string
 // Puts the parts of all shards together. A fault when a topic lacks some of its partitions or has them twice,
 // when its parts contradict each other, or when two topics have one name.
 std::expected<std::vector<TopicPointer>, ShardFault> assemble(std::vector<Part> parts);
+
+std::string encode_tombstone(const TopicGone& gone);
+std::expected<TopicGone, ShardFault> decode_tombstone(std::string_view id, std::string_view data);
 
 }  // namespace fulmar::cluster

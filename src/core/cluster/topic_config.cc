@@ -14,129 +14,115 @@ static constexpr double unbounded = 9.3e18;  // No value of an int64 is beyond i
 static constexpr double int_max = std::numeric_limits<std::int32_t>::max();
 
 using Text = std::string_view;
-static constexpr TopicConfig integer(Text name, Text usual, double least, double most, Text broker_name) {
-    return {name, ConfigKind::integer, usual, least, most, {}, broker_name};
+using enum ConfigUse;
+static constexpr ConfigRow integer(Text name, Text usual, double least, double most, Text broker_name,
+                                   ConfigUse use, Text what) {
+    return {name, ConfigKind::integer, usual, least, most, {}, broker_name, use, what};
 }
-static constexpr TopicConfig number(Text name, Text usual, double least, double most, Text broker_name) {
-    return {name, ConfigKind::number, usual, least, most, {}, broker_name};
+static constexpr ConfigRow number(Text name, Text usual, double least, double most, Text broker_name,
+                                  ConfigUse use, Text what) {
+    return {name, ConfigKind::number, usual, least, most, {}, broker_name, use, what};
 }
-static constexpr TopicConfig boolean(Text name, Text usual, Text broker_name) {
-    return {name, ConfigKind::boolean, usual, 0, 0, {}, broker_name};
+static constexpr ConfigRow boolean(Text name, Text usual, Text broker_name, ConfigUse use, Text what) {
+    return {name, ConfigKind::boolean, usual, 0, 0, {}, broker_name, use, what};
 }
-static constexpr TopicConfig choice(Text name, Text usual, Text choices, Text broker_name) {
-    return {name, ConfigKind::choice, usual, 0, 0, choices, broker_name};
+static constexpr ConfigRow choice(Text name, Text usual, Text choices, Text broker_name, ConfigUse use,
+                                  Text what) {
+    return {name, ConfigKind::choice, usual, 0, 0, choices, broker_name, use, what};
 }
-static constexpr TopicConfig list(Text name, Text usual, Text choices, Text broker_name) {
-    return {name, ConfigKind::list, usual, 0, 0, choices, broker_name};
+static constexpr ConfigRow list(Text name, Text usual, Text choices, Text broker_name, ConfigUse use,
+                                Text what) {
+    return {name, ConfigKind::list, usual, 0, 0, choices, broker_name, use, what};
 }
-static constexpr TopicConfig free_text(Text name, Text usual) { return {name, ConfigKind::text, usual}; }
 
-// Name, default, range or choices, and the broker's setting for it. Sorted by name, the order in which
-// answers list them.
+// Name, default, range or choices, the broker's setting for it, and what comes of it.
 static constexpr std::array table = {
-    list("cleanup.policy", "delete", "compact delete", "log.cleanup.policy"),
-    integer("compression.gzip.level", "-1", -1, 9, "compression.gzip.level"),
-    integer("compression.lz4.level", "9", 1, 17, "compression.lz4.level"),
-    choice("compression.type", "producer", "uncompressed zstd lz4 snappy gzip producer", "compression.type"),
-    integer("compression.zstd.level", "3", -131072, 22, "compression.zstd.level"),
-    integer("delete.retention.ms", "86400000", 0, unbounded, "log.cleaner.delete.retention.ms"),
-    integer("file.delete.delay.ms", "60000", 0, unbounded, "log.segment.delete.delay.ms"),
-    integer("flush.messages", "9223372036854775807", 1, unbounded, "log.flush.interval.messages"),
-    integer("flush.ms", "9223372036854775807", 0, unbounded, "log.flush.interval.ms"),
-    free_text("follower.replication.throttled.replicas", ""),
-    integer("index.interval.bytes", "4096", 0, int_max, "log.index.interval.bytes"),
-    free_text("leader.replication.throttled.replicas", ""),
-    integer("local.retention.bytes", "-2", -2, unbounded, "log.local.retention.bytes"),
-    integer("local.retention.ms", "-2", -2, unbounded, "log.local.retention.ms"),
-    integer("max.compaction.lag.ms", "9223372036854775807", 1, unbounded,
-            "log.cleaner.max.compaction.lag.ms"),
-    integer("max.message.bytes", "1048588", 0, int_max, "message.max.bytes"),
-    integer("message.timestamp.after.max.ms", "3600000", 0, unbounded, "log.message.timestamp.after.max.ms"),
+    list("cleanup.policy", "delete", "compact delete", "log.cleanup.policy", acts,
+         "How old records go: delete by age and size, compact to the last record of each key, both, or "
+         "neither "
+         "when it is empty. With compact every record needs a key; nothing is compacted."),
+    integer("compression.gzip.level", "-1", -1, 9, "compression.gzip.level", acts,
+            "The level at which the broker packs batches anew with gzip. -1: the codec's own default."),
+    integer("compression.lz4.level", "9", 1, 17, "compression.lz4.level", acts,
+            "The level at which the broker packs batches anew with lz4."),
+    choice("compression.type", "producer", "uncompressed zstd lz4 snappy gzip producer", "compression.type",
+           acts, "How batches are stored: as the producer packed them, or packed anew with this codec."),
+    integer("compression.zstd.level", "3", -131072, 22, "compression.zstd.level", acts,
+            "The level at which the broker packs batches anew with zstd."),
+    integer("delete.retention.ms", "86400000", 0, unbounded, "log.cleaner.delete.retention.ms", kept,
+            "How long compaction keeps the mark that a key was deleted."),
+    integer("file.delete.delay.ms", "60000", 0, unbounded, "log.segment.delete.delay.ms", kept,
+            "How long a file stays on disk after its segment was deleted."),
+    integer("flush.messages", "9223372036854775807", 1, unbounded, "log.flush.interval.messages", kept,
+            "Kafka forces the log to disk after so many messages. Here every acknowledged write is on disk, "
+            "unless durability=page-cache."),
+    integer("flush.ms", "9223372036854775807", 0, unbounded, "log.flush.interval.ms", kept,
+            "Kafka forces the log to disk after so long. Here every acknowledged write is on disk, unless "
+            "durability=page-cache."),
+    list("follower.replication.throttled.replicas", "", "", "", kept,
+         "Replicas whose followers copy at a limited rate. There is one replica."),
+    integer("index.interval.bytes", "4096", 0, int_max, "log.index.interval.bytes", kept,
+            "About so many bytes of log lie between two entries of its index."),
+    list("leader.replication.throttled.replicas", "", "", "", kept,
+         "Replicas whose leaders send at a limited rate. There is one replica."),
+    integer("local.retention.bytes", "-2", -2, unbounded, "log.local.retention.bytes", kept,
+            "What of a partition stays on this disk under tiered storage, which there is not."),
+    integer("local.retention.ms", "-2", -2, unbounded, "log.local.retention.ms", kept,
+            "How long records stay on this disk under tiered storage, which there is not."),
+    integer("max.compaction.lag.ms", "9223372036854775807", 1, unbounded, "log.cleaner.max.compaction.lag.ms",
+            kept, "A record is compacted after so long at the latest."),
+    integer("max.message.bytes", "1048588", 0, int_max, "message.max.bytes", acts,
+            "The largest record batch that is taken, compressed as it is."),
+    integer("message.timestamp.after.max.ms", "3600000", 0, unbounded, "log.message.timestamp.after.max.ms",
+            acts, "How far a record's time may be ahead of the broker's."),
     integer("message.timestamp.before.max.ms", "9223372036854775807", 0, unbounded,
-            "log.message.timestamp.before.max.ms"),
-    choice("message.timestamp.type", "CreateTime", "CreateTime LogAppendTime", "log.message.timestamp.type"),
-    number("min.cleanable.dirty.ratio", "0.5", 0, 1, "log.cleaner.min.cleanable.ratio"),
-    integer("min.compaction.lag.ms", "0", 0, unbounded, "log.cleaner.min.compaction.lag.ms"),
-    integer("min.insync.replicas", "1", 1, int_max, "min.insync.replicas"),
-    boolean("preallocate", "false", "log.preallocate"),
-    boolean("remote.log.copy.disable", "false", ""),
-    boolean("remote.log.delete.on.disable", "false", ""),
-    boolean("remote.storage.enable", "false", ""),
-    integer("retention.bytes", "-1", -1, unbounded, "log.retention.bytes"),
-    integer("retention.ms", "2592000000", -1, unbounded, "log.retention.ms"),
-    integer("segment.bytes", "1073741824", 1048576, int_max, "log.segment.bytes"),
-    integer("segment.index.bytes", "10485760", 4, int_max, "log.index.size.max.bytes"),
-    integer("segment.jitter.ms", "0", 0, unbounded, "log.roll.jitter.ms"),
-    integer("segment.ms", "604800000", 1, unbounded, "log.roll.ms"),
-    boolean("unclean.leader.election.enable", "false", "unclean.leader.election.enable"),
+            "log.message.timestamp.before.max.ms", acts,
+            "How far a record's time may be behind the broker's."),
+    choice("message.timestamp.type", "CreateTime", "CreateTime LogAppendTime", "log.message.timestamp.type",
+           acts, "Whose time a record has: its producer's, or the broker's when it is appended."),
+    number("min.cleanable.dirty.ratio", "0.5", 0, 1, "log.cleaner.min.cleanable.ratio", kept,
+           "The part of a log that is not compacted yet at which compaction begins."),
+    integer("min.compaction.lag.ms", "0", 0, unbounded, "log.cleaner.min.compaction.lag.ms", kept,
+            "A record is not compacted for so long."),
+    integer("min.insync.replicas", "1", 1, int_max, "min.insync.replicas", kept,
+            "So many replicas must have a write before it is acknowledged to acks=all. There is one replica, "
+            "which is enough."),
+    boolean("preallocate", "false", "log.preallocate", kept, "Take a new segment's room on disk at once."),
+    boolean("remote.log.copy.disable", "false", "", kept,
+            "Copy no more to tiered storage, which there is not."),
+    boolean("remote.log.delete.on.disable", "false", "", kept,
+            "Delete what is in tiered storage when it ends. There is none."),
+    boolean("remote.storage.enable", "false", "", fixed, "There is no tiered storage."),
+    integer(
+        "retention.bytes", "-1", -1, unbounded, "log.retention.bytes", kept,
+        "What a partition may take before its oldest records are deleted. -1: anything. Nothing is deleted "
+        "by it."),
+    integer("retention.ms", "2592000000", -1, unbounded, "log.retention.ms", kept,
+            "How long records are kept: 30 days, where Kafka has 7. -1: for ever. Nothing is deleted by it."),
+    integer("segment.bytes", "1073741824", 1048576, int_max, "log.segment.bytes", kept,
+            "The size at which the log goes on in a new file."),
+    integer("segment.index.bytes", "10485760", 4, int_max, "log.index.size.max.bytes", kept,
+            "The most that a segment's index takes."),
+    integer(
+        "segment.jitter.ms", "0", 0, unbounded, "log.roll.jitter.ms", kept,
+        "By up to so much segments are younger than segment.ms when the log goes on in a new file, so that "
+        "not all do so at once."),
+    integer("segment.ms", "604800000", 1, unbounded, "log.roll.ms", kept,
+            "The age at which the log goes on in a new file, full or not."),
+    boolean("unclean.leader.election.enable", "false", "unclean.leader.election.enable", kept,
+            "Let a replica that lacks acknowledged records lead when no other can. There is one replica."),
 };
-static_assert(std::ranges::is_sorted(table, {}, &TopicConfig::name));
+static_assert(std::ranges::is_sorted(table, {}, &ConfigRow::name));
 
-std::span<const TopicConfig> topic_configs() { return table; }
-const TopicConfig* find_topic_config(std::string_view name) {
-    auto at = std::ranges::lower_bound(table, name, {}, &TopicConfig::name);
-    return at != table.end() && at->name == name ? &*at : nullptr;
-}
-
-// Calls with each part of `text` between separators, until one is refused.
-template <class F>
-static bool each_part(std::string_view text, char separator, F accept) {
-    for (std::size_t from = 0; from <= text.size();) {
-        auto to = std::min(text.find(separator, from), text.size());
-        if (!accept(trimmed(text.substr(from, to - from)))) return false;
-        from = to + 1;
-    }
-    return true;
-}
-// In any case, as Java reads them.
-static bool is_flag(std::string_view text) {
-    auto same = [&](std::string_view word) { return std::ranges::equal(text, word, {}, lower); };
-    return same("true") || same("false");
-}
-static bool among(std::string_view choices, std::string_view value) {
-    return !value.empty() &&
-           !each_part(choices, ' ', [&](std::string_view choice) { return choice != value; });
-}
+std::span<const ConfigRow> topic_configs() { return table; }
+const ConfigRow* find_topic_config(std::string_view name) { return find_row(table, name); }
 
 std::optional<std::string> invalid_topic_config(std::string_view name,
                                                 std::optional<std::string_view> value) {
-    auto* config = find_topic_config(name);
-    if (!config) return fmt::format("Unknown topic config name: {}", name);
+    auto* row = find_topic_config(name);
+    if (!row) return fmt::format("Unknown topic config name: {}", name);
     if (!value) return fmt::format("Null value not supported for topic configs: {}", name);
-    auto invalid = [&](std::string why) {
-        return fmt::format("Invalid value {} for configuration {}: {}", *value, name, why);
-    };
-    auto plain = trimmed(*value);
-    auto in_range = [&](double n) -> std::optional<std::string> {
-        if (!(n >= config->least))  // Nor is "nan".
-            return invalid(fmt::format("Value must be at least {:.0f}", config->least));
-        if (n > config->most) return invalid(fmt::format("Value must be no more than {:.0f}", config->most));
-        return std::nullopt;
-    };
-    switch (config->kind) {
-        case ConfigKind::boolean:
-            if (!is_flag(plain)) return invalid("Expected value to be either true or false");
-            if (name == "remote.storage.enable" && plain.size() == 4)  // "true", in whatever case.
-                return "There is no tiered storage: a topic cannot be configured with remote log storage.";
-            return std::nullopt;
-        case ConfigKind::integer:
-            if (auto n = parse_number<std::int64_t>(plain)) return in_range(double(*n));
-            return invalid("Not a number of type LONG");
-        case ConfigKind::number:
-            if (auto n = parse_number<double>(plain)) return in_range(*n);
-            return invalid("Not a number of type DOUBLE");
-        case ConfigKind::choice:
-            if (among(config->choices, plain)) return std::nullopt;
-            return invalid(fmt::format("must be one of: {}", config->choices));
-        case ConfigKind::list:
-            // An empty list is a policy too since Kafka 4.2: nothing is ever deleted.
-            if (plain.empty()) return std::nullopt;
-            if (each_part(plain, ',', [&](std::string_view part) { return among(config->choices, part); }))
-                return std::nullopt;
-            return invalid(fmt::format("must be of: {}", config->choices));
-        case ConfigKind::text: return std::nullopt;
-    }
-    return std::nullopt;
+    return invalid_value(*row, *value);
 }
 
 std::string_view topic_config_value(const ConfigMap& set, const ConfigMap& defaults, std::string_view name) {

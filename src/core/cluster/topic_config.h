@@ -3,32 +3,21 @@
 #pragma once
 
 #include <expected>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/time.h"
+#include "core/cluster/config_row.h"
 #include "wire/produced_batch.h"
 
 namespace fulmar::cluster {
 
-enum class ConfigKind : std::uint8_t { boolean, integer, number, choice, list, text };
-
-struct TopicConfig {
-    std::string_view name;
-    ConfigKind kind;
-    std::string_view usual;  // Kafka's default, but for retention.ms: 30 days in place of 7.
-    double least = 0, most = 0;
-    std::string_view choices = {};      // Of `choice` and `list`: separated by spaces.
-    std::string_view broker_name = {};  // The broker's setting that gives another default.
-};
-
-std::span<const TopicConfig> topic_configs();
-const TopicConfig* find_topic_config(std::string_view name);
-
-using ConfigMap = std::map<std::string, std::string, std::less<>>;
+// For retention.ms the default is 30 days in place of Kafka's 7. Sorted by name, the order in which answers
+// list them.
+std::span<const ConfigRow> topic_configs();
+const ConfigRow* find_topic_config(std::string_view name);
 
 // Why `value` will not do for `name`; nothing when it will.
 std::optional<std::string> invalid_topic_config(std::string_view name, std::optional<std::string_view> value);

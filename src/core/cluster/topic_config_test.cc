@@ -20,6 +20,7 @@ TEST(TopicConfig, every_default_is_allowed_and_found_by_its_name) {
         if (!config.broker_name.empty())
             EXPECT_TRUE(broker_names.insert(config.broker_name).second) << config.broker_name;
         EXPECT_EQ(topic_config_value({}, {}, config.name), config.usual);
+        EXPECT_FALSE(config.what.empty()) << config.name;
     }
     EXPECT_EQ(find_topic_config("retention"), nullptr);
     EXPECT_EQ(find_topic_config(""), nullptr);
@@ -58,6 +59,13 @@ TEST(TopicConfig, kinds_are_read_as_kafka_reads_them) {
         EXPECT_NE(why_not("cleanup.policy", bad), "") << bad;
 }
 
+TEST(TopicConfig, a_list_of_replicas_is_of_partitions_and_brokers) {
+    for (auto* good : {"", "*", "0:1", "0:1, 12:3"})
+        EXPECT_EQ(why_not("leader.replication.throttled.replicas", good), "") << good;
+    for (auto* bad : {"1", "a:b", "0:1,", ":", "0:-1"})
+        EXPECT_NE(why_not("follower.replication.throttled.replicas", bad), "") << bad;
+}
+
 TEST(TopicConfig, a_refusal_names_what_is_wrong) {
     EXPECT_EQ(why_not("retention", "1"), "Unknown topic config name: retention");
     EXPECT_EQ(why_not("retention.ms", std::nullopt),
@@ -66,6 +74,8 @@ TEST(TopicConfig, a_refusal_names_what_is_wrong) {
               "Invalid value -2 for configuration retention.ms: Value must be at least -1");
     EXPECT_EQ(why_not("retention.ms", "soon"),
               "Invalid value soon for configuration retention.ms: Not a number of type LONG");
+    EXPECT_EQ(why_not("segment.bytes", "x"),
+              "Invalid value x for configuration segment.bytes: Not a number of type INT");
     EXPECT_NE(why_not("remote.storage.enable", "TRUE").find("no tiered storage"), std::string::npos);
     EXPECT_EQ(why_not("remote.storage.enable", "false"), "");
 }

@@ -46,6 +46,10 @@ inline std::size_t arrays_budget(const Call& call) {
     return std::min(Arena::budget_for(call.body.size()), arrays_bytes_max);
 }
 
+// A text for people may quote what was asked for, and a string of the protocol holds no more than 32,767
+// bytes.
+inline constexpr std::size_t text_bytes_max = 1000;
+
 using Handler = Task<Answer> (*)(Call& call);
 
 // Asks the controller, on its core, and comes home with what its task returned.

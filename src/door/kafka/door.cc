@@ -13,13 +13,16 @@ static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{10'00
 struct KafkaDoor::Part {
     Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
         budget.bytes_max = std::uint64_t(b.settings().request_memory_max / b.cores());
-        connections_max = std::max<std::size_t>(1, std::size_t(b.settings().connections_max / b.cores()));
+    }
+    // Of this core's part, as it is set now.
+    std::size_t connections_max() const {
+        auto all = shard.value_now("max.connections", broker.settings().connections_max);
+        return std::size_t(std::max<std::int64_t>(1, all / broker.cores()));
     }
     Broker& broker;
     Shard& shard;
     Loop& loop;
     ReceiveBudget budget;
-    std::size_t connections_max;
     std::shared_ptr<Listener> listener;
     std::list<Connection> connections;
     bool closing = false;
@@ -60,7 +63,7 @@ Task<> KafkaDoor::accept(Part& part) {
         if (socket) {
             part.loop.spawn(serve(part, std::move(*socket)));
             // As Kafka does, the rest wait in the kernel's queue until one goes.
-            while (part.connections.size() >= part.connections_max && !part.closing)
+            while (part.connections.size() >= part.connections_max() && !part.closing)
                 co_await part.ended.wait();
         } else if (socket.error() == Error::closed) {
             break;
@@ -106,6 +109,7 @@ Task<> KafkaDoor::sweep(Part& part) {
                 connection.shrink_if_idle();
         }
         if (std::exchange(part.budget.short_of, false)) make_room(part);
+        part.ended.notify(part.loop);  // More connections may be allowed by now.
     }
     --part.running;
     part.ended.notify(part.loop);

@@ -2,29 +2,11 @@
 
 #include <map>
 
-#include "door/kafka/create.h"
+#include "broker/describe_configs.h"
 #include "door/kafka/handlers/handlers.h"
+#include "door/kafka/topics.h"
 
 namespace fulmar::kafka {
-
-using cluster::TopicRefusal;
-
-// Such a text may quote what was asked for, and a string of the protocol holds no more than 32,767 bytes.
-static constexpr std::size_t text_bytes_max = 1000;
-
-static ErrorCode error_of(TopicRefusal why) {
-    switch (why) {
-        case TopicRefusal::invalid_name: return ErrorCode::invalid_topic_exception;
-        case TopicRefusal::exists: return ErrorCode::topic_already_exists;
-        case TopicRefusal::invalid_partitions: return ErrorCode::invalid_partitions;
-        case TopicRefusal::invalid_replication: return ErrorCode::invalid_replication_factor;
-        case TopicRefusal::invalid_assignment: return ErrorCode::invalid_replica_assignment;
-        case TopicRefusal::invalid_config: return ErrorCode::invalid_config;
-        case TopicRefusal::no_room: return ErrorCode::policy_violation;
-        case TopicRefusal::contradiction: return ErrorCode::invalid_request;
-    }
-    return ErrorCode::unknown_server_error;
-}
 
 static cluster::NewTopic wanted(const CreateTopicsRequest::Topic& asked) {
     cluster::NewTopic topic;
@@ -39,18 +21,13 @@ static cluster::NewTopic wanted(const CreateTopicsRequest::Topic& asked) {
     return topic;
 }
 
-// What the topic will go by, with where each value comes from (the numbers are DescribeConfigs', KIP-226).
-static std::span<CreateTopicsResponse::Config> configs_of(const cluster::Topic& topic,
-                                                          const cluster::ConfigMap& defaults,
+// What the topic will go by, with where each value comes from.
+static std::span<CreateTopicsResponse::Config> configs_of(Call& call, const cluster::Topic& topic,
                                                           std::vector<CreateTopicsResponse::Config>& into) {
-    constexpr std::int8_t from_topic = 1, from_broker = 4, by_default = 5;
-    for (auto& config : cluster::topic_configs()) {
-        auto source = topic.configs.contains(config.name)     ? from_topic
-                      : defaults.contains(config.broker_name) ? from_broker
-                                                              : by_default;
-        into.push_back({config.name, cluster::topic_config_value(topic.configs, defaults, config.name), false,
-                        source, false});
-    }
+    BrokerLevels levels(call.here.image(), call.broker.id(), call.broker.fixed_values());
+    for (auto& config : describe_topic(topic.configs, levels))
+        into.push_back(
+            {config.name, config.value, config.read_only, std::int8_t(config.source), config.sensitive});
     return into;
 }
 
@@ -61,7 +38,7 @@ Task<Answer> handle_create_topics(Call& call) {
 
     std::map<std::string_view, int> times;
     for (auto& topic : request->topics) ++times[topic.name];
-    std::vector<cluster::Controller::CreateTopic> commands;
+    std::vector<Controller::CreateTopic> commands;
     for (auto& topic : request->topics)
         if (times[topic.name] == 1) commands.push_back({wanted(topic), request->validate_only});
     auto asked = commands.size();
@@ -85,21 +62,21 @@ Task<Answer> handle_create_topics(Call& call) {
             continue;
         }
         if (answers.size() != asked) {
-            told.error_code = ErrorCode::not_controller;
-            told.error_message = "The controller is stopping.";
+            told.error_code = controller_gone;
+            told.error_message = controller_gone_text;
             continue;
         }
         auto& answer = answers[next++];
         if (!answer) {
             told.error_code = error_of(answer.error().why);
-            told.error_message = std::string_view(answer.error().text).substr(0, text_bytes_max);
+            told.error_message = message_of(answer.error());
             continue;
         }
         auto& made = **answer;
         told.topic_id = made.id;
         told.num_partitions = std::int32_t(made.partitions.size());
         told.replication_factor = std::int16_t(made.partitions.front().replicas.size());
-        told.configs = configs_of(made, call.broker.topic_defaults(), configs[topics.size() - 1]);
+        told.configs = configs_of(call, made, configs[topics.size() - 1]);
     }
     CreateTopicsResponse response;
     response.topics = topics;

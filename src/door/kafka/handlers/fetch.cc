@@ -13,6 +13,7 @@ namespace {
 
 // No fetch waits longer, whatever a client asks for: an empty answer is always right.
 constexpr Millis wait_max{300'000};
+constexpr int ids_since = 13;  // KIP-516: topics go by their ids.
 
 // One partition of the request, and what there is of it.
 struct Part {
@@ -59,7 +60,7 @@ private:
 
 void Fetch::resolve() {
     involved_.resize(std::size_t(call_.broker.cores()));
-    bool by_id = call_.version() >= 13;
+    bool by_id = call_.version() >= ids_since;
     auto replica = call_.version() >= 15 ? request_.replica_state.replica_id : request_.replica_id;
     std::map<std::pair<std::size_t, std::int32_t>, std::size_t> known;
     std::map<std::string_view, std::size_t> topics;
@@ -103,9 +104,12 @@ Task<> Fetch::read_on(Shard& there) {
         if (part.core != there.core) continue;
         part.slice = {};
         part.error = ErrorCode::none;
-        auto* partition = there.find(part.id);
-        part.error = partition ? partition->check_epoch(part.asked->current_leader_epoch)
-                               : ErrorCode::not_leader_or_follower;
+        auto partition = there.find(part.id);
+        part.error =
+            partition ? partition->check_epoch(part.asked->current_leader_epoch) : there.absence(part.id);
+        bool by_id = call_.version() >= ids_since;
+        if (part.error == ErrorCode::unknown_topic_or_partition && by_id)
+            part.error = ErrorCode::unknown_topic_id;
         if (part.failed()) continue;
         auto from = part.asked->fetch_offset;
         bool diverged = part.asked->last_fetched_epoch > partition->leader_epoch();
@@ -194,7 +198,9 @@ Task<> Fetch::wait(Instant deadline) {
         }
         for (auto& part : parts_) {
             if (part.core != core || part.failed()) continue;
-            places.emplace_back(call_.here.find(part.id)->waiters(), part.high_watermark + 1, timer);
+            if (auto partition = call_.here.find(part.id))
+                places.emplace_back(partition->waiters(), part.high_watermark + 1, timer);
+            else timer.wake();
         }
     }
     co_await timer;
@@ -219,10 +225,10 @@ Task<> Fetch::watch(int core, Timer& home, Timer*& waiting, Instant deadline) {
         std::deque<Waiters::Place> places;
         for (auto& part : parts_) {
             if (part.core != core || part.failed()) continue;
-            auto* partition = there.find(part.id);
-            // It may have moved between the look and this.
-            if (partition->visible_end().offset > part.high_watermark) timer.wake();
-            places.emplace_back(partition->waiters(), part.high_watermark + 1, timer);
+            auto partition = there.find(part.id);
+            // It may have moved between the look and this, or gone.
+            if (!partition || partition->visible_end().offset > part.high_watermark) timer.wake();
+            if (partition) places.emplace_back(partition->waiters(), part.high_watermark + 1, timer);
         }
         waiting = &timer;
         co_await timer;
@@ -236,7 +242,7 @@ Task<> Fetch::watch(int core, Timer& home, Timer*& waiting, Instant deadline) {
 
 Answer Fetch::finish() {
     using Told = FetchResponse::Partition;
-    bool by_id = call_.version() >= 13, committed_only = request_.isolation_level == 1;
+    bool by_id = call_.version() >= ids_since, committed_only = request_.isolation_level == 1;
     std::vector<FetchResponse::Topic> topics;
     std::vector<Told> partitions;
     partitions.reserve(parts_.size());

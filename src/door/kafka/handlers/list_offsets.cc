@@ -64,7 +64,7 @@ Task<Answer> handle_list_offsets(Call& call) {
         auto& told_topic = topics.emplace_back();
         told_topic.name = asked_topic.name;
         auto& told_all = partitions[topics.size() - 1];
-        auto* topic = call.here.image().find(asked_topic.name);
+        auto topic = call.here.image().share(asked_topic.name);
         for (auto& asked : asked_topic.partitions) {
             auto& seen = times[{asked_topic.name, asked.partition_index}];
             if (seen < 0) continue;  // Told already that it stands there more than once.
@@ -84,9 +84,11 @@ Task<Answer> handle_list_offsets(Call& call) {
                 auto& owner = call.broker.owner(id);
                 bool elsewhere = &owner != &call.here;
                 if (elsewhere) co_await Hop(owner.seam.loop);
-                auto* partition = owner.find(id);
-                if (partition && !partition->refusing()) co_await look_up(*partition, asked, told);
-                else told.error_code = ErrorCode::not_leader_or_follower;
+                auto partition = owner.find(id);
+                if (partition && !partition->refusing())
+                    co_await look_up(*partition, asked, told);
+                else told.error_code = partition ? partition->refusal() : owner.absence(id);
+                partition.reset();
                 if (elsewhere) co_await Hop(call.loop());
             }
         }

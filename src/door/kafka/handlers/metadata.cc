@@ -3,9 +3,9 @@
 #include <map>
 #include <set>
 
-#include "door/kafka/create.h"
 #include "door/kafka/handlers/handlers.h"
 #include "door/kafka/operations.h"
+#include "door/kafka/topics.h"
 
 namespace fulmar::kafka {
 
@@ -72,7 +72,7 @@ private:
 // Makes the topics that are asked for and missing, as far as that is allowed.
 Task<> create_missing(Call& call, const MetadataRequest& request, const std::set<std::string_view>& names) {
     if (!request.allow_auto_topic_creation || !call.broker.settings().auto_create_topics) co_return;
-    std::vector<cluster::Controller::CreateTopic> missing;
+    std::vector<Controller::CreateTopic> missing;
     for (auto name : names) {
         if (!cluster::valid_topic_name(name) || call.here.image().find(name)) continue;
         cluster::NewTopic topic;

@@ -15,6 +15,7 @@ constexpr std::string_view internal_topics[] = {"__consumer_offsets", "__transac
                                                 "__share_group_state"};
 constexpr std::string_view admin_client = "__admin_client";
 constexpr int zstd_since = 7;  // KIP-110.
+constexpr int ids_since = 13;  // KIP-516: topics go by their ids.
 
 // One partition of the request, and what becomes of it.
 struct Part {
@@ -22,7 +23,8 @@ struct Part {
     std::int32_t index = 0;
     Bytes records;
     PartitionId id;
-    int core = -1;  // Where it lives; -1: refused before anybody was asked.
+    int core = -1;                           // Where it lives; -1: refused before anybody was asked.
+    std::shared_ptr<Partition> partition{};  // While on that core.
     Partition::Appended appended{};
 };
 
@@ -35,15 +37,15 @@ struct Produce {
     Signal core_done;
 };
 
-Task<> append(Produce& produce, Partition& partition, Part& part) {
-    part.appended = co_await partition.append(part.records, produce.call.version() >= zstd_since);
+Task<> append(Produce& produce, Part& part) {
+    part.appended = co_await part.partition->append(part.records, produce.call.version() >= zstd_since);
 }
 struct Appends {
     int left = 0;
     Signal ended;
 };
-Task<> append_beside(Produce& produce, Partition& partition, Part& part, Loop& there, Appends& appends) {
-    co_await append(produce, partition, part);
+Task<> append_beside(Produce& produce, Part& part, Loop& there, Appends& appends) {
+    co_await append(produce, part);
     --appends.left;
     appends.ended.notify(there);
 }
@@ -62,21 +64,25 @@ Task<> produce_on(Produce& produce, int core) {
     Appends appends;
     for (auto& part : produce.parts) {
         if (!ours(part)) continue;
-        auto* partition = there.find(part.id);
-        if (!partition) {
-            part.appended.error = ErrorCode::not_leader_or_follower;
+        part.partition = there.find(part.id);
+        if (!part.partition) {
+            part.appended.error = there.absence(part.id);
         } else if (several) {
             ++appends.left;
-            loop.spawn(append_beside(produce, *partition, part, loop, appends));
+            loop.spawn(append_beside(produce, part, loop, appends));
         } else {
-            co_await append(produce, *partition, part);
+            co_await append(produce, part);
         }
     }
     while (appends.left > 0) co_await appends.ended.wait();
     for (auto& part : produce.parts) {
-        if (!ours(part) || part.appended.error != ErrorCode::none || produce.acks == 0) continue;
-        part.appended.error =
-            co_await there.find(part.id)->acknowledged(part.appended.until, produce.patience);
+        if (!ours(part)) continue;
+        auto& error = part.appended.error;
+        if (error == ErrorCode::none && produce.acks != 0)
+            error = co_await part.partition->acknowledged(part.appended.until, produce.patience);
+        if (error == ErrorCode::unknown_topic_or_partition && call.version() >= ids_since)
+            error = ErrorCode::unknown_topic_id;
+        part.partition.reset();
     }
     if (elsewhere) co_await Hop(call.loop());
     --produce.cores_left;
@@ -88,12 +94,12 @@ bool resolve(Produce& produce, const ProduceRequest& request) {
     auto& call = produce.call;
     for (std::size_t t = 0; t < request.topic_data.size(); ++t) {
         auto& asked = request.topic_data[t];
-        auto* topic = call.version() >= 13 ? call.here.image().find(asked.topic_id)
-                                           : call.here.image().find(asked.name);
+        auto* topic = call.version() >= ids_since ? call.here.image().find(asked.topic_id)
+                                                  : call.here.image().find(asked.name);
         auto refusal = ErrorCode::none;
         if (!topic)
-            refusal =
-                call.version() >= 13 ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
+            refusal = call.version() >= ids_since ? ErrorCode::unknown_topic_id
+                                                  : ErrorCode::unknown_topic_or_partition;
         auto name = topic ? std::string_view(topic->name) : asked.name;
         if (std::ranges::find(internal_topics, name) != std::end(internal_topics) &&
             call.header.client_id != admin_client)

@@ -1,0 +1,79 @@
+#include "broker/reconcile.h"
+
+#include <fmt/format.h>
+
+#include "base/log_sink.h"
+#include "base/planted.h"
+#include "log/remove_partition.h"
+
+namespace fulmar {
+
+static constexpr Millis retry_after{1'000};
+
+void Reconcile::topic_gone(cluster::TopicGone gone) {
+    waiting_.push_back(std::move(gone));
+    wanted_.notify(home_.loop);
+}
+void Reconcile::stop() {
+    stopping_ = true;
+    wanted_.notify(home_.loop);
+    if (patience_) patience_->wake();
+}
+
+Task<> Reconcile::run() {
+    while (!stopping_ && !failure_) {
+        if (waiting_.empty()) {
+            co_await wanted_.wait();
+            continue;
+        }
+        auto gone = std::move(waiting_.front());
+        waiting_.pop_front();
+        co_await retire(gone.id);
+        if (co_await remove(gone)) removed_.push_back(gone.id);
+    }
+}
+
+Task<> Reconcile::settle() {
+    for (; !waiting_.empty(); waiting_.pop_front()) co_await retire(waiting_.front().id);
+}
+
+// Until nothing touches the files of its partitions, and no core has these any more.
+Task<> Reconcile::retire(const TopicId& id) {
+    for (auto& shard : shards_) {
+        bool elsewhere = &shard->seam.loop != &home_.loop;
+        if (elsewhere) co_await Hop(shard->seam.loop);
+        co_await shard->retire(id);
+        if (elsewhere) co_await Hop(home_.loop);
+    }
+}
+
+Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
+    auto& root = *data_.root();
+    for (std::int32_t i = 0; i <= gone.partitions;) {
+        if (stopping_) co_return false;
+        bool last = i == gone.partitions;
+        if (last && planted(Bug::removal_not_synced)) break;
+        auto name = last ? std::string() : partition_directory_name(gone.name, {gone.id, i});
+        auto done =
+            co_await home_.disk.run([&] { return last ? root.sync() : remove_partition(root, name); });
+        if (done) {
+            ++i;
+        } else if (done.error() == Error::exhausted || done.error() == Error::full) {
+            patience_.emplace(home_.loop, retry_after);
+            co_await *patience_;
+            patience_.reset();
+        } else if (done.error() == Error::failed || last) {
+            failure_ = fmt::format("what deleted topics had cannot be removed: {}{}{}", name,
+                                   last ? "" : ": ", to_text(done.error()));
+            co_return false;
+        } else {  // Something of somebody else's stands in it. The tombstone stays.
+            log_warning("{}: cannot be removed, although its topic was deleted: {}", name,
+                        to_text(done.error()));
+            co_return false;
+        }
+    }
+    log_info("topic {} was deleted; its files are gone", gone.name);
+    co_return true;
+}
+
+}  // namespace fulmar
