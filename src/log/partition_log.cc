@@ -120,7 +120,8 @@ std::vector<std::shared_ptr<File>> PartitionLog::unsynced_files(LogPoint durable
     for (auto n = segments_.size();
          n-- > 0 && (files.empty() || segments_[n + 1].position >= durable.position);) {
         files.push_back(segments_[n].file);
-        // What time says of a full segment is read there when it is to be deleted.
+        // What time says of a full segment is read there when it is to be deleted. It is written when the
+        // next begins, often with all batches in front of that durable already.
         if (n + 1 < segments_.size() && segments_[n].index.file()) files.push_back(segments_[n].index.file());
     }
     std::ranges::reverse(files);
