@@ -47,9 +47,8 @@ public:
     const std::map<PartitionId, std::shared_ptr<Partition>>& partitions() const { return partitions_; }
     // A topic is deleted: its partitions are not found any more, and refuse what they were asked before.
     void drop(const TopicId& topic);
-    // Until nothing that was dropped of it is at work; then it is no more.
+    // Until nothing that was dropped of it is at work; then it is no more. Once for each topic.
     Task<> retire(TopicId topic);
-    bool retired_all() const { return retired_.empty(); }
 
 private:
     bool at_rest() const;
