@@ -105,6 +105,7 @@ Result<> PartitionLog::roll(std::shared_ptr<File> file) {
     CHECK(newest_.at.position > 0);
     if (auto written = write_index(); !written) return written;
     active().last = newest_;
+    segments_.reserve(segments_.size() + 1);  // They are many, and seldom grow: no more than is needed.
     segments_.push_back({.base = end_.offset,
                          .position = end_.position,
                          .file = std::move(file),
