@@ -62,6 +62,8 @@ Task<std::expected<void, std::string>> Broker::start() {
     for (int core = 0; core < cores; ++core) {
         shards_.push_back(
             std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, host_.data, settings_));
+        shards_.back()->clock() = ClockWatch(data_->last_seen());
+        (void)shards_.back()->clock().trusts(host_.cores[std::size_t(core)]->loop.clocks());
         shards_.back()->budget.on_failure = [this, core] {
             auto& here = shard(core);
             for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
@@ -95,7 +97,7 @@ Task<std::expected<void, std::string>> Broker::start() {
         auto begin = [&] {
             Janitor::Rhythm rhythm{.retention = settings_.log_retention_check_interval,
                                    .producer_expiration = settings_.producer_id_expiration};
-            janitor = std::make_unique<Janitor>(*shard, rhythm, ClockWatch(data_->last_seen()));
+            janitor = std::make_unique<Janitor>(*shard, rhythm);
             shard->seam.loop.spawn(janitor->run());
         };
         co_await call_on(shard->seam.loop, loop, begin);
@@ -244,7 +246,7 @@ Task<bool> Broker::checkpoint(bool forgot) {
         changed |= !moved.back().empty();
     }
     Result<> written;
-    auto wall = home.wall_clock();
+    auto wall = shard(0).clock().believed(home.clocks());
     if (changed)
         written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(points_, wall); });
     if (!written) {
@@ -325,7 +327,7 @@ Task<> Broker::stop() {
     if (recovered_ && !failure_)
         for (auto& shard : shards_) co_await close_partitions(*shard);
     if (recovered_ && !failure_ && co_await checkpoint()) {
-        auto wall = home.wall_clock();
+        auto wall = shard(0).clock().believed(home.clocks());
         auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points_, wall); });
         if (!closed)
             fail(fmt::format("the data directory {} could not be closed: {}", settings_.data_directory,

@@ -23,6 +23,11 @@ Task<> Janitor::run() {
     while (!stopping_) {
         timer_.set(loop.now() + rhythm_.look);
         co_await timer_;
+        bool trusted = shard_.clock().trusts(loop.clocks());
+        if (shard_.clock().jumped())
+            log_warning(
+                "the wall clock has jumped by more than an hour: nothing is deleted for its age until it "
+                "has gone right for an hour");
         std::vector<PartitionId> waiting;
         for (auto& [id, partition] : shard_.partitions())
             if (partition->wants_upkeep()) waiting.push_back(id);
@@ -39,11 +44,6 @@ Task<> Janitor::run() {
         }
         if (loop.now() < retention_due) continue;
         retention_due = loop.now() + rhythm_.retention;
-        bool trusted = watch_.trusts(loop.clocks());
-        if (watch_.jumped())
-            log_warning(
-                "the wall clock has jumped by more than an hour: nothing is deleted for its age until it "
-                "has gone right for an hour");
         co_await each([&](Partition& partition) { return partition.retain(trusted); });
     }
     running_ = false;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "broker/shard.h"
-#include "core/clock_watch.h"
 
 namespace fulmar {
 
@@ -15,8 +14,7 @@ public:
         Millis expiry{60'000};                   // Of producers
         Millis producer_expiration{86'400'000};  // that wrote nothing for so long.
     };
-    Janitor(Shard& shard, Rhythm rhythm, ClockWatch watch)
-        : shard_(shard), rhythm_(rhythm), watch_(watch), timer_(shard.seam.loop) {}
+    Janitor(Shard& shard, Rhythm rhythm) : shard_(shard), rhythm_(rhythm), timer_(shard.seam.loop) {}
 
     // Until `stop`; then `ended` tells.
     Task<> run();
@@ -31,7 +29,6 @@ private:
 
     Shard& shard_;
     const Rhythm rhythm_;
-    ClockWatch watch_;
     Timer timer_;
     Signal ended_;
     bool stopping_ = false, running_ = false;

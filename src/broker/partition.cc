@@ -118,7 +118,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
                 co_return appended;
         }
     }
-    auto wall = context_.seam.loop.wall_clock();
+    auto wall = context_.believed_time();
     auto& log = rules_.log;
     Result<> written;
     if (log_.must_roll(batch, {log.segment_bytes, log.segment_age - roll_jitter_, log.index_bytes_max}, wall))
@@ -252,7 +252,7 @@ void Partition::failed() {
 
 Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_t bytes_max) {
     Use use(*this);
-    auto view = log_.view(from, limit, leader_epoch_, 2);
+    auto view = log_.view(from, limit, leader_epoch_, context_.believed_time(), 2);
     auto slice = co_await context_.seam.disk.run([&] { return view.read(from, bytes_max, true); });
     learn(view);
     if (!slice && slice.error() == Error::damaged)
@@ -265,7 +265,7 @@ void Partition::learn(const LogView& view) {
 Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
     Use use(*this);
     auto from = log_start();
-    auto view = log_.view(from, visible_end(), leader_epoch_);
+    auto view = log_.view(from, visible_end(), leader_epoch_, context_.believed_time());
     co_await context_.heavy_work.enter();  // It opens a batch.
     auto found = co_await context_.seam.disk.run([&] { return view.find_time(from, at); });
     context_.heavy_work.leave(context_.seam.loop);
@@ -278,8 +278,9 @@ Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
 Task<Result<TimedOffset>> Partition::find_largest_time() {
     Use use(*this);
     if (damaged()) co_return std::unexpected(Error::damaged);
-    auto view = log_.view(log_start(), visible_end(), leader_epoch_);
-    auto largest = co_await context_.seam.disk.run([&] { return view.largest_time(); });
+    auto from = log_start();
+    auto view = log_.view(from, visible_end(), leader_epoch_, context_.believed_time());
+    auto largest = co_await context_.seam.disk.run([&] { return view.largest_time(from); });
     learn(view);
     if (!largest) co_return std::unexpected(largest.error());
     co_return co_await find_time(*largest);

@@ -10,6 +10,7 @@
 #include "base/planted.h"
 #include "broker/disk_budget.h"
 #include "broker/waiters.h"
+#include "core/clock_watch.h"
 #include "core/cluster/image.h"
 #include "core/cluster/topic_config.h"
 #include "io/turns.h"
@@ -31,6 +32,9 @@ struct PartitionContext {
     Signal rested{};                    // A partition has come to rest.
     bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
+    // Wall time that does not jump: what data's age is counted in.
+    ClockWatch clock{};
+    Timestamp believed_time() const { return clock.believed(seam.loop.clocks()); }
 };
 
 // What a topic's settings make of its partitions.

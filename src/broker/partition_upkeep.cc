@@ -25,7 +25,7 @@ Task<> Partition::retain(bool by_age) {
     if (all || damaged_ || retired_ || !log_.exists() || context_.budget.failed()) co_return;
     auto active_is_old = [&] {
         return keeps.age && log_.newest().at.position > 0 && durable_ == log_.end() &&
-               loop.wall_clock() - retained_from(log_.newest()) > *keeps.age;
+               context_.believed_time() - retained_from(log_.newest()) > *keeps.age;
     };
     if (active_is_old()) {  // Only full segments are deleted.
         co_await turns_.enter();
@@ -33,14 +33,14 @@ Task<> Partition::retain(bool by_age) {
         turns_.leave(loop);
     }
     co_await keeping_.enter();
-    auto view = log_.view(log_start(), durable_, leader_epoch_);
+    auto view = log_.view(log_start(), durable_, leader_epoch_, context_.believed_time());
     auto& segments = log_.segments();
     std::vector<Offset> bases;
     for (auto& segment : segments) bases.push_back(segment.base);
     std::size_t full = 0;
     while (full + 1 < segments.size() && segments[full + 1].base <= durable_.offset) ++full;
     auto size = log_.size_bytes();
-    auto wall = loop.wall_clock();
+    auto wall = context_.believed_time();
     auto expired =
         co_await context_.seam.disk.run([&] { return expired_segments(view, full, size, keeps, wall); });
     learn(view);

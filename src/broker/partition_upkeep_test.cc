@@ -346,7 +346,7 @@ Task<> keep_house(Host& host, sim::Node& node, bool& ended) {
     shard.apply(cluster::TopicIs{topic});
     auto& loop = shard.seam.loop;
     for (int n = 0; n < 3; ++n) shard.lead(*topic, n);
-    Janitor janitor(shard, {}, ClockWatch());
+    Janitor janitor(shard, {});
     loop.spawn(janitor.run());
 
     auto produce = [&](int batches) -> Task<> {

@@ -41,6 +41,7 @@ public:
     kafka::ErrorCode absence(const PartitionId& id) const;
     // From now on what partitions have not begun is refused: nobody is there to be answered any more.
     void refuse_work() { context_.refusing = true; }
+    ClockWatch& clock() { return context_.clock; }
     // Made if it is not here yet.
     Partition& lead(const cluster::Topic& topic, std::int32_t index);
     std::map<PartitionId, std::shared_ptr<Partition>>& partitions() { return partitions_; }

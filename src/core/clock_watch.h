@@ -26,13 +26,21 @@ public:
         jumped_ = step > jump || step < -jump;
         if (jumped_) doubted_since_ = clocks.now;
         seen_ = clocks;
-        return !doubted_since_ || clocks.now - *doubted_since_ >= jump;
+        bool trusted = !doubted_since_ || clocks.now - *doubted_since_ >= jump;
+        if (trusted) believed_ = clocks;
+        else if (!believed_) believed_ = {clocks.now, *last_life_};
+        return trusted;
+    }
+    // What the wall clock would show had it not jumped: for the next life, which else would know nothing of the
+    // jump.
+    Timestamp believed(Clocks clocks) const {
+        return believed_ ? believed_->wall + (clocks.now - believed_->now) : clocks.wall;
     }
     bool jumped() const { return jumped_; }  // Between the last two looks.
 
 private:
     std::optional<Timestamp> last_life_;
-    std::optional<Clocks> seen_;
+    std::optional<Clocks> seen_, believed_;
     std::optional<Instant> doubted_since_;
     bool jumped_ = false;
 };

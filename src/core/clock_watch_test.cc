@@ -44,5 +44,17 @@ TEST(ClockWatch, a_start_goes_on_from_the_last_life) {
     EXPECT_TRUE(watch.trusts(at(73h)));
 }
 
+TEST(ClockWatch, what_is_not_believed_yet_is_not_told_to_the_next_life) {
+    ClockWatch watch;
+    EXPECT_TRUE(watch.trusts(at(0h)));
+    EXPECT_FALSE(watch.trusts(at(1min, 72h)));
+    EXPECT_EQ(watch.believed(at(2min, 72h)), at(2min).wall);
+    ClockWatch next(watch.believed(at(2min, 72h)));
+    EXPECT_FALSE(next.trusts(at(0min, 72h)));
+    EXPECT_EQ(next.believed(at(3min, 72h)), at(5min).wall);
+    EXPECT_TRUE(next.trusts(at(60min, 72h)));
+    EXPECT_EQ(next.believed(at(61min, 72h)), at(61min, 72h).wall);
+}
+
 }  // namespace
 }  // namespace fulmar

@@ -49,7 +49,7 @@ Result<> LogView::mend_index(std::size_t n) {
                       .index = Index(segment.base),
                       .end = {n + 1 < segments_.size() ? end_of(n) : end_, *size},
                       .leader_epoch_max = leader_epoch_};
-    auto entries = index_entries(whole, Index::usual_interval_bytes);
+    auto entries = index_entries(whole, Index::usual_interval_bytes, wall_);
     if (!entries) return std::unexpected(entries.error());
     log_warning("segment {}: its index was not right, and is made anew", std::to_underlying(segment.base));
     auto made = Index::replace(*directory_, segment.base, *entries);
@@ -129,24 +129,45 @@ Result<TimedOffset> LogView::find_time_in(std::size_t n, LogPoint start, Offset 
         walk.step(**header);
     }
 }
-Result<Timestamp> LogView::largest_time() {
+Result<Timestamp> LogView::largest_time(Offset from) {
     Timestamp largest{-1};
-    for (std::size_t n = 0; n + 1 < segments_.size(); ++n) {
-        auto last = last_entry(n);
-        if (!last) return std::unexpected(last.error());
-        largest = std::max(largest, last->largest_before);
+    for (std::size_t n = 0; n < segments_.size(); ++n) {
+        bool whole = n + 1 < segments_.size() && segments_[n].base >= from;
+        if (whole) {
+            auto last = last_entry(n);
+            if (!last) return std::unexpected(last.error());
+            largest = std::max(largest, last->largest_before);
+            continue;
+        }
+        // What stands in front of the last entry is known, but for a segment of which a part counts no more.
+        bool part = segments_[n].base < from;
+        auto near = last_where(n, [&](const IndexEntry& e) {
+            return part ? e.at.offset <= from : e.at.position <= size_of(n);
+        });
+        if (!near) return std::unexpected(near.error());
+        if (!part) largest = std::max(largest, near->largest_before);
+        auto found = largest_time_in(n, near->at, from);
+        if (!found) return found;
+        largest = std::max(largest, *found);
     }
-    if (segments_.empty()) return largest;
-    auto n = segments_.size() - 1;
-    auto near = last_where(n, [&](const IndexEntry& e) { return e.at.position <= size_of(n); });
-    if (!near) return std::unexpected(near.error());
-    largest = std::max(largest, near->largest_before);
-    for (BatchWalk walk(*segments_[n].file, near->at, size_of(n));;) {
+    return largest;
+}
+Result<Timestamp> LogView::largest_time_in(std::size_t n, LogPoint start, Offset from) const {
+    Timestamp largest{-1};
+    for (BatchWalk walk(*segments_[n].file, start, size_of(n));;) {
         auto header = walk.header();
         if (!header) return std::unexpected(header.error());
         if (!*header) return largest;
-        largest = std::max(largest, (*header)->max_timestamp());
-        walk.step(**header);
+        auto& view = **header;
+        if (view.next_offset() > from && view.base_offset() < from) {
+            auto batch = walk.batch();
+            if (!batch) return std::unexpected(batch.error());
+            largest = std::max(largest, largest_record_time(*batch, from));
+            walk.step(*batch);
+            continue;
+        }
+        if (view.next_offset() > from) largest = std::max(largest, view.max_timestamp());
+        walk.step(view);
     }
 }
 

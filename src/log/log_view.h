@@ -43,20 +43,21 @@ public:
     // `tail`: of the log's active segment, when the last one here is that; else it is full up to `end`, which
     // the limit may stand in front of.
     LogView(std::shared_ptr<Directory> directory, std::vector<Segment> segments, LogPoint limit, Offset end,
-            std::int32_t leader_epoch, std::optional<std::vector<IndexEntry>> tail)
+            std::int32_t leader_epoch, Timestamp wall, std::optional<std::vector<IndexEntry>> tail)
         : directory_(std::move(directory)),
           segments_(std::move(segments)),
           limit_(limit),
           end_(end),
           leader_epoch_(leader_epoch),
+          wall_(wall),
           tail_(std::move(tail)) {}
 
     // As PartitionLog::read. `damaged` where the batch that holds `from` is not what was written.
     Result<Slice> read(Offset from, std::size_t bytes_max, bool at_least_one);
     // The first record from `from` on with this time stamp or a later one; offset -1 when there is none.
     Result<TimedOffset> find_time(Offset from, Timestamp at);
-    // The largest time stamp of all; -1 when there is nothing.
-    Result<Timestamp> largest_time();
+    // The largest time stamp from `from` on; -1 when there is nothing.
+    Result<Timestamp> largest_time(Offset from);
     // The last entry of the n-th segment's index: what time says of all of it. It is made anew where it is
     // not there or not right.
     Result<IndexEntry> last_entry(std::size_t n);
@@ -71,6 +72,7 @@ private:
     bool is_active(std::size_t n) const { return tail_ && n + 1 == segments_.size(); }
     SegmentView part(std::size_t n) const;
     Result<> mend_index(std::size_t n);
+    Result<Timestamp> largest_time_in(std::size_t n, LogPoint start, Offset from) const;
     Result<TimedOffset> find_time_in(std::size_t n, LogPoint start, Offset from, Timestamp at) const;
     template <class InFront>
     Result<IndexEntry> last_where(std::size_t n, InFront in_front) const;
@@ -80,6 +82,7 @@ private:
     LogPoint limit_;
     Offset end_{};
     std::int32_t leader_epoch_ = INT32_MAX;
+    Timestamp wall_{-1};  // When it was taken.
     std::optional<std::vector<IndexEntry>> tail_;
     std::vector<SegmentNews> news_;
 };

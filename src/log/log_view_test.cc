@@ -18,7 +18,7 @@ protected:
         points_.push_back(partition_.append(of));
     }
     TimedOffset find(std::int64_t at, LogPoint limit) {
-        auto view = partition_.log.view(partition_.log.start(), limit, 5);
+        auto view = partition_.log.view(partition_.log.start(), limit, 5, test::usual_wall);
         auto found = view.find_time(partition_.log.start(), Timestamp{at});
         EXPECT_TRUE(found);
         return found.value_or(TimedOffset{});
@@ -93,7 +93,7 @@ TEST_F(LogViewTime, the_largest_time_in_front_of_any_limit_is_found) {
         std::int64_t expected = -1;
         for (std::size_t n = 0; n < std::size_t(std::to_underlying(limit.offset)); ++n)
             expected = std::max(expected, stamps_[n]);
-        EXPECT_EQ(partition_.log.view(Offset{0}, limit, 5).largest_time(), Timestamp{expected});
+        EXPECT_EQ(partition_.log.view(Offset{0}, limit, 5, test::usual_wall).largest_time(Offset{0}), Timestamp{expected});
     }
 }
 
@@ -103,12 +103,12 @@ TEST_F(LogViewTime, a_damaged_batch_is_told) {
     auto text = test::read_all(*partition_.file());
     text.back() ^= 1;
     test::write_all(*partition_.file(), text);
-    auto view = partition_.log.view(Offset{0}, partition_.log.end(), 5);
+    auto view = partition_.log.view(Offset{0}, partition_.log.end(), 5, test::usual_wall);
     EXPECT_EQ(view.find_time(Offset{0}, Timestamp{20}).error(), Error::damaged);
     EXPECT_EQ(view.find_time(Offset{0}, Timestamp{10})->offset, Offset{0});
     test::write_all(*partition_.file(), text.substr(0, points_[1].position + 30));
     EXPECT_EQ(view.find_time(Offset{0}, Timestamp{20}).error(), Error::damaged);
-    EXPECT_EQ(view.largest_time().error(), Error::damaged);
+    EXPECT_EQ(view.largest_time(Offset{0}).error(), Error::damaged);
 }
 
 // --- several segments ------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ protected:
         }
     }
     TimedOffset find_from(Offset from, std::int64_t at) {
-        auto view = partition_.log.view(from, partition_.log.end(), 5);
+        auto view = partition_.log.view(from, partition_.log.end(), 5, test::usual_wall);
         auto found = view.find_time(from, Timestamp{at});
         for (auto& news : view.news()) partition_.log.learn(news);
         EXPECT_TRUE(found);
@@ -175,7 +175,7 @@ TEST_F(LogViewSegments, a_time_is_found_in_whichever_segment_it_is) {
             std::int64_t largest = -1;
             for (std::size_t i = 0; i < std::size_t(std::to_underlying(points_[n].offset)); ++i)
                 largest = std::max(largest, stamps_[i]);
-            ASSERT_EQ(partition_.log.view(Offset{0}, points_[n], 5).largest_time(), Timestamp{largest});
+            ASSERT_EQ(partition_.log.view(Offset{0}, points_[n], 5, test::usual_wall).largest_time(Offset{0}), Timestamp{largest});
         }
         reopen();
         expect_all_found();
@@ -228,24 +228,24 @@ TEST_F(LogViewSegments, what_is_in_front_of_the_log_start_is_not_found) {
 TEST_F(LogViewSegments, one_that_a_limit_cuts_is_seen_up_to_there) {
     fill(2, 3, 10);
     auto limit = points_[firsts_[1] + 3];
-    auto view = partition_.log.view(Offset{0}, limit, 5);
+    auto view = partition_.log.view(Offset{0}, limit, 5, test::usual_wall);
     ASSERT_EQ(view.size(), 2U);
     EXPECT_EQ(view.size_of(0), points_[firsts_[1]].position);
     EXPECT_EQ(view.size_of(1), limit.position - points_[firsts_[1]].position);
     // Of all of it, what its index says.
     EXPECT_EQ(view.last_entry(1)->at.offset, points_[firsts_[2]].offset);
-    EXPECT_EQ(partition_.log.view(Offset{0}, points_[firsts_[1]], 5).size(), 1U);
-    EXPECT_EQ(partition_.log.view(Offset{0}, partition_.log.end(), 5, 2).size(), 2U);
+    EXPECT_EQ(partition_.log.view(Offset{0}, points_[firsts_[1]], 5, test::usual_wall).size(), 1U);
+    EXPECT_EQ(partition_.log.view(Offset{0}, partition_.log.end(), 5, test::usual_wall, 2).size(), 2U);
 }
 
 TEST_F(LogViewSegments, an_index_is_made_anew_once_and_told) {
     fill(3, 3, 10);
-    auto right = partition_.log.view(Offset{0}, partition_.log.end(), 5).last_entry(1);
+    auto right = partition_.log.view(Offset{0}, partition_.log.end(), 5, test::usual_wall).last_entry(1);
     ASSERT_TRUE(right);
     reopen();
     auto name = index_file_name(partition_.log.segments()[1].base);
     test::write_all(*test::open_file(*world_.data, name), "no index");
-    auto view = partition_.log.view(Offset{0}, partition_.log.end(), 5);
+    auto view = partition_.log.view(Offset{0}, partition_.log.end(), 5, test::usual_wall);
     auto last = view.last_entry(1);
     ASSERT_TRUE(last);
     EXPECT_EQ(last->at, right->at);
@@ -264,7 +264,7 @@ TEST_F(LogViewSegments, without_room_for_an_index_it_is_served_without) {
     auto point = partition_.point();
     auto found = recover(*world_.data, test::partition_name, point,
                          {.clean = true, .leader_epoch_max = 5, .clocks = {}});
-    auto view = found->log.view(Offset{0}, found->log.end(), 5);
+    auto view = found->log.view(Offset{0}, found->log.end(), 5, test::usual_wall);
     world_.power.full_for = 1;
     auto last = view.last_entry(1);
     ASSERT_TRUE(last);
@@ -299,14 +299,14 @@ TEST(LogViewCrash, through_every_death_while_an_index_is_made_anew_reads_are_rig
             if (!found) return;
             for (auto at : {Offset{0}, Offset{7}, Offset{14}})
                 if (!test::read(found->log, at, found->log.end(), 1, true, 5)) return;
-            (void)found->log.view(Offset{0}, found->log.end(), 5).last_entry(0);
+            (void)found->log.view(Offset{0}, found->log.end(), 5, test::usual_wall).last_entry(0);
         },
         [&](Directory& data, bool) {
             auto found = recover(data, test::partition_name, point, rules);
             ASSERT_TRUE(found && !found->damaged);
             auto& log = found->log;
             for (std::int64_t n = 0; n < 20; ++n) {
-                auto view = log.view(Offset{0}, log.end(), 5);
+                auto view = log.view(Offset{0}, log.end(), 5, test::usual_wall);
                 EXPECT_EQ(view.find_time(Offset{0}, Timestamp{1000 + n})->offset, Offset{n});
                 EXPECT_EQ(test::read(log, Offset{n}, log.end(), 1, true, 5)->base, Offset{n});
             }

@@ -148,7 +148,7 @@ std::optional<Result<Slice>> PartitionLog::read(Offset from, LogPoint limit, std
     if (!*slice) return Result<Slice>(std::unexpected(Error::damaged));  // The index led behind it.
     return Result<Slice>(std::move(**slice));
 }
-LogView PartitionLog::view(Offset from, LogPoint limit, std::int32_t leader_epoch,
+LogView PartitionLog::view(Offset from, LogPoint limit, std::int32_t leader_epoch, Timestamp wall,
                            std::size_t segments_max) const {
     if (!exists()) return {};
     auto first = segment_of(from);
@@ -160,7 +160,7 @@ LogView PartitionLog::view(Offset from, LogPoint limit, std::int32_t leader_epoc
     auto last = first + segments.size() - 1;
     bool active = last + 1 == segments_.size();
     auto end = active ? end_ : LogPoint{segments_[last + 1].base, segments_[last + 1].position};
-    return LogView(directory_, std::move(segments), std::min(limit, end), end.offset, leader_epoch,
+    return LogView(directory_, std::move(segments), std::min(limit, end), end.offset, leader_epoch, wall,
                    active ? std::optional(tail_) : std::nullopt);
 }
 void PartitionLog::learn(const SegmentNews& news) {

@@ -89,7 +89,7 @@ public:
     std::optional<Result<Slice>> read(Offset from, LogPoint limit, std::size_t bytes_max,
                                       bool at_least_one) const;
     // For jobs: the segment that holds `from` and those behind it, `segments_max` of them, up to `limit`.
-    LogView view(Offset from, LogPoint limit, std::int32_t leader_epoch,
+    LogView view(Offset from, LogPoint limit, std::int32_t leader_epoch, Timestamp wall,
                  std::size_t segments_max = SIZE_MAX) const;
     // What a job has found out, while its segment may have gone.
     void learn(const SegmentNews& news);

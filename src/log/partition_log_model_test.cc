@@ -155,9 +155,9 @@ private:
     void find_time() {
         Timestamp at{std::int64_t(below(10'100))};
         auto from = log_.start();
-        auto view = log_.view(from, log_.end(), 5);
+        auto view = log_.view(from, log_.end(), 5, test::usual_wall);
         auto found = view.find_time(from, at);
-        auto largest = view.largest_time();
+        auto largest = view.largest_time(Offset{0});
         for (auto& news : view.news()) log_.learn(news);
         ASSERT_TRUE(found && largest);
         auto expected = Offset{-1};

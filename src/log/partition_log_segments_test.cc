@@ -109,7 +109,7 @@ TEST_F(SegmentedLog, what_is_new_is_read_at_once_and_what_is_old_by_a_job) {
 
 TEST_F(SegmentedLog, a_view_holds_what_it_shows_while_it_is_deleted_and_appended_to) {
     fill(3);
-    auto view = log().view(Offset{0}, log().end(), 5);
+    auto view = log().view(Offset{0}, log().end(), 5, test::usual_wall);
     EXPECT_EQ(view.size(), 3U);
     auto end = log().end();
     auto gone = log().advance_start(log().segments()[2].base);
@@ -220,7 +220,7 @@ TEST_F(SegmentedLog, on_a_full_disk_it_rolls_without_an_index) {
     append();
     for (auto& batch : batches_)
         EXPECT_EQ(test::read(log(), batch.base, log().end(), 1, true, 5)->base, batch.base);
-    auto view = log().view(Offset{0}, log().end(), 5);
+    auto view = log().view(Offset{0}, log().end(), 5, test::usual_wall);
     EXPECT_EQ(view.last_entry(0)->appended_before, test::usual_wall);
 }
 

@@ -63,6 +63,8 @@ private:
     std::uint64_t last_entry_position_ = 0;
     std::vector<IndexEntry> tail_;
     bool indexing_ = false;
+    // When what is read was appended, at the latest: nobody knows better, and too early would destroy it.
+    Timestamp appended_{-1};
     std::vector<EpochStart> epochs_;
     Recovered result_;
 };
@@ -170,9 +172,7 @@ void Recovery::take(const BatchView& batch, std::uint64_t position) {
     }
     here_.at = {batch.next_offset(), position + batch.size()};
     here_.largest_before = std::max(here_.largest_before, batch.max_timestamp());
-    // When it was appended nobody knows any more: not after now.
-    here_.appended_before =
-        std::max(here_.appended_before, std::min(batch.max_timestamp(), rules_.clocks.wall));
+    here_.appended_before = std::max(here_.appended_before, appended_);
 }
 
 // Takes the batches of the n-th segment from one boundary to another, and steps over what is damaged. Gives
@@ -238,6 +238,7 @@ Result<> Recovery::catch_up() {
             return std::unexpected(done.error());
         start = next;
     }
+    appended_ = point_.appended >= Timestamp{0} ? point_.appended : rules_.clocks.wall;
     // The index may stand further behind than the snapshot. Batches that producers are known to have written
     // must not be taken twice, so those in between are only indexed.
     indexing_ = true;
@@ -276,6 +277,7 @@ Result<> Recovery::seal(std::size_t n) {
 // Checksums from the recovery point on, through all segments behind it.
 Result<> Recovery::scan() {
     found_[at_].segment.verified = Verified(from_.position);
+    appended_ = rules_.clocks.wall;
     for (;;) {
         auto& found = found_[at_];
         if (!rules_.clean) {
@@ -358,7 +360,8 @@ Result<> Recovery::make_durable() {
         auto gone = directory_->remove(snapshot_file_name(at));  // Of what has been cut off.
         if (!gone && gone.error() != Error::missing) return gone;
     }
-    if (rules_.clean) return {};
+    // A new segment may be there whose making did not come to its end, also before a clean stop.
+    if (rules_.clean && found_[at_].size > 0) return {};
     if (auto synced = found_[at_].segment.file->sync(); !synced) return synced;
     if (planted(Bug::directory_not_synced)) return {};
     if (auto synced = directory_->sync(); !synced) return synced;

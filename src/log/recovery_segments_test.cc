@@ -127,7 +127,7 @@ TEST_F(RecoverySegments, a_whole_log_is_found_whole_from_every_point) {
         for (std::size_t segment = 0; segment < 4; ++segment)
             EXPECT_EQ(found.log.segments()[segment].base, bases_[segment]);
         // Time says the same of them as it did.
-        auto view = found.log.view(Offset{0}, found.log.end(), 5);
+        auto view = found.log.view(Offset{0}, found.log.end(), 5, test::usual_wall);
         for (std::size_t segment = 0; segment < 3; ++segment)
             EXPECT_EQ(view.last_entry(segment)->largest_before, Timestamp{1000});
         expect_goes_on(found);
@@ -326,7 +326,7 @@ TEST(RecoveryIndex, entries_of_what_was_lost_do_not_come_back) {
     auto found = recover(*world.data, partition_name, point, after_kill);
     ASSERT_TRUE(found);
     ASSERT_EQ(found->log.end().offset, Offset{110});
-    auto view = found->log.view(Offset{0}, found->log.end(), 5);
+    auto view = found->log.view(Offset{0}, found->log.end(), 5, test::usual_wall);
     EXPECT_EQ(view.find_time(Offset{0}, Timestamp{5000})->offset, Offset{10});
 }
 

@@ -33,7 +33,7 @@ protected:
     }
     std::size_t expired(const RetentionRules& rules, std::optional<std::size_t> full = {}) {
         auto& log = partition_.log;
-        auto view = log.view(Offset{0}, log.end(), 5);
+        auto view = log.view(Offset{0}, log.end(), 5, test::usual_wall);
         auto count =
             expired_segments(view, full.value_or(log.segments().size() - 1), log.size_bytes(), rules, wall_);
         EXPECT_TRUE(count);
@@ -148,7 +148,7 @@ TEST_F(RetentionTest, a_disk_that_fails_deletes_nothing) {
     for (int n = 0; n < 4; ++n) segment(0ms);
     auto found = recover(*world_.data, test::partition_name, partition_.point(),
                          {.clean = true, .leader_epoch_max = 5, .clocks = {{}, wall_}});
-    auto view = found->log.view(Offset{0}, found->log.end(), 5);
+    auto view = found->log.view(Offset{0}, found->log.end(), 5, test::usual_wall);
     world_.power.fails_at = 1;
     EXPECT_FALSE(expired_segments(view, 3, 1000, {.age = 0ms, .bytes = {}}, wall_));
 }

@@ -170,7 +170,8 @@ Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, O
     return slice_at(view, *walk, bytes_max, at_least_one);
 }
 
-Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint64_t interval_bytes) {
+Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint64_t interval_bytes,
+                                              Timestamp appended) {
     std::vector<IndexEntry> entries;
     LogPoint start{view.index.base(), 0};
     BatchWalk walk(*view.file, start, view.end.position);
@@ -191,7 +192,7 @@ Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint
             last_position = here.at.position;
         }
         here.largest_before = std::max(here.largest_before, (*header)->max_timestamp());
-        here.appended_before = here.largest_before;  // When that was, nobody knows any more.
+        here.appended_before = appended;
         walk.step(**header);
         here.at = walk.at();
     }

@@ -172,7 +172,7 @@ TEST_P(SegmentReadIndexed, an_index_is_never_believed) {
         auto log = recovered();
         EXPECT_EQ(read_all(log, 1), std::set<std::size_t>()) << how;
         EXPECT_EQ(read_all(log, 10'000), std::set<std::size_t>()) << how;
-        auto view = log.view(Offset{0}, log.end(), 5);
+        auto view = log.view(Offset{0}, log.end(), 5, test::usual_wall);
         for (std::size_t n = 0; n < 2; ++n) {
             auto last = view.last_entry(n);
             ASSERT_TRUE(last) << how;

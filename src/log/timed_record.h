@@ -9,5 +9,7 @@ namespace fulmar {
 // The first record from `from` on with this time stamp or a later one; offset -1 when there is none. Of a
 // batch that cannot be opened, what its header says.
 TimedOffset first_timed_record(const wire::BatchView& batch, Offset from, Timestamp at);
+// The largest time stamp of its records from `from` on.
+Timestamp largest_record_time(const wire::BatchView& batch, Offset from);
 
 }  // namespace fulmar

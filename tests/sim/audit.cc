@@ -33,24 +33,33 @@ static Task<Result<>> look_for_times(Workload& work, Client& client, const Place
 
 // All there is of a partition up to its end, or up to the error that it gives.
 static Task<Result<ErrorCode>> read_partition(Seam& seam, Workload& work, const Place& place,
-                                              std::vector<Ledger::Record>& records, bool times) {
+                                              std::vector<Ledger::Record>& records, bool times, Offset& end) {
     Client client(seam, work.server);
     co_await co_await client.connect();
-    for (Offset next{0};;) {
+    auto start = co_await co_await ask_offset(client, place, ListOffsetsRequest::earliest);
+    if (start.error != ErrorCode::none) co_return start.error;
+    for (auto next = start.offset;;) {
         auto see = [&](const Ledger::Record& record) { records.push_back(record); };
         auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
+        if (fetched.error == ErrorCode::offset_out_of_range && work.ledger.may_be_deleted(place, next)) {
+            start = co_await co_await ask_offset(client, place, ListOffsetsRequest::earliest);
+            if (start.error != ErrorCode::none) co_return start.error;
+            next = std::max(next, start.offset);
+            continue;
+        }
         if (fetched.error != ErrorCode::none) co_return fetched.error;
-        if (next >= fetched.high_watermark) break;
+        end = fetched.high_watermark;
+        if (next >= end) break;
         next = fetched.next;
     }
-    if (times) co_await co_await look_for_times(work, client, place, records);
+    if (times && !work.ledger.retention_us) co_await co_await look_for_times(work, client, place, records);
     co_return ErrorCode::none;
 }
 static Task<ErrorCode> read_until_told(Seam& seam, Workload& work, const Place& place,
-                                       std::vector<Ledger::Record>& records, bool times) {
+                                       std::vector<Ledger::Record>& records, bool times, Offset& end) {
     for (;;) {
         records.clear();
-        auto read = co_await read_partition(seam, work, place, records, times);
+        auto read = co_await read_partition(seam, work, place, records, times, end);
         if (read) co_return *read;
         co_await pause(seam, work, 10);
     }
@@ -58,7 +67,9 @@ static Task<ErrorCode> read_until_told(Seam& seam, Workload& work, const Place& 
 Task<> read_all(Seam& seam, Workload& work, bool& done) {
     for (auto& place : work.ledger.places()) {
         std::vector<Ledger::Record> records;
-        auto error = co_await read_until_told(seam, work, place, records, true);
+        Offset end{};
+        auto error = co_await read_until_told(seam, work, place, records, true, end);
+        work.ledger.ends_at(place, end);
         // It may never have come to be.
         if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition)
             work.ledger.complain(fmt::format("unreadable: {}-{} gives {} at the end", place.topic,
@@ -78,7 +89,8 @@ static Task<Result<>> read_hurt(Seam& seam, Workload& work, const Place& place, 
         ledger.complain(fmt::format("{}: {}-{} gives {} at {}", what, place.topic, place.partition,
                                     kafka::to_text(error), std::to_underlying(at)));
     };
-    for (Offset next{0}; next < end;) {
+    auto start = co_await co_await ask_offset(client, place, ListOffsetsRequest::earliest);
+    for (auto next = start.error == ErrorCode::none ? start.offset : Offset{0}; next < end;) {
         std::vector<Ledger::Record> records;
         auto see = [&](const Ledger::Record& record) { records.push_back(record); };
         auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
@@ -90,7 +102,7 @@ static Task<Result<>> read_hurt(Seam& seam, Workload& work, const Place& place, 
             continue;
         }
         if (fetched.error != ErrorCode::kafka_storage_error) complain("damage hidden", fetched.error, next);
-        else if (!harm.excuses(next)) complain("unreadable, and was not damaged", fetched.error, next);
+        else if (!harm.excuses(next) && ledger.was_there(place, next)) complain("unreadable, and was not damaged", fetched.error, next);
         next = next + 1;
     }
     for (auto at : {ListOffsetsRequest::latest, ListOffsetsRequest::max_timestamp}) {
@@ -110,14 +122,15 @@ Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done) {
             continue;
         }
         std::vector<Ledger::Record> records;
-        auto error = co_await read_until_told(seam, work, place, records, true);
+        Offset end{};
+        auto error = co_await read_until_told(seam, work, place, records, true, end);
         if (error != ErrorCode::none && error != ErrorCode::unknown_topic_or_partition)
             work.ledger.complain(fmt::format("unreadable: {}-{} gives {}, and was not damaged", place.topic,
                                              place.partition, kafka::to_text(error)));
         for (auto& record : records) work.ledger.judge_served(place, record);
-        if (Offset(records.size()) != work.ledger.final_end(place))
-            work.ledger.complain(
-                fmt::format("lost: {}-{} ends at {}", place.topic, place.partition, records.size()));
+        if (end != work.ledger.final_end(place))
+            work.ledger.complain(fmt::format("lost: {}-{} ends at {}", place.topic, place.partition,
+                                             std::to_underlying(end)));
     }
     done = true;
 }

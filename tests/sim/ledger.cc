@@ -12,7 +12,24 @@ static std::string text_of(const Place& place, Offset offset) {
 
 void Ledger::sent(const Place& place, const std::string& value, bool once, Timestamp stamp) {
     places_.insert(place);
-    sent_[place][value] = {once, stamp};
+    sent_[place][value] = {once, stamp, now_us()};
+}
+void Ledger::asked_to_delete(const Place& place, Offset until) {
+    auto& most = asked_to_delete_[place];
+    most = std::max(most, until);
+}
+void Ledger::deleted(const Place& place, Offset until) {
+    auto& most = deleted_[place];
+    most = std::max(most, until);
+}
+bool Ledger::may_be_deleted(const Place& place, Offset offset) const {
+    if (auto asked = asked_to_delete_.find(place); asked != asked_to_delete_.end() && offset < asked->second)
+        return true;
+    if (!retention_us) return false;
+    auto here = promised_.find(place);
+    auto known = here == promised_.end() ? std::map<Offset, std::string>::const_iterator() : here->second.find(offset);
+    if (here == promised_.end() || known == here->second.end()) return true;
+    return now_us() - sent_.at(place).at(known->second).at_us > *retention_us;
 }
 void Ledger::promise(const Place& place, Offset offset, const std::string& value, const char* by) {
     auto [at, fresh] = promised_[place].emplace(offset, value);
@@ -48,7 +65,8 @@ void Ledger::final_record(const Place& place, const Record& record) {
     check_stamp(place, record);
     auto& all = final_[place];
     auto expected = all.empty() ? Offset{0} : all.rbegin()->first + 1;
-    if (offset != expected)
+    bool gap = all.empty() || offset > expected;
+    if (offset != expected && !(gap && may_start_later(place)))
         complain(fmt::format("not dense: {} follows {}", text_of(place, offset),
                              std::to_underlying(expected) - 1));
     all[offset] = value;
@@ -60,11 +78,17 @@ void Ledger::judge() {
         auto& all = final_[place];
         for (auto& [offset, value] : promised) {
             auto at = all.find(offset);
+            if (at == all.end() && may_be_deleted(place, offset)) continue;
             if (at == all.end()) complain(fmt::format("lost: {} was '{}'", text_of(place, offset), value));
             else if (at->second != value)
                 complain(
                     fmt::format("changed: {} was '{}', is '{}'", text_of(place, offset), value, at->second));
         }
+    }
+    for (auto& [place, until] : deleted_) {
+        auto& all = final_[place];
+        if (!all.empty() && all.begin()->first < until)
+            complain(fmt::format("deleted, and there again: {}", text_of(place, all.begin()->first)));
     }
     for (auto& [place, all] : final_) {
         std::map<std::string, Offset> first;
@@ -90,12 +114,14 @@ void Ledger::judge_served(const Place& place, const Record& record) {
     check_stamp(place, record);
     auto& all = final_[place];
     auto expected = all.find(record.offset);
+    // Without its checkpoint a log starts where its first segment does.
+    if (expected == all.end() && may_start_later(place)) return;
     if (expected == all.end() || expected->second != record.value)
         complain(fmt::format("damage served: {} is '{}'", text_of(place, record.offset), record.value));
 }
 Offset Ledger::final_end(const Place& place) const {
-    auto at = final_.find(place);
-    return at == final_.end() || at->second.empty() ? Offset{0} : at->second.rbegin()->first + 1;
+    auto at = ends_.find(place);
+    return at == ends_.end() ? Offset{0} : at->second;
 }
 
 }  // namespace fulmar::sim

@@ -1,7 +1,9 @@
 // What clients sent, were told and saw, kept outside of the world they live in; and what must hold of it.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,6 +28,21 @@ public:
     // `value` will be sent; no two are alike. `once`: by an idempotent producer, so it may be there once
     // only.
     void sent(const Place& place, const std::string& value, bool once, Timestamp stamp);
+    // What may be deleted: what is older than this, by the world's time; and what somebody asked to delete.
+    std::optional<std::int64_t> retention_us;
+    std::function<std::int64_t()> now_us = [] { return 0; };
+    // From now on nothing is deleted for its age; what was stays so.
+    void retain_all() {
+        retained_ = retention_us.has_value();
+        retention_us.reset();
+    }
+    void asked_to_delete(const Place& place, Offset until);
+    // The answer: the log starts there from now on, whatever happens.
+    void deleted(const Place& place, Offset until);
+    bool may_be_deleted(const Place& place, Offset offset) const;
+    bool may_start_later(const Place& place) const {
+        return retained_ || retention_us.has_value() || asked_to_delete_.contains(place);
+    }
     // A batch with these values was acknowledged at `base`.
     void acknowledged(const Place& place, Offset base, const std::vector<std::string>& values);
     // A record as a consumer gets it.
@@ -44,6 +61,11 @@ public:
     // After that: a record that is served by a later life, and one past the last that there was.
     void judge_served(const Place& place, const Record& record);
     Offset final_end(const Place& place) const;
+    bool was_there(const Place& place, Offset offset) const {
+        auto all = final_.find(place);
+        return all != final_.end() && all->second.contains(offset);
+    }
+    void ends_at(const Place& place, Offset end) { ends_[place] = end; }
 
     std::uint64_t acknowledged_count = 0, seen_count = 0;
     const std::set<Place>& places() const { return places_; }
@@ -56,10 +78,13 @@ private:
     struct Sent {
         bool once;
         Timestamp stamp;
+        std::int64_t at_us = 0;
     };
     std::map<Place, std::map<std::string, Sent>> sent_;
     std::map<Place, std::map<Offset, Timestamp>> stamps_;  // As first seen.
     std::map<Place, std::map<Offset, std::string>> promised_, final_;
+    bool retained_ = false;
+    std::map<Place, Offset> asked_to_delete_, deleted_, ends_;
     std::vector<std::string> complaints_;
 };
 

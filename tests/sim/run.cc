@@ -69,6 +69,7 @@ public:
         TraceSink sink;
         set_log_sink(options_.trace ? &sink : nullptr, LogLevel::debug);
         planted_bug = options_.bug;
+        ledger_.now_us = [this] { return world_.now; };
         Client::out_of_order = 0;
         if (options_.trace) {
             world_.on_event = [this](std::string_view what, const Core* where) {
@@ -95,6 +96,18 @@ private:
     }
     bool cut_short() const { return options_.until_event > 0 && world_.steps >= options_.until_event; }
 
+    // Data goes, for its age or because somebody says so.
+    void plan_deletion() {
+        auto& chance = world_.faults;
+        auto& topics = serving_.settings.topic_defaults;
+        topics["log.segment.delete.delay.ms"] = std::to_string(chance.between(0, 2'000));
+        work_.trims = chance.one_in(2);
+        if (work_.trims && chance.one_in(2)) return;
+        auto retention = chance.between(300, 6'000);
+        topics["log.retention.ms"] = std::to_string(retention);
+        serving_.settings.log_retention_check_interval = Millis(chance.between(50, 1'000));
+        ledger_.retention_us = 1'000 * retention;
+    }
     void plan_broker() {
         auto& chance = world_.faults;
         auto settings = read_settings({});
@@ -105,10 +118,12 @@ private:
         auto& topics = serving_.settings.topic_defaults;
         if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
         if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
+        if (chance.one_in(3)) plan_deletion();
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
         page_cache_ = chance.one_in(5);
+        work_.page_cache = page_cache_;
         if (page_cache_) serving_.settings.durability = Durability::page_cache;
         serving_.settings.producer_id_expiration = std::chrono::hours(24);
         world_.sends_per_reset = chance.one_in(4) ? 15 : 60;
@@ -186,7 +201,8 @@ private:
                     broker_.request_stop();
                     break;
                 case 3:
-                    broker_.wall_offset += Millis(chance.between(-3, 3) * 86'400'000 / 24);
+                    // One of an hour is none to the broker, and would make what is young old.
+                    broker_.wall_offset += std::chrono::hours(chance.between(2, 4) * (chance.one_in(2) ? 1 : -1));
                     ++clock_jumps_;
                     break;
                 default:
@@ -328,8 +344,8 @@ private:
     // A broker that has served holds what a fresh one holds on the same disk, but for the room in vectors
     // that grew: of each topic's partitions, and of the controller's queue.
     void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
-        if (!fresh || !used) return;
-        auto room = 512 + 64 * std::int64_t(topics()) + 1024 * std::int64_t(ledger_.places().size());
+        if (!fresh || !used || work_.trims || ledger_.retention_us) return;  // There logs grow shorter.
+        auto room = 512 + 64 * std::int64_t(topics()) + 2048 * std::int64_t(ledger_.places().size());
         if (used->bytes <= fresh->bytes + room) return;
         ledger_.complain(
             fmt::format("grown: after clients that {} the broker holds {} bytes in {} blocks, and "
@@ -373,6 +389,8 @@ private:
     void after_harm() {
         auto& chance = world_.faults;
         auto harms = spoil(chance, broker_.disk);
+        serving_.settings.topic_defaults.erase("log.retention.ms");  // What is left stays.
+        ledger_.retain_all();
         for (auto lives = chance.between(1, 3); lives > 0; --lives) {
             bool read = false;
             office_.die(false);

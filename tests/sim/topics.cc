@@ -45,7 +45,10 @@ public:
 
     Task<Result<>> create() {
         co_await co_await connected();
-        CreateTopicsRequest::Topic topic{cycle_.name, int(chance().between(1, 3)), 1, {}, {}};
+        // What the broker's topics keep for seconds, these keep.
+        CreateTopicsRequest::Config config{"retention.ms", "-1"};
+        CreateTopicsRequest::Topic topic{
+            cycle_.name, int(chance().between(1, 3)), 1, {}, std::span(&config, 1)};
         CreateTopicsRequest request;
         request.topics = std::span(&topic, 1);
         Arena arena(1 << 20);

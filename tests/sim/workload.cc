@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "wire/kafka/create_topics.h"
+#include "wire/kafka/delete_records.h"
 #include "wire/kafka/fetch.h"
 #include "wire/kafka/init_producer_id.h"
 #include "wire/kafka/list_offsets.h"
@@ -336,6 +337,11 @@ static Task<Result<>> consume_some(Seam& seam, Workload& work, const ConsumerPla
         work.ledger.seen(place, record);
     };
     auto fetched = co_await co_await fetch(client, work, place, from, plan.version, see);
+    if (fetched.error == ErrorCode::offset_out_of_range && work.ledger.may_be_deleted(place, from)) {
+        auto start = co_await co_await ask_offset(client, place, ListOffsetsRequest::earliest);
+        if (start.error == ErrorCode::none && start.offset > from) next[i] = start.offset;
+        co_return {};
+    }
     bool expected_error = fetched.error == ErrorCode::none ||
                           fetched.error == ErrorCode::kafka_storage_error ||
                           fetched.error == ErrorCode::unknown_topic_or_partition;
@@ -375,6 +381,38 @@ Task<Result<Told>> ask_offset(Client& client, const Place& place, Timestamp at) 
     co_return Told{answer.error_code, answer.offset};
 }
 
+// Deletes records up to some offset that is known.
+static Task<Result<>> trim(Workload& work, Client& client) {
+    auto& chance = work.world.workload;
+    if (work.ledger.places().empty()) co_return {};
+    auto place = *std::next(work.ledger.places().begin(), chance.below(work.ledger.places().size()));
+    auto known = std::to_underlying(work.ledger.acknowledged_end[place]);
+    auto to = chance.between(0, known);
+    work.ledger.asked_to_delete(place, Offset{to});
+    DeleteRecordsRequest::Partition partition{place.partition, to};
+    DeleteRecordsRequest::Topic topic{place.topic, std::span(&partition, 1)};
+    DeleteRecordsRequest request;
+    request.topics = std::span(&topic, 1);
+    request.timeout_ms = 30'000;
+    Arena arena(1 << 20);
+    Frame frame;
+    auto told =
+        co_await co_await ask<DeleteRecordsRequest, DeleteRecordsResponse>(client, request, 2, arena, frame);
+    auto& answer = told.topics[0].partitions[0];
+    if (answer.error_code == ErrorCode::none) {
+        if (answer.low_watermark < to && !work.page_cache)
+            work.ledger.complain(fmt::format("not deleted: {}-{} starts at {} after a deletion up to {}",
+                                             place.topic, place.partition, answer.low_watermark, to));
+        work.ledger.deleted(place, Offset{answer.low_watermark});
+    } else if (answer.error_code != ErrorCode::kafka_storage_error &&
+               answer.error_code != ErrorCode::unknown_topic_or_partition &&
+               answer.error_code != ErrorCode::not_leader_or_follower) {
+        work.ledger.complain(fmt::format("refused: a deletion up to {} of {}-{} got {}", to, place.topic,
+                                         place.partition, kafka::to_text(answer.error_code)));
+    }
+    co_return {};
+}
+
 static Task<Result<>> administer_some(Workload& work, Client& client, const std::string& name) {
     auto& chance = work.world.workload;
     if (!client.connected()) co_await co_await client.connect();
@@ -400,6 +438,8 @@ static Task<Result<>> administer_some(Workload& work, Client& client, const std:
         for (auto& [made, partitions] : made_before)
             if (!known.contains(made) || known[made] != std::size_t(partitions))
                 work.ledger.complain(fmt::format("lost: topic {} was created, and is gone", made));
+    } else if (work.trims && chance.one_in(3)) {
+        co_await co_await trim(work, client);
     } else if (!work.ledger.places().empty()) {
         auto at = std::next(work.ledger.places().begin(), chance.below(work.ledger.places().size()));
         auto place = *at;

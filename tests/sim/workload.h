@@ -19,6 +19,8 @@ struct Workload {
     int clients = 0, clients_done = 0;
     std::map<std::string, int> topics;  // With their partitions.
     std::set<std::string> stamped{};    // Topics whose time stamps are the broker's.
+    bool page_cache = false;            // What is acknowledged need not be on the disk.
+    bool trims = false;                 // Records are deleted by request.
 };
 
 struct ProducerPlan {
