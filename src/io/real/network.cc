@@ -146,8 +146,7 @@ public:
         acceptor_.async_accept([self = shared_from_this(), &op](error_code error, tcp::socket socket) {
             // A file that waits for its next use makes room for who waits now; half of them may stay.
             bool taken = error == asio::error::no_descriptors;
-            if (taken && self->files_->close_one(self->files_->most() / 2))
-                return void(self->start(op));
+            if (taken && self->files_->close_one(self->files_->most() / 2)) return void(self->start(op));
             if (error) op.result = failure(error.value());
             else op.result = std::make_shared<RealSocket>(self->loop_, std::move(socket));
             op.waiter.resume();

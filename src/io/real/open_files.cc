@@ -66,8 +66,7 @@ std::size_t OpenFiles::open() const {
 bool OpenFiles::make_room(const OpenFile& file) {
     std::unique_lock lock(mutex_);
     if (file.users_.load(std::memory_order_relaxed) != OpenFile::closed) return false;
-    while (open_.size() + opening_ >= max_ && close_one(lock)) {
-    }
+    while (open_.size() + opening_ >= max_ && close_one(lock)) {}
     ++opening_;
     return true;
 }
@@ -82,7 +81,7 @@ void OpenFiles::admit(OpenFile& file, int descriptor) {
     file.place_ = open_.size();
     open_.push_back(&file);
     file.descriptor_.store(descriptor, std::memory_order_relaxed);
-    file.recent_.store(true, std::memory_order_relaxed);
+    file.used_.store(clock_.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     file.users_.store(1, std::memory_order_release);
 }
 void OpenFiles::forget(OpenFile& file) {
@@ -96,13 +95,21 @@ bool OpenFiles::close_one(std::size_t kept) {
     return open_.size() > kept && close_one(lock);
 }
 bool OpenFiles::close_one(std::unique_lock<std::mutex>& lock) {
-    // Twice around: the first time, all may have been used lately.
-    for (auto looks = 2 * open_.size(); looks > 0; --looks, ++hand_) {
-        hand_ = hand_ < open_.size() ? hand_ : 0;
-        auto& file = *open_[hand_];
-        if (!file.recent_.exchange(false, std::memory_order_relaxed) && close_if_idle(file)) return true;
+    // The first that half as many as there are were opened after; that is far cheaper than to know an order.
+    while (true) {
+        OpenFile* oldest = nullptr;
+        std::uint32_t oldest_age = 0, now = clock_.load(std::memory_order_relaxed);
+        for (auto looks = open_.size(); looks > 0; --looks, ++hand_) {
+            hand_ = hand_ < open_.size() ? hand_ : 0;
+            auto& file = *open_[hand_];
+            if (file.users_.load(std::memory_order_relaxed) != 0 || !may_close(file)) continue;
+            auto age = now - file.used_.load(std::memory_order_relaxed);
+            if (age > open_.size() / 2 && close_if_idle(file)) return true;
+            if (!oldest || oldest_age < age) oldest = &file, oldest_age = age;
+        }
+        if (!oldest) return sync_and_close_one(lock);
+        if (close_if_idle(*oldest)) return true;
     }
-    return sync_and_close_one(lock);
 }
 bool OpenFiles::sync_and_close_one(std::unique_lock<std::mutex>& lock) {
     for (auto looks = open_.size(); looks > 0 && !open_.empty(); --looks, ++hand_) {
@@ -124,14 +131,17 @@ bool OpenFiles::sync_and_close_one(std::unique_lock<std::mutex>& lock) {
     }
     return false;
 }
+bool OpenFiles::may_close(const OpenFile& file) {
+    return !file.kept_.load(std::memory_order_relaxed) && !file.unsynced();
+}
 bool OpenFiles::close_if_idle(OpenFile& file) {
     int nobody = 0;
-    if (file.kept_.load(std::memory_order_relaxed) || file.unsynced()) return false;
+    if (!may_close(file)) return false;
     auto descriptor = file.descriptor_.load(std::memory_order_relaxed);
     if (!file.users_.compare_exchange_strong(nobody, OpenFile::closed, std::memory_order_acq_rel))
         return false;
     // Who used it up to now may have written, or wished to keep it.
-    if (file.kept_.load(std::memory_order_relaxed) || file.unsynced()) {
+    if (!may_close(file)) {
         file.users_.store(0, std::memory_order_release);
         return false;
     }

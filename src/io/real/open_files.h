@@ -1,7 +1,7 @@
 // Files that are open only while they must be: a process knows more files than it may hold descriptors.
 //
-// OpenFiles bounds how many descriptors its files have. When one more is wanted, the file that was used
-// longest ago is closed, and opened again by name when it is next used. Any thread.
+// OpenFiles bounds how many descriptors its files have. When one more is wanted, a file that was used
+// long ago is closed, and opened again by name when it is next used. Any thread.
 #pragma once
 
 #include <atomic>
@@ -54,7 +54,7 @@ public:
         auto users = users_.load(std::memory_order_relaxed);
         while (users != closed)
             if (users_.compare_exchange_weak(users, users + 1, std::memory_order_acquire)) {
-                if (!recent_.load(std::memory_order_relaxed)) recent_.store(true, std::memory_order_relaxed);
+                note_use();
                 return Pin(*this);
             }
         return std::nullopt;
@@ -74,6 +74,7 @@ private:
     friend OpenFiles;
     static constexpr int closed = -1;
     Result<Pin> open();
+    void note_use();
     bool unsynced() const {
         return written_.load(std::memory_order_acquire) != synced_.load(std::memory_order_acquire) ||
                failed_.load(std::memory_order_relaxed);
@@ -82,7 +83,7 @@ private:
     const std::shared_ptr<OpenFiles> files_;
     std::atomic<int> users_ = closed;  // How many pins there are.
     std::atomic<int> descriptor_ = -1;
-    std::atomic<bool> recent_ = false;  // Used since the hand of OpenFiles came by.
+    std::atomic<std::uint32_t> used_ = 0;  // As the clock of OpenFiles stood then.
     std::atomic<bool> kept_ = false, failed_ = false, settled_ = false;  // Settled: synced once.
     std::atomic<std::uint64_t> written_ = 0, synced_ = 0;  // Writes that have ended, and that are durable.
     std::mutex slow_;        // One opens it, or syncs it: who syncs beside a sync that fails is told nothing.
@@ -106,8 +107,8 @@ public:
             if (!again) return descriptor;
         }
     }
-    // Closes a file when more than `kept` are open and one can be closed. It is the one used longest ago;
-    // where all that are idle have something unsynced, it is synced first.
+    // Closes a file when more than `kept` are open and one can be closed. It was not used
+    // lately; where all that are idle have something unsynced, one is synced first.
     bool close_one(std::size_t kept);
     std::size_t most() const { return max_; }
 
@@ -118,15 +119,21 @@ private:
     void give_up_room();
     bool close_one(std::unique_lock<std::mutex>& lock);
     bool sync_and_close_one(std::unique_lock<std::mutex>& lock);
+    static bool may_close(const OpenFile& file);
     bool close_if_idle(OpenFile& file);
     void forget(OpenFile& file);
 
     const std::size_t max_;
     mutable std::mutex mutex_;
     std::vector<OpenFile*> open_;
-    std::size_t hand_ = 0;     // Where the look for one to close goes on, as the hand of a clock.
-    std::size_t opening_ = 0;  // Not yet in `open_`, and counted.
+    std::size_t hand_ = 0;                  // Where the look for one to close goes on.
+    std::size_t opening_ = 0;               // Not yet in `open_`, and counted.
+    std::atomic<std::uint32_t> clock_ = 0;  // How many were opened.
 };
+inline void OpenFile::note_use() {
+    auto now = files_->clock_.load(std::memory_order_relaxed);
+    if (used_.load(std::memory_order_relaxed) != now) used_.store(now, std::memory_order_relaxed);
+}
 
 // Raises the process's soft limit of descriptors to its hard one, and leaves of that some for sockets, the
 // store, and what is open for a moment: 256, or half where the limit is small.
