@@ -25,8 +25,7 @@ std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {
 void Shard::follow_settings() {
     values_ = cluster::broker_values(image_, id_, fixed_);
     for (auto& [id, partition] : partitions_)
-        if (auto* topic = image_.find(id.topic))
-            partition->lead(partition->leader_epoch(), rules_of(*topic));
+        if (auto* topic = image_.find(id.topic)) partition->lead(partition->leader_epoch(), rules_of(*topic));
 }
 
 std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {
@@ -49,9 +48,9 @@ Task<> Shard::retire(TopicId topic) {
     for (;;) {
         auto at = std::ranges::find_if(retired_, dropped);
         if (at == retired_.end()) break;
-        auto partition = *at;
+        auto partition = std::move(*at);
+        retired_.erase(at);
         co_await partition->come_to_rest();
-        std::erase(retired_, partition);
     }
     retired_.shrink_to_fit();
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -250,6 +251,16 @@ Result<> RealDirectory::sync() {
     auto done = synced(::fsync(*opened));
     ::close(*opened);
     return done;
+}
+Result<Directory::Space> RealDirectory::space() {
+    auto opened = open_here();
+    if (!opened) return std::unexpected(opened.error());
+    struct statvfs about{};
+    bool known = ::fstatvfs(*opened, &about) == 0;
+    int code = errno;
+    ::close(*opened);
+    if (!known) return failure(code);
+    return Space{about.f_blocks * about.f_frsize, about.f_bavail * about.f_frsize};
 }
 Result<std::unique_ptr<Directory::Lock>> RealDirectory::lock(const std::string& name) {
     auto path = locked_path_to(name);

@@ -32,6 +32,7 @@ public:
     Result<> remove(const std::string& name) override;
     Result<std::vector<Entry>> list() override;
     Result<> sync() override;
+    Result<Space> space() override;
     Result<std::unique_ptr<Lock>> lock(const std::string& name) override;
 
     const std::shared_ptr<Tree>& tree() const { return tree_; }
