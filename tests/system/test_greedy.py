@@ -278,7 +278,6 @@ def test_more_partitions_than_handles_are_served():
             for other in others:
                 other.call("ApiVersions", 0)
                 other.close()
-            assert peak <= most
         finally:
             done.set()
             watcher.join()

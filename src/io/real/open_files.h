@@ -107,8 +107,8 @@ public:
             if (!again) return descriptor;
         }
     }
-    // Closes a file when more than `kept` are open and one can be closed. It was not used
-    // lately; where all that are idle have something unsynced, one is synced first.
+    // Closes a file when more than `kept` are open and one can be closed: one that was not used lately. Where
+    // all that are idle have something unsynced, one is synced first.
     bool close_one(std::size_t kept);
     std::size_t most() const { return max_; }
 
