@@ -23,7 +23,7 @@ OpenFile::~OpenFile() {
     ::close(descriptor);
 }
 Result<OpenFile::Pin> OpenFile::open() {
-    std::lock_guard guard(slow_);
+    std::lock_guard guard(opening_);
     while (!files_->make_room(*this))
         if (auto held = pin_if_open()) return std::move(*held);
     int descriptor = files_->with_room([&] { return open_by_name(); });
@@ -42,10 +42,13 @@ Result<> OpenFile::flush() {
     if (!open && settled_.load(std::memory_order_acquire)) return {};
     auto held = open ? Result<Pin>(std::move(*open)) : pin();
     if (!held) return std::unexpected(held.error());
-    std::lock_guard guard(slow_);
+    return flush(*held);
+}
+Result<> OpenFile::flush(const Pin& held) {
+    std::lock_guard guard(syncing_);
     if (failed_.load(std::memory_order_relaxed)) return std::unexpected(Error::failed);
     auto covered = written_.load(std::memory_order_acquire);
-    if (::fdatasync(held->descriptor()) < 0) {
+    if (::fdatasync(held.descriptor()) < 0) {
         // Whatever the reason, also when it is a full disk: what was dirty may be gone, and a second sync
         // would lie.
         failed_.store(true, std::memory_order_relaxed);
@@ -120,8 +123,10 @@ bool OpenFiles::sync_and_close_one(std::unique_lock<std::mutex>& lock) {
                           file.users_.load(std::memory_order_relaxed) == 0;
         auto owner = could_help ? file.weak_from_this().lock() : nullptr;
         if (!owner) continue;
+        auto held = owner->pin_if_open();
         lock.unlock();  // Others need not wait for the disk, nor may the file end under the lock.
-        bool clean = owner->flush().has_value();
+        bool clean = owner->flush(*held).has_value();
+        held.reset();
         lock.lock();
         bool gone = clean && close_if_idle(*owner);
         lock.unlock();

@@ -74,6 +74,7 @@ private:
     friend OpenFiles;
     static constexpr int closed = -1;
     Result<Pin> open();
+    Result<> flush(const Pin& held);
     void note_use();
     bool unsynced() const {
         return written_.load(std::memory_order_acquire) != synced_.load(std::memory_order_acquire) ||
@@ -86,7 +87,9 @@ private:
     std::atomic<std::uint32_t> used_ = 0;  // As the clock of OpenFiles stood then.
     std::atomic<bool> kept_ = false, failed_ = false, settled_ = false;  // Settled: synced once.
     std::atomic<std::uint64_t> written_ = 0, synced_ = 0;  // Writes that have ended, and that are durable.
-    std::mutex slow_;        // One opens it, or syncs it: who syncs beside a sync that fails is told nothing.
+    // One opens it, and may sync others for that; one syncs it: who synced beside a sync that fails would not
+    // be told.
+    std::mutex opening_, syncing_;
     std::size_t place_ = 0;  // In OpenFiles, while it is open.
 };
 
