@@ -9,7 +9,7 @@
 #include "cli/serve.h"
 #include "coord/embedded.h"
 #include "door/serve.h"
-#include "io/real/files.h"
+#include "io/real/directory.h"
 #include "io/real/runtime.h"
 #include "io/real/stderr_log.h"
 

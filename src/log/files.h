@@ -2,7 +2,9 @@
 //
 // Everything here is synchronous and may block. A loop appends, and reads what is `cached`; the rest
 // belongs in a job of the disk pool (io/seam.h). Any thread may use a File or a Directory, several at
-// once on disjoint ranges or names. After `failed` nothing in that file is certain: no retry.
+// once on disjoint ranges or names. After `failed` nothing in that file is certain: no retry. Neither holds a
+// handle for good: whatever is done with one may need one, and `exhausted` says that none was left; nothing
+// was done then. What was written needs none to be synced.
 #pragma once
 
 #include <cstdint>

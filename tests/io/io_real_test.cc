@@ -9,30 +9,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
-
-#include "io/real/files.h"
+#include "io/real/directory.h"
 #include "io/real/runtime.h"
+#include "tests/io/scratch.h"
 #include "tests/io/seam_contract_network.h"
 
 namespace fulmar {
 namespace {
 
 using namespace seam_contract;
-namespace fs = std::filesystem;
-
-class Scratch {
-public:
-    Scratch() {
-        std::string name = fs::temp_directory_path() / "fulmar-io-XXXXXX";
-        path_ = ::mkdtemp(name.data());
-    }
-    ~Scratch() { fs::remove_all(path_); }
-    std::string path() const { return path_; }
-
-private:
-    fs::path path_;
-};
 
 Task<> to_the_end(Promise promise, Host& host, World world, bool& ended) {
     co_await promise.keep(host, std::move(world));

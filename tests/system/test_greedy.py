@@ -208,6 +208,81 @@ def test_handles_that_run_out_end_nothing():
         c.produce("after", 0, records.values_batch(b"three"))
 
 
+class FewHandles(SetBroker):
+    """May have so many file handles, sockets among them."""
+
+    def __init__(self, most, **settings):
+        super().__init__(**settings)
+        self.prefix = ["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh"]
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+
+def test_more_partitions_than_handles_are_served():
+    most, count, clients = 512, 2000, 4
+    names = [f"topic-{n:04}" for n in range(count)]
+    peak, done, failed = 0, threading.Event(), []
+
+    def watch():
+        nonlocal peak
+        while not done.wait(0.005):
+            with contextlib.suppress(OSError):
+                peak = max(peak, broker.handles())
+
+    def by_all(work):
+        def part(n):
+            try:
+                with broker.connect(timeout=60) as c:
+                    for name in names[n::clients]:
+                        work(c, name)
+            except BaseException as e:
+                failed.append(e)
+
+        threads = [threading.Thread(target=part, args=(n,)) for n in range(clients)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert not failed, failed
+
+    def write(c, name):
+        c.produce(name, 0, records.values_batch(name.encode()))
+
+    def read(c, name):
+        part = c.fetch(name, 0, 0)
+        assert part["ErrorCode"] == 0
+        batches = records.verified(part["Records"])
+        inside = [records.decode_records(records.opened(b), b.base_timestamp, b.count) for b in batches]
+        assert [r.value for each in inside for r in each] == [name.encode()] * written
+
+    with FewHandles(most, cores=2) as broker:
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            by_all(lambda c, name: c.create_topic(name))
+            written = 0
+            for _ in range(2):
+                by_all(write)
+                written += 1
+                by_all(read)
+            broker.restart()
+            by_all(read)
+            assert most / 2 < peak < most - 150, peak  # A half is for files.
+            # Idle ones make room for connections.
+            others = [broker.connect() for _ in range(300)]
+            by_all(write)
+            written += 1
+            by_all(read)
+            for other in others:
+                other.call("ApiVersions", 0)
+                other.close()
+        finally:
+            done.set()
+            watcher.join()
+
+
 def test_requests_that_never_end_make_room_for_others():
     with SetBroker(queued_max_request_bytes=64 * MIB) as broker:
         with broker.connect() as c:

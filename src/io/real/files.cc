@@ -1,17 +1,15 @@
 #include "io/real/files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <limits>
+
+#include "io/real/directory.h"
 
 namespace fulmar::real {
 
@@ -42,14 +40,49 @@ Error error_from(int code) {
     }
 }
 static std::unexpected<Error> failure(int code = errno) { return std::unexpected(error_from(code)); }
-static Result<> outcome(int returned) {
-    if (returned < 0) return failure();
-    return {};
+
+RealFile::RealFile(std::shared_ptr<RealDirectory> in, std::string name, bool create)
+    : OpenFile(in->tree()->files), directory_(std::move(in)), name_(std::move(name)), create_(create) {}
+RealFile::~RealFile() {
+    auto tree = directory_->tree();
+    std::lock_guard guard(tree->mutex);
+    auto known = directory_->files_.find(name_);
+    if (known != directory_->files_.end() && known->second == this) directory_->files_.erase(known);
 }
 
-RealFile::~RealFile() { ::close(descriptor); }
+int RealFile::open_by_name() {
+    auto& tree = *directory_->tree();
+    std::unique_lock names(tree.mutex);
+    auto path = removed_ ? std::nullopt : directory_->path_to(name_);
+    if (!path) return errno = ENOENT, -1;
+    names.unlock();
+    int opened = open_at(*path);
+    if (opened >= 0 || errno != ENOENT) return opened;
+    names.lock();  // A directory above may have been renamed meanwhile.
+    path = removed_ ? std::nullopt : directory_->path_to(name_);
+    if (!path) return errno = ENOENT, -1;
+    return open_at(*path);
+}
+int RealFile::open_at(const std::string& path) {
+    int how = O_RDWR | O_CLOEXEC | (create_ ? O_CREAT | O_EXCL : 0);
+    int opened = ::openat(directory_->tree()->root, path.c_str(), how, 0644);
+    if (opened < 0) return -1;
+    struct stat about{};
+    bool known = ::fstat(opened, &about) == 0;
+    bool other = known && inode_ != 0 && (inode_ != about.st_ino || device_ != about.st_dev);
+    if (!known || other) {
+        int code = other ? ENOENT : errno;
+        ::close(opened);
+        return errno = code, -1;
+    }
+    if (inode_ == 0) device_ = about.st_dev, inode_ = about.st_ino;
+    create_ = false;
+    return opened;
+}
 
 Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
+    auto held = pin();
+    if (!held) return std::unexpected(held.error());
     constexpr std::size_t vectors_max = 1024;  // IOV_MAX of Linux.
     std::array<iovec, 64> few;
     std::vector<iovec> many;
@@ -66,7 +99,8 @@ Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
             vectors[i] = {const_cast<std::byte*>(now[i].data()), now[i].size()};
             size += now[i].size();
         }
-        auto written = ::pwritev(descriptor, vectors, int(now.size()), off_t(position));
+        auto written = ::pwritev(held->descriptor(), vectors, int(now.size()), off_t(position));
+        wrote();
         if (written < 0) return failure();
         // Part of it is as bad as none, and is not tried again: the caller may not guess what is there.
         // A disk that fills up writes what still fits and says so only at the next call.
@@ -76,160 +110,45 @@ Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
     return {};
 }
 Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> into) {
+    auto held = pin();
+    if (!held) return std::unexpected(held.error());
     std::size_t got = 0;
     while (got < into.size()) {
-        auto n = ::pread(descriptor, into.data() + got, into.size() - got, off_t(position + got));
+        auto n = ::pread(held->descriptor(), into.data() + got, into.size() - got, off_t(position + got));
         if (n < 0) return failure();
         if (n == 0) break;
         got += std::size_t(n);
     }
     return got;
 }
-// Whatever the reason, also when it is a full disk: what was dirty may be gone, and a second sync would lie.
-static Result<> synced(int returned) {
-    if (returned < 0) return std::unexpected(Error::failed);
-    return {};
-}
-Result<> RealFile::sync() { return synced(::fdatasync(descriptor)); }
 Result<> RealFile::drop_cache() {
-    if (int code = ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); code != 0) return failure(code);
+    auto held = pin();
+    if (!held) return std::unexpected(held.error());
+    if (int code = ::posix_fadvise(held->descriptor(), 0, 0, POSIX_FADV_DONTNEED); code != 0)
+        return failure(code);
     return {};
 }
-Result<> RealFile::truncate(std::uint64_t size) { return outcome(::ftruncate(descriptor, off_t(size))); }
+Result<> RealFile::truncate(std::uint64_t size) {
+    auto held = pin();
+    if (!held) return std::unexpected(held.error());
+    int cut = ::ftruncate(held->descriptor(), off_t(size));
+    wrote();
+    if (cut < 0) return failure();
+    return {};
+}
 Result<std::uint64_t> RealFile::size() {
+    auto held = pin();
+    if (!held) return std::unexpected(held.error());
     struct stat about{};
-    if (::fstat(descriptor, &about) < 0) return failure();
+    if (::fstat(held->descriptor(), &about) < 0) return failure();
     return std::uint64_t(about.st_size);
 }
 bool RealFile::cached(std::uint64_t position) {
+    auto held = pin_if_open();
+    if (!held) return false;
     char byte = 0;
     iovec one{&byte, 1};
-    return ::preadv2(descriptor, &one, 1, off_t(position), RWF_NOWAIT) >= 0;
-}
-
-namespace {
-
-class RealLock final : public Directory::Lock {
-public:
-    explicit RealLock(int descriptor) : descriptor_(descriptor) {}
-    ~RealLock() override { ::close(descriptor_); }
-
-private:
-    const int descriptor_;
-};
-
-class RealDirectory final : public Directory {
-public:
-    explicit RealDirectory(int descriptor) : descriptor_(descriptor) {}
-    ~RealDirectory() override { ::close(descriptor_); }
-
-    Result<std::shared_ptr<File>> create(const std::string& name) override {
-        return file(name, O_RDWR | O_CREAT | O_EXCL);
-    }
-    Result<std::shared_ptr<File>> open(const std::string& name) override { return file(name, O_RDWR); }
-    Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
-        if (::mkdirat(descriptor_, name.c_str(), 0755) < 0) return failure();
-        return open_directory(name);
-    }
-    Result<std::shared_ptr<Directory>> open_directory(const std::string& name) override {
-        int opened = ::openat(descriptor_, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (opened < 0) return failure();
-        return std::make_shared<RealDirectory>(opened);
-    }
-    Result<> rename(const std::string& from, const std::string& to) override {
-        return outcome(::renameat(descriptor_, from.c_str(), descriptor_, to.c_str()));
-    }
-    Result<> move(const std::string& name, Directory& to, const std::string& as) override {
-        auto& there = static_cast<RealDirectory&>(to);
-        return outcome(
-            ::renameat2(descriptor_, name.c_str(), there.descriptor_, as.c_str(), RENAME_NOREPLACE));
-    }
-    Result<> remove(const std::string& name) override {
-        if (::unlinkat(descriptor_, name.c_str(), 0) == 0) return {};
-        if (errno != EISDIR) return failure();
-        return outcome(::unlinkat(descriptor_, name.c_str(), AT_REMOVEDIR));
-    }
-    Result<std::vector<Entry>> list() override {
-        int again = ::openat(descriptor_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (again < 0) return failure();
-        auto* all = ::fdopendir(again);
-        if (!all) {
-            int code = errno;
-            ::close(again);
-            return failure(code);
-        }
-        std::vector<Entry> entries;
-        errno = 0;
-        while (auto* entry = ::readdir(all)) {
-            std::string name = entry->d_name;
-            if (name == "." || name == "..") continue;
-            bool directory = entry->d_type == DT_DIR;
-            if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK) {  // A link is what it leads to.
-                struct stat about{};
-                directory = ::fstatat(descriptor_, name.c_str(), &about, 0) == 0 && S_ISDIR(about.st_mode);
-            }
-            entries.push_back({std::move(name), directory});
-            errno = 0;
-        }
-        int code = errno;
-        ::closedir(all);
-        if (code != 0) return failure(code);
-        std::ranges::sort(entries, {}, &Entry::name);
-        return entries;
-    }
-    Result<> sync() override { return synced(::fsync(descriptor_)); }
-    Result<Space> space() override {
-        struct statvfs about{};
-        if (::fstatvfs(descriptor_, &about) < 0) return failure();
-        return Space{about.f_blocks * about.f_frsize, about.f_bavail * about.f_frsize};
-    }
-    Result<std::unique_ptr<Lock>> lock(const std::string& name) override {
-        int opened = ::openat(descriptor_, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-        if (opened < 0) return failure();
-        // Of the open file description, so that no other open and close of that file in this process
-        // releases it, as it would an ordinary fcntl lock.
-        struct flock whole{};
-        whole.l_type = F_WRLCK;
-        whole.l_whence = SEEK_SET;
-        if (::fcntl(opened, F_OFD_SETLK, &whole) < 0) {
-            int code = errno;
-            ::close(opened);
-            return failure(code == EACCES ? EAGAIN : code);
-        }
-        return std::make_unique<RealLock>(opened);
-    }
-
-private:
-    Result<std::shared_ptr<File>> file(const std::string& name, int how) {
-        int opened = ::openat(descriptor_, name.c_str(), how | O_CLOEXEC, 0644);
-        if (opened < 0) return failure();
-        return std::make_shared<RealFile>(opened);
-    }
-    const int descriptor_;
-};
-
-}  // namespace
-
-Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool create) {
-    for (std::size_t end = 1; create && end != path.npos && end < path.size();) {
-        end = path.find('/', end + 1);
-        auto part = path.substr(0, end);
-        bool last = end == path.npos || end + 1 >= path.size();
-        bool made = ::mkdir(part.c_str(), 0755) == 0;
-        if (!made && errno != EEXIST) return failure();
-        // Its name must outlive a power cut. The last one's also if a life before made it and came no
-        // further.
-        if (!made && !last) continue;
-        int parent = ::open((part + "/..").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (parent < 0 && !made) continue;  // Not ours to read: somebody else made it.
-        if (parent < 0) return failure();
-        auto kept = synced(::fsync(parent));
-        ::close(parent);
-        if (!kept && made) return std::unexpected(kept.error());
-    }
-    int opened = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (opened < 0) return failure();
-    return std::make_shared<RealDirectory>(opened);
+    return ::preadv2(held->descriptor(), &one, 1, off_t(position), RWF_NOWAIT) >= 0;
 }
 
 }  // namespace fulmar::real

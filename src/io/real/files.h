@@ -1,28 +1,45 @@
-// Real files: pwritev, pread, fdatasync, sendfile's source. The implementation of log/files.h on Linux.
+// Real files: pwritev, pread, fdatasync, sendfile's source. Half of the implementation of log/files.h on
+// Linux; the other half is directory.h.
 #pragma once
 
+#include <sys/types.h>
+
+#include "io/real/open_files.h"
 #include "log/files.h"
 
 namespace fulmar::real {
 
-// Only real files meet real sockets, which need the descriptor for sendfile.
-class RealFile final : public File {
+class RealDirectory;
+
+// One file by its name: all who open it share this. Real sockets pin it, for its descriptor.
+class RealFile final : public File, public OpenFile {
 public:
-    explicit RealFile(int descriptor) : descriptor(descriptor) {}
+    // Neither opened nor known to the directory yet. With `create`, it is made when it is first opened.
+    RealFile(std::shared_ptr<RealDirectory> in, std::string name, bool create);
     ~RealFile() override;
     Result<> write(std::uint64_t position, std::span<const Bytes> parts) override;
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override;
-    Result<> sync() override;
+    Result<> sync() override { return flush(); }
     Result<> drop_cache() override;
     Result<> truncate(std::uint64_t size) override;
     Result<std::uint64_t> size() override;
+    // Of one that is closed, not even the name may be.
     bool cached(std::uint64_t position) override;
 
-    const int descriptor;
-};
+private:
+    friend RealDirectory;
+    int open_by_name() override;
+    int open_at(const std::string& path);
 
-// Opens the directory at `path`; with `create`, makes it and its missing parents first.
-Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool create);
+    // By the tree's mutex.
+    std::shared_ptr<RealDirectory> directory_;
+    std::string name_;
+    bool removed_ = false;
+    // By the thread that opens it: what was open under its name before.
+    bool create_;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+};
 
 // What a failed system call means.
 Error error_from(int code);

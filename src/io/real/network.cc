@@ -112,8 +112,9 @@ private:
     }
     ssize_t send_file(const FileRange& range) {
         auto at = off_t(range.position);
-        auto& file = static_cast<RealFile&>(*range.file);
-        return ::sendfile(socket_.native_handle(), file.descriptor, &at, range.length);
+        auto held = static_cast<RealFile&>(*range.file).pin();
+        if (!held) return errno = held.error() == Error::exhausted ? EMFILE : EIO, -1;
+        return ::sendfile(socket_.native_handle(), held->descriptor(), &at, range.length);
     }
 
     // Below this a copy costs less than sendfile's set-up: measured, they cross between 4 and 16 KiB.
@@ -125,8 +126,9 @@ private:
 
 class RealListener final : public Listener, public std::enable_shared_from_this<RealListener> {
 public:
-    RealListener(RealLoop& loop, Ports& ports, const tcp& protocol, int descriptor)
-        : loop_(loop), ports_(ports), acceptor_(loop.context()) {
+    RealListener(RealLoop& loop, Ports& ports, std::shared_ptr<OpenFiles> files, const tcp& protocol,
+                 int descriptor)
+        : loop_(loop), ports_(ports), files_(std::move(files)), acceptor_(loop.context()) {
         error_code ignored;
         acceptor_.assign(protocol, descriptor, ignored);
         acceptor_.non_blocking(true, ignored);
@@ -142,6 +144,9 @@ public:
     }
     bool start(Accept& op) override {
         acceptor_.async_accept([self = shared_from_this(), &op](error_code error, tcp::socket socket) {
+            // A file that waits for its next use makes room for who waits now; half of them may stay.
+            bool taken = error == asio::error::no_descriptors;
+            if (taken && self->files_->close_one(self->files_->most() / 2)) return void(self->start(op));
             if (error) op.result = failure(error.value());
             else op.result = std::make_shared<RealSocket>(self->loop_, std::move(socket));
             op.waiter.resume();
@@ -152,6 +157,7 @@ public:
 private:
     RealLoop& loop_;
     Ports& ports_;
+    const std::shared_ptr<OpenFiles> files_;
     tcp::acceptor acceptor_;
     std::uint16_t port_ = 0;
     bool closed_ = false;
@@ -206,7 +212,7 @@ Result<std::shared_ptr<Listener>> RealNetwork::listen(const Address& at) {
     if (!where) return std::unexpected(where.error());
     auto listening = ports_.listen(at);
     if (!listening) return std::unexpected(listening.error());
-    return std::make_shared<RealListener>(loop_, ports_, where->protocol(), *listening);
+    return std::make_shared<RealListener>(loop_, ports_, files_, where->protocol(), *listening);
 }
 bool RealNetwork::start(Connect& op) {
     auto to = endpoint(op.argument);

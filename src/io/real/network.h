@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "io/real/loop.h"
+#include "io/real/open_files.h"
 
 namespace fulmar::real {
 
@@ -29,13 +30,16 @@ private:
 
 class RealNetwork final : public Network {
 public:
-    RealNetwork(RealLoop& loop, Ports& ports) : loop_(loop), ports_(ports) {}
+    // Where descriptors are lacking for connections, some of `files` are closed.
+    RealNetwork(RealLoop& loop, Ports& ports, std::shared_ptr<OpenFiles> files)
+        : loop_(loop), ports_(ports), files_(std::move(files)) {}
     Result<std::shared_ptr<Listener>> listen(const Address& at) override;
     bool start(Connect& op) override;
 
 private:
     RealLoop& loop_;
     Ports& ports_;
+    const std::shared_ptr<OpenFiles> files_;
 };
 
 }  // namespace fulmar::real

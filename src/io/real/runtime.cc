@@ -1,7 +1,6 @@
 #include "io/real/runtime.h"
 
 #include <sched.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +11,7 @@
 #include <csignal>
 #include <thread>
 
+#include "io/real/directory.h"
 #include "io/real/loop.h"
 #include "io/real/network.h"
 
@@ -36,7 +36,8 @@ private:
 };
 
 struct Core {
-    Core(asio::thread_pool& pool, Ports& ports) : network(loop, ports), disk(pool, loop) {}
+    Core(asio::thread_pool& pool, Ports& ports, std::shared_ptr<OpenFiles> files)
+        : network(loop, ports, std::move(files)), disk(pool, loop) {}
     RealLoop loop;
     RealNetwork network;
     RealDisk disk;
@@ -55,14 +56,10 @@ struct Runtime::Impl {
 
 Runtime::Runtime(int cores, int disk_threads, std::shared_ptr<Directory> data)
     : impl_(std::make_unique<Impl>(disk_threads)) {
-    rlimit handles{};  // Each partition and each connection takes one; usual soft limits are for `select`.
-    if (::getrlimit(RLIMIT_NOFILE, &handles) == 0 && handles.rlim_cur < handles.rlim_max) {
-        handles.rlim_cur = handles.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &handles);
-    }
     std::signal(SIGPIPE, SIG_IGN);  // sendfile to a peer that has gone would end the process.
+    auto files = data ? static_cast<RealDirectory&>(*data).tree()->files : std::make_shared<OpenFiles>(0);
     for (int i = 0; i < cores; ++i) {
-        impl_->cores.push_back(std::make_unique<Core>(impl_->pool, impl_->ports));
+        impl_->cores.push_back(std::make_unique<Core>(impl_->pool, impl_->ports, files));
         impl_->host.cores.push_back(&impl_->cores.back()->seam);
     }
     impl_->host.data = std::move(data);
