@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/planted.h"
+#include "broker/counters.h"
 #include "broker/disk_budget.h"
 #include "broker/waiters.h"
 #include "core/cluster/image.h"
@@ -31,6 +32,7 @@ struct PartitionContext {
     Signal rested{};                    // A partition has come to rest.
     bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
+    Counters counters{};
 };
 
 // What a topic's settings make of its partitions.
