@@ -48,6 +48,7 @@ public:
     BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
     // What was set before the start, by key; what holds now, a shard knows (Shard::values).
     const cluster::ConfigMap& fixed_values() const { return fixed_values_; }
+    const std::shared_ptr<Directory>& data() const { return host_.data; }
     const Uuid& cluster_id() const { return data_->meta().cluster_id; }
 
     // On core 0: until a checkpoint that begins from now on is on the disk; false when none comes to be.

@@ -11,6 +11,8 @@ using kafka::ErrorCode;
 const PartitionId orders{uuid_from(7, 7), 3};
 const std::string name = partition_directory_name("orders", orders);
 
+PartitionRules usual_rules() { return {cluster::produce_rules({}, {}), cluster::log_rules({}, {})}; }
+
 // A partition on a simulated core, and what happens to its disk.
 struct Stage {
     Stage(Host& host, sim::Node& n, std::uint64_t unsynced_max, bool page_cache)
@@ -18,7 +20,7 @@ struct Stage {
           seam(*host.cores[0]),
           budget(seam.loop, unsynced_max),
           context{seam, budget, host.data, page_cache},
-          partition(context, orders, name, 5, wire::ProduceRules()) {}
+          partition(context, orders, name, 5, usual_rules()) {}
     sim::Power& power() { return node.power; }
     // What a power cut would leave of the log for sure.
     std::uint64_t durable_bytes() {
@@ -66,6 +68,11 @@ Task<> produce_and_wait(Stage& stage, Sent sent, Millis patience = Millis(60'000
             EXPECT_GE(stage.durable_bytes(), position);
     }
     stage.acks.push_back(ack);
+}
+// What the next life would find.
+Task<Result<Recovered>> recovered(Stage& stage, RecoveryRules rules) {
+    auto point = stage.partition.recovery_point();
+    co_return co_await stage.seam.disk.run([&] { return recover(*stage.context.data, name, point, rules); });
 }
 Task<> all_done(Stage& stage, std::size_t sent) {
     for (int n = 0; n < 10'000 && stage.done.size() < sent; ++n) co_await Timer(stage.seam.loop, Millis(1));
@@ -162,7 +169,8 @@ Task<> twice_without_producer(Stage& stage) {
     Sent batch{{ProducerId{-2}, 0, 0}, 3};
     EXPECT_EQ((co_await produce(stage, batch)).base_offset, Offset{0});
     EXPECT_EQ((co_await produce(stage, batch)).base_offset, Offset{3});
-    EXPECT_EQ(stage.partition.sequences().size(), 0U);
+    auto found = co_await recovered(stage, {});
+    EXPECT_TRUE(found && found->sequences.size() == 0);
 }
 TEST(BrokerPartition, an_id_below_0_is_no_producer) { tell(twice_without_producer); }
 
@@ -205,9 +213,8 @@ Task<> too_full(Stage& stage) {
     EXPECT_EQ(stage.done[0].base_offset, Offset{1});
     EXPECT_EQ(stage.acks, std::vector<ErrorCode>(1));
     EXPECT_FALSE(stage.budget.failed());
-    auto found = co_await stage.seam.disk.run(
-        [&] { return recover(*stage.context.data, name, {Offset{2}, true}, Instant{}); });
-    EXPECT_TRUE(found && found->log.end() == stage.partition.log_end() && !found->damaged_at);
+    auto found = co_await recovered(stage, {.clean = true});
+    EXPECT_TRUE(found && found->log.end() == stage.partition.log_end() && !found->damaged);
 }
 TEST(BrokerPartition, a_full_disk_refuses_and_leaves_the_log_usable) { tell(too_full); }
 
@@ -328,7 +335,7 @@ Task<> epochs(Stage& stage) {
     EXPECT_EQ(partition.check_epoch(5), ErrorCode::none);
     EXPECT_EQ(partition.check_epoch(4), ErrorCode::fenced_leader_epoch);
     EXPECT_EQ(partition.check_epoch(6), ErrorCode::unknown_leader_epoch);
-    partition.lead(6, wire::ProduceRules());
+    partition.lead(6, usual_rules());
     EXPECT_EQ(partition.check_epoch(5), ErrorCode::fenced_leader_epoch);
     co_return;
 }

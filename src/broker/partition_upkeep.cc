@@ -38,6 +38,8 @@ Task<> Partition::retain(bool by_age) {
     co_await keeping_.enter();
     auto view = log_.view(log_start(), durable_, leader_epoch_);
     auto& segments = log_.segments();
+    std::vector<Offset> bases;
+    for (auto& segment : segments) bases.push_back(segment.base);
     std::size_t full = 0;
     while (full + 1 < segments.size() && segments[full + 1].base <= durable_.offset) ++full;
     auto size = log_.size_bytes();
@@ -48,7 +50,7 @@ Task<> Partition::retain(bool by_age) {
     if (!expired) {
         log_error("{}: retention: {}", name_, to_text(expired.error()));
     } else if (*expired > 0) {
-        auto to = log_.segments()[*expired].base;
+        auto to = std::max(bases[*expired], log_start());  // A client may have deleted more meanwhile.
         if (planted(Bug::retention_past_high_watermark)) to = log_.end().offset;
         log_info("{}: {} segments deleted, the log starts at {}", name_, *expired, std::to_underlying(to));
         delete_until(to);

@@ -49,9 +49,9 @@ Task<> Shard::retire(TopicId topic) {
     for (;;) {
         auto at = std::ranges::find_if(retired_, dropped);
         if (at == retired_.end()) break;
-        auto partition = *at;
+        auto partition = std::move(*at);
+        retired_.erase(at);
         co_await partition->come_to_rest();
-        std::erase(retired_, partition);
     }
     retired_.shrink_to_fit();
 }

@@ -46,11 +46,11 @@ public:
     // Made if it is not here yet.
     Partition& lead(const cluster::Topic& topic, std::int32_t index);
     std::map<PartitionId, std::shared_ptr<Partition>>& partitions() { return partitions_; }
+    const std::map<PartitionId, std::shared_ptr<Partition>>& partitions() const { return partitions_; }
     // A topic is deleted: its partitions are not found any more, and refuse what they were asked before.
     void drop(const TopicId& topic);
-    // Until nothing that was dropped of it is at work; then it is no more.
+    // Until nothing that was dropped of it is at work; then it is no more. Once for each topic.
     Task<> retire(TopicId topic);
-    bool retired_all() const { return retired_.empty(); }
 
 private:
     bool at_rest() const;

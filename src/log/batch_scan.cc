@@ -1,6 +1,7 @@
 #include "log/batch_scan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/planted.h"
 
@@ -47,6 +48,7 @@ Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::ui
     constexpr std::size_t magic_at = 16;
     // Producers choose what lies here, and may have filled it with headers that claim large batches. Beyond
     // so many bytes looked at for nothing it is taken for granted: then the bytes are kept.
+    std::set<LogPoint> leads_nowhere;  // Batches are looked at once, however many lead there.
     auto left = 16 * (size - position) + (1 << 20);
     while (position + batch_header_bytes <= size) {
         auto bytes = window.at(position, 64 << 10);
@@ -74,6 +76,7 @@ Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::ui
 
 Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std::int32_t epoch_max) {
     constexpr std::size_t magic_at = 16;
+    std::set<LogPoint> leads_nowhere;  // Batches are looked at once, however many lead there.
     Window window(file, until.position);
     auto left =
         16 * (until.position - from.position) + (1 << 20);  // As above: producers choose what lies here.
@@ -84,7 +87,8 @@ Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std:
         auto base = BatchView(*here).base_offset();
         if (base <= from.offset || base >= until.offset) continue;
         LogPoint walk{base, position};
-        while (walk.position < until.position && walk.offset < until.offset) {
+        while (walk.position < until.position && walk.offset < until.offset &&
+               leads_nowhere.insert(walk).second) {
             auto next = window.at(walk.position, batch_header_bytes);
             if (!next) return std::unexpected(next.error());
             if (next->size() < batch_header_bytes) break;

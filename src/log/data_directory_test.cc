@@ -11,6 +11,10 @@ namespace {
 using test::DiskWorld;
 const DirectoryMeta ours{uuid_from(1, 1), uuid_from(2, 2), BrokerId{1}};
 const PartitionId orders{uuid_from(7, 7), 3}, bills{uuid_from(8, 8), 0};
+constexpr Timestamp wall{1'800'000'000'000};
+RecoveryPoint at(std::int64_t offset) {
+    return {.offset = Offset{offset}, .position = std::uint64_t(offset) * 100};
+}
 
 std::expected<DataDirectory, std::string> open(Directory& root, DirectoryMeta wanted = ours) {
     // A directory handle of its own, as the one given belongs to the test.
@@ -31,6 +35,7 @@ std::expected<DataDirectory, std::string> open(Directory& root, DirectoryMeta wa
         Result<> remove(const std::string& n) override { return d.remove(n); }
         Result<std::vector<Entry>> list() override { return d.list(); }
         Result<> sync() override { return d.sync(); }
+        Result<Space> space() override { return d.space(); }
         Result<std::unique_ptr<Lock>> lock(const std::string& n) override { return d.lock(n); }
         Directory& d;
     };
@@ -175,35 +180,79 @@ TEST_F(DataDirectoryTest, two_directories_of_one_partition_are_for_a_person_to_t
 }
 
 TEST_F(DataDirectoryTest, recovery_points_are_read_back_and_clean_only_after_a_clean_stop) {
-    DataDirectory::Points points{{orders, Offset{42}}, {bills, Offset{INT64_MAX}}};
-    ASSERT_TRUE(opened().write_checkpoint(points));
+    DataDirectory::Points points{
+        {orders, {Offset{42}, Offset{17}, 4711, Offset{3}, Timestamp{1'790'000'000'000}}},
+        {bills, {Offset{INT64_MAX}, Offset{INT64_MAX - 1}, UINT64_MAX, Offset{INT64_MAX}, Timestamp{-1}}}};
+    {
+        auto founded = opened();
+        EXPECT_FALSE(founded.last_seen());
+        ASSERT_TRUE(founded.write_checkpoint(points, wall));
+    }
     world_.restart();
     {
         auto killed = opened();
         EXPECT_FALSE(killed.was_clean());
         EXPECT_EQ(killed.recovery_points(), points);
-        EXPECT_EQ(killed.recovery_point(orders).offset, Offset{42});
-        EXPECT_FALSE(killed.recovery_point(orders).clean);
-        EXPECT_EQ(killed.recovery_point({orders.topic, 4}).offset, Offset{0});
-        points[orders] = Offset{50};
-        ASSERT_TRUE(killed.close_clean(points));
+        EXPECT_EQ(killed.recovery_point(orders), points[orders]);
+        EXPECT_EQ(killed.recovery_point({orders.topic, 4}), RecoveryPoint{});
+        EXPECT_EQ(killed.last_seen(), wall);
+        points[orders].offset = Offset{50};
+        ASSERT_TRUE(killed.close_clean(points, wall + Millis(7)));
     }
     world_.restart();
     {
         auto stopped = opened();
         EXPECT_TRUE(stopped.was_clean());
-        EXPECT_TRUE(stopped.recovery_point(orders).clean);
         EXPECT_EQ(stopped.recovery_points(), points);
+        EXPECT_EQ(stopped.last_seen(), wall + Millis(7));
     }
     world_.restart();  // The marker was for that one start; this life did not stop cleanly.
     EXPECT_FALSE(opened().was_clean());
 }
 
+TEST_F(DataDirectoryTest, a_checkpoint_has_a_line_of_seven_words_a_partition) {
+    ASSERT_TRUE(opened().write_checkpoint({{orders, {Offset{42}, Offset{17}, 4711, Offset{3}, wall}}}, wall));
+    EXPECT_EQ(text_of_file("checkpoint"),
+              sealed("time=1800000000000\n" + to_text(orders.topic) + " 3 42 17 4711 3 1800000000000\n"));
+}
+
+TEST_F(DataDirectoryTest, a_line_that_makes_no_sense_costs_its_own_partition_alone) {
+    opened();
+    world_.restart(std::nullopt);
+    auto topic = to_text(orders.topic), right = to_text(bills.topic) + " 0 9 8 70 6 5\n";
+    for (auto& line :
+         {topic + " 3 42", topic + " 3 42 17 4711 3", topic + " 3 x 17 4711 3 5", topic + " 3 42 17 -1 3 5",
+          topic + " 99999999999 42 17 4711 3 5", topic.substr(1) + " 3 42 17 4711 3 5",
+          topic + " 3 42  17 4711 3", std::string(" "), std::string()}) {
+        put("checkpoint", sealed("time=nonsense\n" + line + "\n" + right));
+        auto made = opened();
+        EXPECT_EQ(made.recovery_points(),
+                  (DataDirectory::Points{{bills, {Offset{9}, Offset{8}, 70, Offset{6}, Timestamp{5}}}}))
+            << line;
+        EXPECT_FALSE(made.last_seen());
+    }
+}
+
+TEST_F(DataDirectoryTest, a_damaged_checkpoint_is_none_wherever_it_is_damaged) {
+    ASSERT_TRUE(opened().close_clean({{orders, at(50)}, {bills, at(7)}}, wall));
+    world_.restart();
+    auto checkpoint = text_of_file("checkpoint"), marker = text_of_file("CLEAN");
+    for (std::size_t byte = 0; byte < checkpoint.size(); ++byte) {
+        auto bad = checkpoint;
+        bad[byte] = char(bad[byte] ^ 1);
+        for (auto& text : {bad, checkpoint.substr(0, byte)}) {
+            put("checkpoint", text), put("CLEAN", marker);
+            auto made = opened();
+            ASSERT_TRUE(made.recovery_points().empty() && !made.was_clean() && !made.last_seen()) << byte;
+        }
+    }
+}
+
 TEST_F(DataDirectoryTest, a_marker_vouches_for_its_own_checkpoint_alone) {
-    ASSERT_TRUE(opened().close_clean({{orders, Offset{50}}}));
+    ASSERT_TRUE(opened().close_clean({{orders, at(50)}}, wall));
     world_.restart();
     auto marker = text_of_file("CLEAN"), checkpoint = text_of_file("checkpoint");
-    put("checkpoint", sealed(to_text(orders.topic) + " 3 51\n"));
+    put("checkpoint", sealed("time=1\n" + to_text(orders.topic) + " 3 51 0 5100 0 -1\n"));
     EXPECT_FALSE(opened().was_clean());
     world_.restart(std::nullopt);
     put("CLEAN", marker.substr(1)), put("checkpoint", checkpoint);
@@ -231,29 +280,29 @@ TEST(DataDirectoryCrash, founding_is_whole_or_begun_anew) {
 }
 
 TEST(DataDirectoryCrash, a_checkpoint_is_the_old_or_the_new_one) {
-    const DataDirectory::Points old_points{{orders, Offset{5}}},
-        new_points{{orders, Offset{6}}, {bills, Offset{1}}};
-    test::at_every_death([&](Directory& data) { ASSERT_TRUE(open(data)->write_checkpoint(old_points)); },
-                         [&](Directory& data) {
-                             auto made = open(data);
-                             if (made) (void)made->write_checkpoint(new_points);
-                         },
-                         [&](Directory& data, bool through) {
-                             auto made = open(data);
-                             ASSERT_TRUE(made) << made.error();
-                             EXPECT_TRUE(made->recovery_points() == new_points ||
-                                         (!through && made->recovery_points() == old_points));
-                             EXPECT_FALSE(made->was_clean());
-                         });
+    const DataDirectory::Points old_points{{orders, at(5)}}, new_points{{orders, at(6)}, {bills, at(1)}};
+    test::at_every_death(
+        [&](Directory& data) { ASSERT_TRUE(open(data)->write_checkpoint(old_points, wall)); },
+        [&](Directory& data) {
+            auto made = open(data);
+            if (made) (void)made->write_checkpoint(new_points, wall);
+        },
+        [&](Directory& data, bool through) {
+            auto made = open(data);
+            ASSERT_TRUE(made) << made.error();
+            EXPECT_TRUE(made->recovery_points() == new_points ||
+                        (!through && made->recovery_points() == old_points));
+            EXPECT_FALSE(made->was_clean());
+        });
 }
 
 TEST(DataDirectoryCrash, a_stop_is_clean_only_when_its_points_are_there) {
-    const DataDirectory::Points points{{orders, Offset{6}}};
+    const DataDirectory::Points points{{orders, at(6)}};
     test::at_every_death(
         found,
         [&](Directory& data) {
             auto made = open(data);
-            if (made) (void)made->close_clean(points);
+            if (made) (void)made->close_clean(points, wall);
         },
         [&](Directory& data, bool through) {
             auto made = open(data);
@@ -264,8 +313,8 @@ TEST(DataDirectoryCrash, a_stop_is_clean_only_when_its_points_are_there) {
 }
 
 TEST(DataDirectoryCrash, a_start_that_got_anywhere_near_serving_is_not_clean_any_more) {
-    const DataDirectory::Points points{{orders, Offset{6}}};
-    test::at_every_death([&](Directory& data) { ASSERT_TRUE(open(data)->close_clean(points)); },
+    const DataDirectory::Points points{{orders, at(6)}};
+    test::at_every_death([&](Directory& data) { ASSERT_TRUE(open(data)->close_clean(points, wall)); },
                          [](Directory& data) { (void)open(data); },
                          [&](Directory& data, bool through) {
                              auto made = open(data);

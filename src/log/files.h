@@ -57,6 +57,11 @@ public:
     virtual Result<> remove(const std::string& name) = 0;  // A file, or an empty directory.
     virtual Result<std::vector<Entry>> list() = 0;         // In order of names.
     virtual Result<> sync() = 0;                           // fsync of the directory: names, not contents.
+    // Of the file system it is on. Usable: for us, without what is reserved for others.
+    struct Space {
+        std::uint64_t total_bytes = 0, usable_bytes = 0;
+    };
+    virtual Result<Space> space() = 0;
     // An exclusive lock on the file `name`, made if missing; `busy` when another process holds it.
     virtual Result<std::unique_ptr<Lock>> lock(const std::string& name) = 0;
 };

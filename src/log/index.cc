@@ -56,8 +56,12 @@ Result<> Index::append(Directory& directory, std::span<const IndexEntry> entries
     if (!file_) {
         auto name = index_file_name(base_);
         auto made = directory.create(name);
-        if (!made && made.error() == Error::exists) made = directory.open(name);
+        bool of_another =
+            !made && made.error() == Error::exists;  // A crash may leave it without its segment.
+        if (of_another) made = directory.open(name);
         if (!made) return std::unexpected(made.error());
+        if (of_another)
+            if (auto cut = (*made)->truncate(0); !cut) return cut;
         file_ = std::move(*made);
     }
     auto bytes = packed(base_, entries);

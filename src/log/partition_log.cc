@@ -105,6 +105,7 @@ Result<> PartitionLog::roll(std::shared_ptr<File> file) {
     CHECK(newest_.at.position > 0);
     if (auto written = write_index(); !written) return written;
     active().last = newest_;
+    segments_.reserve(segments_.size() + 1);  // They are many, and seldom grow: no more than is needed.
     segments_.push_back({.base = end_.offset,
                          .position = end_.position,
                          .file = std::move(file),
@@ -120,7 +121,8 @@ std::vector<std::shared_ptr<File>> PartitionLog::unsynced_files(LogPoint durable
     for (auto n = segments_.size();
          n-- > 0 && (files.empty() || segments_[n + 1].position >= durable.position);) {
         files.push_back(segments_[n].file);
-        // What time says of a full segment is read there when it is to be deleted.
+        // What time says of a full segment is read there when it is to be deleted. It is written when the
+        // next begins, often with all batches in front of that durable already.
         if (n + 1 < segments_.size() && segments_[n].index.file()) files.push_back(segments_[n].index.file());
     }
     std::ranges::reverse(files);

@@ -14,10 +14,12 @@ protected:
         return read(from, log_.end(), most, at_least_one);
     }
     std::string read(std::int64_t from, LogPoint limit, std::size_t most, bool at_least_one = false) {
-        auto slice = log_.read(Offset{from}, limit, most, at_least_one);
+        auto found = log_.read(Offset{from}, limit, most, at_least_one);
+        if (!found) return "takes a job";
+        auto& slice = *found;
         if (!slice) return to_text(slice.error());
         if (slice->range.length == 0) return "-";
-        EXPECT_EQ(slice->range.file, log_.file());
+        EXPECT_EQ(slice->range.file, partition_.file());
         return std::to_string(slice->range.position) + "+" + std::to_string(slice->range.length) + " of " +
                std::to_string(std::to_underlying(slice->base)) + ", " + std::to_string(slice->first_bytes);
     }
@@ -32,7 +34,7 @@ protected:
 TEST_F(PartitionLogTest, a_batch_gets_the_offset_at_the_end_and_the_leaders_epoch) {
     EXPECT_EQ(partition_.append({.records = 3}).offset, Offset{3});
     EXPECT_EQ(partition_.append({.records = 1}).offset, Offset{4});
-    auto text = test::read_all(*log_.file());
+    auto text = test::read_all(*partition_.file());
     EXPECT_EQ(text.size(), log_.end().position);
     auto first = wire::BatchView::whole(bytes_of(text)).value();
     auto second = wire::BatchView::whole(bytes_of(text).subspan(first.size())).value();
@@ -46,8 +48,11 @@ TEST_F(PartitionLogTest, a_batch_gets_the_offset_at_the_end_and_the_leaders_epoc
 TEST_F(PartitionLogTest, a_log_that_does_not_exist_yet_is_read_as_empty) {
     PartitionLog none;
     EXPECT_FALSE(none.exists());
-    EXPECT_EQ(none.read(Offset{0}, {}, 1000, true)->range.length, 0U);
-    EXPECT_EQ(none.before_time(Timestamp{0}), LogPoint{});
+    EXPECT_EQ(test::read(none, Offset{0}, {}, 1000, true)->range.length, 0U);
+    EXPECT_EQ(none.view(Offset{0}, {}, 5).find_time(Offset{0}, Timestamp{0})->offset, Offset{-1});
+    EXPECT_EQ(none.view(Offset{0}, {}, 5).largest_time(), Timestamp{-1});
+    EXPECT_EQ(none.size_bytes(), 0U);
+    EXPECT_TRUE(none.write_index());
 }
 
 TEST_F(PartitionLogTest, reading_starts_with_the_batch_that_holds_the_offset) {
@@ -82,24 +87,46 @@ TEST_F(PartitionLogTest, the_first_batch_is_whole_and_the_last_may_be_cut) {
     EXPECT_EQ(read(0, SIZE_MAX), "0+" + std::to_string(2 * one) + first);
 }
 
+// With few entries, which are all in memory, and with many, most of which are on the disk.
 TEST_F(PartitionLogTest, every_offset_is_found_through_the_index) {
-    std::vector<std::pair<Offset, std::uint64_t>> starts;
-    for (int n = 0; n < 200; ++n) {
-        starts.emplace_back(log_.end().offset, log_.end().position);
-        partition_.append({.records = 1 + n % 4, .bytes = std::size_t(n * 37 % 900)});
-    }
-    std::size_t batch = 0;
-    for (Offset at{}; at < log_.end().offset; at = at + 1) {
-        while (batch + 1 < starts.size() && starts[batch + 1].first <= at) ++batch;
-        auto slice = log_.read(at, log_.end(), 1, true);
-        ASSERT_TRUE(slice);
-        ASSERT_EQ(slice->base, starts[batch].first);
-        ASSERT_EQ(slice->range.position, starts[batch].second);
-    }
-    for (auto& [offset, position] : starts) {
-        auto& entry = log_.before({offset, position});
-        ASSERT_LE(entry.at.position, position);
-        ASSERT_LT(position - entry.at.position, 2 * PartitionLog::index_interval_bytes + 4000);
+    for (std::uint64_t interval : {4096, 150}) {
+        DiskWorld world;
+        test::Partition made(*world.data);
+        made.index_interval_bytes = interval;
+        std::vector<std::pair<Offset, std::uint64_t>> starts;
+        std::size_t most = 0;
+        for (int n = 0; n < 400; ++n) {
+            starts.emplace_back(made.log.end().offset, made.log.end().position);
+            auto bytes = std::size_t(n * 37 % 900);
+            made.append({.records = 1 + n % 4, .bytes = bytes});
+            most = std::max<std::size_t>(most, made.log.end().position - starts.back().second);
+            ASSERT_LE(made.log.unwritten_entries(), 2 * PartitionLog::tail_entries);
+        }
+        std::size_t batch = 0, by_job = 0;
+        for (Offset at{}; at < made.log.end().offset; at = at + 1) {
+            while (batch + 1 < starts.size() && starts[batch + 1].first <= at) ++batch;
+            by_job += !made.log.read(at, made.log.end(), 1, true);
+            auto slice = test::read(made.log, at, made.log.end(), 1, true);
+            ASSERT_TRUE(slice);
+            ASSERT_EQ(slice->base, starts[batch].first);
+            ASSERT_EQ(slice->range.position, starts[batch].second);
+        }
+        if (interval == 4096) EXPECT_EQ(by_job, 0U);
+        else EXPECT_TRUE(by_job > 100 && by_job < std::size_t(std::to_underlying(made.log.end().offset)));
+
+        ASSERT_TRUE(made.log.write_index());
+        auto index = Index::open(*made.log.directory(), Offset{0}).value();
+        LogPoint last{};
+        for (std::uint32_t n = 0; n < index.size(); ++n) {
+            auto entry = index.entry(n).value();
+            ASSERT_TRUE(std::ranges::binary_search(starts, std::pair(entry.at.offset, entry.at.position)) ||
+                        entry.at == made.log.end());
+            ASSERT_LT(entry.at.position - last.position, interval + most);  // As close as it was asked for,
+            if (entry.at != made.log.end())
+                ASSERT_GE(entry.at.position - last.position, interval);  // no closer.
+            last = entry.at;
+        }
+        EXPECT_EQ(last, made.log.end());
     }
 }
 
@@ -107,12 +134,12 @@ TEST_F(PartitionLogTest, a_full_disk_leaves_the_log_as_it_was) {
     partition_.append();
     for (int n = 0; n < 40; ++n) {
         auto before = log_.end();
-        auto text = test::read_all(*log_.file());
+        auto text = test::read_all(*partition_.file());
         world_.power.full_for = 1;
         auto batch = test::produced({.bytes = 300});
-        EXPECT_EQ(log_.append(batch, 5).error(), Error::full);
+        EXPECT_EQ(log_.append(batch, 5, test::usual_wall).error(), Error::full);
         EXPECT_EQ(log_.end(), before);
-        EXPECT_EQ(test::read_all(*log_.file()), text);  // Nothing of it is left behind.
+        EXPECT_EQ(test::read_all(*partition_.file()), text);  // Nothing of it is left behind.
         partition_.append({.bytes = 20});
         EXPECT_EQ(read(std::to_underlying(before.offset), 0, true),
                   std::to_string(before.position) + "+" + std::to_string(size_of(20)) + " of " +
@@ -125,7 +152,7 @@ TEST_F(PartitionLogTest, a_failing_disk_is_told_and_moves_no_end) {
     auto before = log_.end();
     world_.power.fails_at = 1;
     auto batch = test::produced({});
-    EXPECT_EQ(log_.append(batch, 5).error(), Error::failed);
+    EXPECT_EQ(log_.append(batch, 5, test::usual_wall).error(), Error::failed);
     EXPECT_EQ(log_.end(), before);
 }
 
@@ -163,13 +190,13 @@ TEST(MakeLog, whatever_a_crash_leaves_half_made_is_taken_over) {
                          [](Directory& data) {
                              if (auto made = make_log(data, test::partition_name)) {
                                  auto bytes = bytes_of("acknowledged");
-                                 if ((*made)->write(0, std::span(&bytes, 1))) (void)(*made)->sync();
+                                 if (made->file->write(0, std::span(&bytes, 1))) (void)made->file->sync();
                              }
                          },
                          [](Directory& data, bool through) {
                              auto made = make_log(data, test::partition_name);
                              ASSERT_TRUE(made);
-                             auto text = test::read_all(**made);
+                             auto text = test::read_all(*made->file);
                              if (through) EXPECT_EQ(text, "acknowledged");  // Once it is made, it stays.
                              EXPECT_EQ(test::names(data), test::partition_name + "/ ");
                              EXPECT_EQ(test::names(*data.open_directory(test::partition_name).value()),

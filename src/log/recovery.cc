@@ -143,8 +143,10 @@ Result<> Recovery::settle_index() {
             if (!counted && counted.error() != Error::damaged) return std::unexpected(counted.error());
             kept = counted.value_or(0);
         }
-        if (kept < index.size())
-            if (auto cut = index.cut(kept); !cut) return cut;
+        if (kept == index.size()) continue;
+        if (auto cut = index.cut(kept); !cut) return cut;
+        // Should they come back after a power cut, they could pass for entries of what is appended now.
+        if (auto synced = index.file()->sync(); !synced) return synced;
     }
     here_ = {.at = {found_[at_].segment.base, 0}};
     auto& index = found_[at_].segment.index;
@@ -403,6 +405,7 @@ Result<Recovered> Recovery::run() {
     if (epochs_.empty() && found_[0].size > 0) {
         BatchWalk first(*found_[0].segment.file, {found_[0].segment.base, 0}, found_[0].size);
         auto header = first.header();
+        if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
         if (header && *header && (*header)->leader_epoch() <= rules_.leader_epoch_max)
             epochs_.push_back({(*header)->leader_epoch(), (*header)->base_offset()});
     }

@@ -6,7 +6,9 @@ namespace fulmar {
 namespace {
 
 using test::DiskWorld, test::partition_name;
-constexpr Instant now{5000};
+constexpr RecoveryRules after_kill{.leader_epoch_max = 5, .clocks = {Instant{5000}, Timestamp{3000}}};
+constexpr RecoveryRules after_clean_stop{
+    .clean = true, .leader_epoch_max = 5, .clocks = {Instant{5000}, Timestamp{3000}}};
 
 // A log of five batches on a disk, for one damage at a time.
 class RecoveryTest : public testing::Test {
@@ -18,8 +20,8 @@ protected:
                                          .bytes = std::size_t(20 + n),
                                          .stamp = 1000 - n,
                                          .producer = {ProducerId{4}, 0, sequence(n)}}));
-        whole_ = test::read_all(*made.log.file());
-        EXPECT_TRUE(made.log.file()->sync());
+        whole_ = test::read_all(*made.file());
+        EXPECT_TRUE(made.file()->sync());
     }
     static std::int32_t sequence(int batch) { return std::array{0, 1, 3, 4, 6}[std::size_t(batch)]; }
     File& file() {
@@ -30,8 +32,8 @@ protected:
         test::write_all(file(), text);
         EXPECT_TRUE(file_->sync());
     }
-    Recovered recovered(RecoveryPoint point = {}) {
-        auto found = recover(*world_.data, partition_name, point, now);
+    Recovered recovered(RecoveryPoint point = {}, RecoveryRules rules = after_kill) {
+        auto found = recover(*world_.data, partition_name, point, rules);
         EXPECT_TRUE(found);
         return found ? std::move(*found) : Recovered{};
     }
@@ -41,6 +43,9 @@ protected:
                            ends_.begin());
     }
     LogPoint end_of(std::size_t batches) const { return batches == 0 ? LogPoint{} : ends_[batches - 1]; }
+    RecoveryPoint behind(std::size_t batches) const {
+        return {.offset = end_of(batches).offset, .position = end_of(batches).position};
+    }
     // The producer's next batch must follow the last that was kept.
     void expect_sequences(const Recovered& found, std::size_t batches) const {
         Sequences::Batch next{ProducerId{4}, 0, 8, 8, {}, {}};
@@ -62,16 +67,16 @@ protected:
     void expect_cut(const Recovered& found, std::size_t batches, std::size_t size) {
         auto end = end_of(batches);
         EXPECT_EQ(found.log.end(), end);
-        EXPECT_FALSE(found.damaged_at);
+        EXPECT_FALSE(found.damaged);
         EXPECT_EQ(found.bytes_cut, size - end.position);
         EXPECT_EQ(test::read_all(file()), whole_.substr(0, end.position));
         expect_sequences(found, batches);
     }
-    // It is served up to there, and every byte stays where it is.
-    void expect_damage(const Recovered& found, std::size_t batches, std::string_view text) {
-        ASSERT_TRUE(found.damaged_at);
-        EXPECT_EQ(*found.damaged_at, end_of(batches));
+    // Nobody knows its end. It is served up to there, and every byte stays where it is.
+    void expect_end_lost(const Recovered& found, std::size_t batches, std::string_view text) {
+        EXPECT_TRUE(found.damaged);
         EXPECT_EQ(found.log.end(), end_of(batches));
+        expect_sequences(found, batches);
         EXPECT_EQ(found.bytes_cut, 0U);
         EXPECT_EQ(test::read_all(file()), text);
         EXPECT_EQ(quarantine(), "none");
@@ -85,13 +90,14 @@ protected:
 
 TEST_F(RecoveryTest, a_whole_log_is_found_whole) {
     for (bool clean : {false, true}) {
-        auto found = recovered({ends_.back().offset, clean});
+        auto found = recovered(behind(5), clean ? after_clean_stop : after_kill);
         EXPECT_EQ(found.log.end(), ends_.back());
-        EXPECT_FALSE(found.damaged_at);
+        EXPECT_FALSE(found.damaged);
         EXPECT_EQ(found.bytes_cut, 0U);
         EXPECT_FALSE(found.loss_possible);
         expect_sequences(found, 5);
-        EXPECT_EQ(found.log.read(Offset{0}, found.log.end(), SIZE_MAX, false)->range.length, whole_.size());
+        auto slice = test::read(found.log, Offset{0}, found.log.end(), SIZE_MAX, false);
+        EXPECT_EQ(slice->range.length, whole_.size());
     }
     EXPECT_EQ(quarantine(), "none");
 }
@@ -99,7 +105,7 @@ TEST_F(RecoveryTest, a_whole_log_is_found_whole) {
 TEST_F(RecoveryTest, cut_at_every_byte_it_ends_with_the_last_whole_batch) {
     for (std::size_t have = ends_[1].position; have <= whole_.size(); ++have) {
         lies(whole_.substr(0, have));
-        auto found = recovered({ends_[1].offset, false});
+        auto found = recovered(behind(2));
         expect_cut(found, batches_before(have), have);
         EXPECT_FALSE(found.loss_possible) << have;
         ASSERT_FALSE(HasFailure()) << have;
@@ -107,18 +113,19 @@ TEST_F(RecoveryTest, cut_at_every_byte_it_ends_with_the_last_whole_batch) {
     EXPECT_EQ(quarantine(), "none");  // A torn tail is no riddle.
 }
 
-TEST_F(RecoveryTest, cut_below_the_recovery_point_or_after_a_clean_stop_it_is_damaged) {
+TEST_F(RecoveryTest, cut_below_the_recovery_point_or_after_a_clean_stop_its_end_is_lost) {
     for (std::size_t have = ends_[1].position; have < whole_.size(); ++have) {
         auto text = whole_.substr(0, have);
         auto batches = batches_before(have);
-        for (auto point : {RecoveryPoint{ends_[4].offset, false}, RecoveryPoint{ends_[4].offset, true},
-                           RecoveryPoint{end_of(batches).offset + 1, false}}) {
+        RecoveryPoint just_behind{.offset = end_of(batches).offset + 1, .position = have + 1};
+        for (auto& [point, rules] : {std::pair(behind(5), after_kill), std::pair(behind(5), after_clean_stop),
+                                     std::pair(just_behind, after_kill)}) {
             lies(text);
-            expect_damage(recovered(point), batches, text);
+            expect_end_lost(recovered(point, rules), batches, text);
         }
         if (have == end_of(batches).position) continue;
         lies(text);  // All that the point vouches for is there; but a clean stop leaves nothing torn.
-        expect_damage(recovered({end_of(batches).offset, true}), batches, text);
+        expect_end_lost(recovered(behind(batches), after_clean_stop), batches, text);
         ASSERT_FALSE(HasFailure()) << have;
     }
 }
@@ -130,20 +137,24 @@ TEST_F(RecoveryTest, flipped_at_every_byte_it_ends_in_front_of_that_batch_and_wh
         text[at] = char(text[at] ^ 0x10);
         auto batches = batches_before(at);
         auto in_batch = at - end_of(batches).position;
-        bool unseen = in_batch >= 12 && in_batch < 16;  // The leader epoch is under no checksum.
+        bool of_epoch = in_batch >= 12 && in_batch < 16;  // Under no checksum; but none was so late.
+        if (of_epoch) {
+            auto any_epoch = after_kill;
+            any_epoch.leader_epoch_max = INT32_MAX;
+            lies(text);
+            EXPECT_EQ(recovered({}, any_epoch).log.end(), ends_.back());
+        }
         lies(text);
         auto found = recovered();
-        if (unseen) {
-            EXPECT_EQ(found.log.end(), ends_.back());
-            continue;
-        }
         expect_cut(found, batches, text.size());
-        // Behind the last one nothing follows; but that itself is a batch, if only its offset has grown.
-        bool follows = batches < 4 || (in_batch >= 4 && in_batch < 8);
+        // Behind the last one nothing follows; but that itself is a batch, if only its offset has grown, or
+        // its epoch.
+        bool follows = batches < 4 || (in_batch >= 4 && in_batch < 8) || of_epoch;
         EXPECT_EQ(found.loss_possible, follows) << at;
         if (follows) {
             auto kept = world_.data->open_directory("quarantine").value();
-            auto name = partition_name + "." + std::to_string(end_of(batches).position) + ".cut";
+            auto name =
+                partition_name + "." + std::to_string(std::to_underlying(end_of(batches).offset)) + ".cut.";
             int copies = 0;
             for (auto& entry : kept->list().value()) copies += entry.name.starts_with(name);
             auto last = kept->open(name + std::to_string(copies - 1));
@@ -153,22 +164,39 @@ TEST_F(RecoveryTest, flipped_at_every_byte_it_ends_in_front_of_that_batch_and_wh
         }
         ASSERT_FALSE(HasFailure()) << at;
     }
-    EXPECT_EQ(
-        cuts,
-        int(world_.data->open_directory("quarantine").value()->list()->size()));  // One is never written over
-                                                                                  // another.
+    // One is never written over another.
+    EXPECT_EQ(cuts, int(world_.data->open_directory("quarantine").value()->list()->size()));
 }
 
-TEST_F(RecoveryTest, flipped_below_the_recovery_point_nothing_is_cut) {
-    for (std::size_t at = ends_[1].position; at < whole_.size(); ++at) {
+// Below the recovery point damage costs its own batch: nothing is cut, and the log goes on where it was.
+TEST_F(RecoveryTest, flipped_below_the_recovery_point_only_that_batch_is_lost) {
+    for (std::size_t at = 0; at < whole_.size(); ++at) {
         auto text = whole_;
         text[at] = char(text[at] ^ 0x10);
-        auto batches = batches_before(at);
-        auto in_batch = at - end_of(batches).position;
-        if (in_batch >= 12 && in_batch < 16) continue;
-        for (bool clean : {false, true}) {
+        auto hit = batches_before(at);
+        for (auto& rules : {after_kill, after_clean_stop}) {
             lies(text);
-            expect_damage(recovered({ends_.back().offset, clean}), batches, text);
+            auto found = recovered(behind(5), rules);
+            EXPECT_FALSE(found.damaged);
+            EXPECT_EQ(found.log.end(), ends_.back());
+            EXPECT_EQ(found.bytes_cut, 0U);
+            EXPECT_EQ(test::read_all(file()), text);
+            EXPECT_EQ(quarantine(), "none");
+            for (std::size_t n = 0; n < 5; ++n) {
+                for (auto offset = end_of(n).offset; offset < end_of(n + 1).offset; offset = offset + 1) {
+                    auto slice = test::read(found.log, offset, found.log.end(), 1, true, 5);
+                    if (n == hit) {
+                        EXPECT_EQ(test::error_of(slice), Error::damaged);
+                    } else {
+                        ASSERT_TRUE(slice);
+                        EXPECT_EQ(slice->range.position, end_of(n).position);
+                    }
+                }
+            }
+            test::Partition goes_on(std::move(found.log));
+            goes_on.append();
+            EXPECT_EQ(test::read(goes_on.log, ends_.back().offset, goes_on.log.end(), 1, true)->base,
+                      ends_.back().offset);
         }
         ASSERT_FALSE(HasFailure()) << at;
     }
@@ -177,7 +205,7 @@ TEST_F(RecoveryTest, flipped_below_the_recovery_point_nothing_is_cut) {
 TEST_F(RecoveryTest, zeros_behind_the_end_are_a_torn_tail) {
     for (std::size_t zeros : {1UL, 60UL, 61UL, 5000UL, 200'000UL}) {
         lies(whole_ + std::string(zeros, '\0'));
-        auto found = recovered({ends_.back().offset, false});
+        auto found = recovered(behind(5));
         expect_cut(found, 5, whole_.size() + zeros);
         EXPECT_FALSE(found.loss_possible);
     }
@@ -203,7 +231,7 @@ TEST_F(RecoveryTest, a_valid_batch_is_seen_however_far_behind_the_damage) {
         auto found = recovered();
         expect_cut(found, 4, text.size());
         EXPECT_TRUE(found.loss_possible) << hole;
-        auto name = partition_name + "." + std::to_string(ends_[3].position) + ".cut0";
+        auto name = partition_name + "." + std::to_string(std::to_underlying(ends_[3].offset)) + ".cut.0";
         auto kept = world_.data->open_directory("quarantine").value();
         EXPECT_EQ(test::read_all(*kept->open(name).value()), text.substr(ends_[3].position));
         EXPECT_TRUE(kept->remove(name));
@@ -253,10 +281,12 @@ TEST_F(RecoveryTest, a_partition_without_a_file_is_empty_or_damaged) {
     ASSERT_TRUE(world_.data->open_directory(partition_name).value()->remove(log_file_name(Offset{0})));
     auto found = recovered();
     EXPECT_FALSE(found.log.exists());
-    EXPECT_FALSE(found.damaged_at);
-    EXPECT_EQ(recovered({Offset{1}, false}).damaged_at, LogPoint{});
+    EXPECT_FALSE(found.damaged);
+    auto lost = recovered(behind(1));
+    EXPECT_TRUE(lost.damaged);
+    EXPECT_EQ(lost.log.end(), LogPoint{});
     ASSERT_TRUE(world_.data->remove(partition_name));
-    EXPECT_EQ(recover(*world_.data, partition_name, {}, now).error(), Error::missing);
+    EXPECT_EQ(recover(*world_.data, partition_name, {}, after_kill).error(), Error::missing);
 }
 
 TEST_F(RecoveryTest, an_empty_file_is_an_empty_log) {
@@ -264,8 +294,8 @@ TEST_F(RecoveryTest, an_empty_file_is_an_empty_log) {
     auto found = recovered();
     EXPECT_TRUE(found.log.exists());
     EXPECT_EQ(found.log.end(), LogPoint{});
-    EXPECT_EQ(found.log.before_time(Timestamp{0}), LogPoint{});
-    expect_damage(recovered({Offset{1}, false}), 0, "");
+    EXPECT_EQ(found.log.view(Offset{0}, {}, 5).find_time(Offset{0}, Timestamp{0})->offset, Offset{-1});
+    expect_end_lost(recovered(behind(1)), 0, "");
 }
 
 TEST_F(RecoveryTest, a_disk_that_fails_is_told_and_nothing_is_cut) {
@@ -273,7 +303,7 @@ TEST_F(RecoveryTest, a_disk_that_fails_is_told_and_nothing_is_cut) {
     for (int at = 1;; ++at) {
         lies(text);
         world_.power.fails_at = at;
-        auto found = recover(*world_.data, partition_name, {ends_[3].offset, false}, now);
+        auto found = recover(*world_.data, partition_name, behind(4), after_kill);
         if (world_.power.fails_at > 0) break;
         EXPECT_FALSE(found) << at;
         EXPECT_TRUE(test::read_all(file()).starts_with(whole_.substr(0, ends_[3].position)));
@@ -284,22 +314,36 @@ TEST_F(RecoveryTest, a_disk_that_fails_is_told_and_nothing_is_cut) {
 TEST(Recovery, rebuilds_the_index_that_the_log_had) {
     DiskWorld world;
     test::Partition made(*world.data);
-    for (int n = 0; n < 300; ++n)
+    made.index_interval_bytes = 300;
+    for (int n = 0; n < 500; ++n)
         made.append({.records = 1 + n % 3, .bytes = std::size_t(n * 37 % 900), .stamp = n * 7919 % 3000});
-    auto found = recover(*world.data, partition_name, {}, now);
+    auto rules = after_kill;
+    rules.index_interval_bytes = 300;
+    auto find = [](const PartitionLog& log, int stamp) {
+        auto found = log.view(Offset{0}, log.end(), 5).find_time(Offset{0}, Timestamp{stamp});
+        EXPECT_TRUE(found);
+        return found->offset;
+    };
+    std::vector<Offset> times;
+    for (int stamp = -1; stamp < 3100; stamp += 50) times.push_back(find(made.log, stamp));
+    auto index_text = [&] {
+        return test::read_all(*test::open_file(*world.data, index_file_name(Offset{0})));
+    };
+    ASSERT_TRUE(made.log.write_index());
+    auto written = index_text();
+    auto found = recover(*world.data, partition_name, {}, rules);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->log.end(), made.log.end());
-    for (std::uint64_t position = 0; position <= made.log.end().position; position += 500) {
-        auto &a = made.log.before({Offset{}, position}), &b = found->log.before({Offset{}, position});
-        ASSERT_EQ(a.at, b.at);
-        ASSERT_EQ(a.largest_before, b.largest_before);
-    }
     for (int stamp = -1; stamp < 3100; stamp += 50)
-        ASSERT_EQ(made.log.before_time(Timestamp{stamp}), found->log.before_time(Timestamp{stamp}));
-    test::Partition* again = &made;  // And it goes on where it was.
-    auto batch = test::produced({});
-    ASSERT_TRUE(found->log.append(batch, 6));
-    EXPECT_EQ(batch.view().base_offset(), again->log.end().offset);
+        ASSERT_EQ(find(found->log, stamp), times[std::size_t((stamp + 1) / 50)]);
+    ASSERT_TRUE(found->log.write_index());
+    auto anew = index_text();
+    ASSERT_EQ(anew.size(), written.size());
+    for (std::size_t at = 0; at < anew.size(); at += Index::entry_bytes)  // But for when it was appended.
+        ASSERT_EQ(anew.substr(at, 16), written.substr(at, 16));
+    auto batch = test::produced({});  // And it goes on where it was.
+    ASSERT_TRUE(found->log.append(batch, 6, test::usual_wall));
+    EXPECT_EQ(batch.view().base_offset(), made.log.end().offset);
 }
 
 // A header that claims more bytes than are read at a time, and is none: the search goes on right behind it.
@@ -308,14 +352,14 @@ TEST(Recovery, a_valid_batch_is_seen_behind_what_only_looks_like_one) {
     test::Partition made(*world.data);
     auto end = made.append({.bytes = 2 << 20});
     made.append();
-    auto text = test::read_all(*made.log.file());
+    auto text = test::read_all(*made.file());
     auto decoy = text.substr(0, wire::batch_header_bytes);
     auto* at = reinterpret_cast<std::byte*>(decoy.data());
     store_big(at, std::to_underlying(end.offset) + 1);
     store_big(at + 8, std::int32_t(1'500'000));
-    test::write_all(*made.log.file(), text.substr(0, end.position) + std::string(2000, 'x') + decoy +
-                                          text.substr(end.position) + std::string(3'000'000, '\0'));
-    auto found = recover(*world.data, partition_name, {}, now);
+    test::write_all(*made.file(), text.substr(0, end.position) + std::string(2000, 'x') + decoy +
+                                      text.substr(end.position) + std::string(3'000'000, '\0'));
+    auto found = recover(*world.data, partition_name, {}, after_kill);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->log.end(), end);
     EXPECT_TRUE(found->loss_possible);
@@ -324,24 +368,26 @@ TEST(Recovery, a_valid_batch_is_seen_behind_what_only_looks_like_one) {
 TEST(Recovery, dying_while_it_recovers_loses_nothing_that_was_synced) {
     std::string kept;
     std::size_t size = 0;
+    RecoveryPoint point;
     auto before = [&](Directory& data) {
         test::Partition made(data);
         for (int n = 0; n < 3; ++n) made.append();
-        kept = test::read_all(*made.log.file());
+        point = made.point();
+        kept = test::read_all(*made.file());
         auto text = kept + kept.substr(0, 50);  // Torn, and a valid batch lies behind.
         made.append();
-        text += test::read_all(*made.log.file()).substr(kept.size());
+        text += test::read_all(*made.file()).substr(kept.size());
         size = text.size();
-        test::write_all(*made.log.file(), text);
-        EXPECT_TRUE(made.log.file()->sync());
+        test::write_all(*made.file(), text);
+        EXPECT_TRUE(made.file()->sync());
     };
     test::at_every_death(
-        before, [](Directory& data) { (void)recover(data, partition_name, {Offset{3}, false}, now); },
+        before, [&](Directory& data) { (void)recover(data, partition_name, point, after_kill); },
         [&](Directory& data, bool through) {
-            auto found = recover(data, partition_name, {Offset{3}, false}, now);
+            auto found = recover(data, partition_name, point, after_kill);
             ASSERT_TRUE(found);
-            EXPECT_FALSE(found->damaged_at);
-            EXPECT_EQ(test::read_all(*found->log.file()), kept);
+            EXPECT_FALSE(found->damaged);
+            EXPECT_EQ(test::read_all(*found->log.segments().back().file), kept);
             if (through) EXPECT_EQ(found->bytes_cut, 0U);
             // Wherever it died: what was cut is in quarantine, whole.
             auto quarantine = data.open_directory("quarantine").value();
@@ -356,7 +402,7 @@ TEST(Recovery, an_id_below_0_is_no_producer) {
     DiskWorld world;
     test::Partition made(*world.data);
     made.append({.producer = {ProducerId{-2}, 0, 0}});
-    auto found = recover(*world.data, partition_name, {}, now);
+    auto found = recover(*world.data, partition_name, {}, after_kill);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->log.end().offset, Offset{1});
     EXPECT_EQ(found->sequences.size(), 0U);

@@ -225,6 +225,7 @@ public:
             entries.push_back({name, std::holds_alternative<std::shared_ptr<DirectoryState>>(entry)});
         return entries;
     }
+    Result<Space> space() override { return Space{1ULL << 40, 1ULL << 39}; }
     Result<> sync() override {
         AtWork here(the_world);
         auto outcome = power_.operate(world_, Power::Needs::nothing);

@@ -315,7 +315,7 @@ private:
     // What the broker holds when no client is there any more, and nothing is under way.
     std::optional<Held> held_without_clients() {
         constexpr Micros rest = 200'000, patience = 60'000'000;
-        if (!broker_.alive() || broker_.stopping()) return std::nullopt;
+        if (!broker_.alive() || broker_.stopping() || !forget_deleted()) return std::nullopt;
         for (auto began = world_.now; world_.now - began < rest || world_.open_sockets > 0;) {
             if (world_.now - began > patience) {
                 ledger_.complain("stuck: connections of clients that have gone do not end");
@@ -347,13 +347,18 @@ private:
         for (auto& cycle : cycles_) co_await read_topic(seam, work_, cycle);
         done = true;
     }
-    // What was deleted is off the disk once its tombstone is gone, and that does not take long.
-    void look_for_deleted() {
+    // Until no tombstone is left, which does not take long. False: nothing can be said.
+    bool forget_deleted() {
         auto tombstones = [&] { return !store_.tree().list(coord::path::deleted).value().empty(); };
         auto began = world_.now;
         while (tombstones() && world_.now - began < 30'000'000 && step()) {}
-        if (cut_short()) return;
+        if (cut_short()) return false;
         if (tombstones()) ledger_.complain("stuck: a tombstone stays");
+        return !tombstones();
+    }
+    // Then what was deleted is off the disk.
+    void look_for_deleted() {
+        if (!forget_deleted()) return;
         for (auto& cycle : cycles_) judge_disk(broker_.disk, work_, cycle);
     }
     void stop_in_order() {

@@ -144,7 +144,8 @@ def test_settings_of_a_topic_are_shown_and_changed(run):
     run("topic", "create", "settings", "--config", "flush.ms=5")
 
     def shown(*words):
-        return {s["name"]: (s["value"], s["from"]) for s in lines_of_json(run("topic", "config", "settings", "--json", *words))}
+        ran = run("topic", "config", "settings", "--json", *words)
+        return {s["name"]: (s["value"], s["from"]) for s in lines_of_json(ran)}
 
     settings = shown()
     assert settings["flush.ms"] == ("5", "topic")

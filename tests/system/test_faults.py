@@ -78,7 +78,28 @@ def flip(path, position):
         f.write(bytes([byte ^ 0x10]))
 
 
-def expect_damaged_from(broker, acknowledged, first_bad):
+def expect_only_damaged(broker, acknowledged, bad):
+    """One batch is an error for whoever asks for it; all others are served, and appends go on."""
+    with broker.connect() as c:
+        error, end = list_offsets(c, "kept", -1)
+        assert error == 0 and end >= BATCHES
+        found, error = read_from(c, "kept", 0)
+        assert found == {o: v for o, v in acknowledged.items() if o < bad}
+        assert error == STORAGE_ERROR
+        assert c.fetch("kept", 0, bad)["ErrorCode"] == STORAGE_ERROR
+        found, error = read_from(c, "kept", bad + 1)
+        assert error == 0
+        assert {o: v for o, v in found.items() if o < BATCHES} == {
+            o: v for o, v in acknowledged.items() if o > bad
+        }
+        assert list_offsets(c, "kept", -2) == (0, 0)
+        assert try_produce(c, "kept") == 0
+        assert list_offsets(c, "kept", -1) == (0, end + 1)
+        found, error = read_from(c, "kept", end)
+        assert error == 0 and found == {end: b"more"}
+
+
+def expect_end_lost(broker, acknowledged, first_bad):
     """What lies in front is served; the rest is an error, for whoever asks for it in whatever way."""
     with broker.connect() as c:
         found, error = read_from(c, "kept", 0)
@@ -109,24 +130,16 @@ def test_a_flipped_bit_is_never_served(where):
         broker.stop()
         flip(log_of(broker), batch_position(broker, 20) + where)
         broker.start()
-        expect_damaged_from(broker, acknowledged, 20)
+        expect_only_damaged(broker, acknowledged, 20)
         # It stays damage, whatever comes after.
         broker.kill9()
         broker.start()
-        expect_damaged_from(broker, acknowledged, 20)
+        expect_only_damaged(broker, acknowledged, 20)
 
 
 def hurt_truncated(broker):
     os.truncate(log_of(broker), batch_position(broker, 20))
     return 20
-
-
-def hurt_zeroed(broker):
-    position = batch_position(broker, 10)
-    with log_of(broker).open("r+b") as f:
-        f.seek(position)
-        f.write(bytes(batch_position(broker, 11) - position))
-    return 10
 
 
 def hurt_empty(broker):
@@ -146,7 +159,7 @@ def hurt_no_directory(broker):
 
 @pytest.mark.parametrize("clean", [True, False])
 @pytest.mark.parametrize(
-    "hurt", [hurt_truncated, hurt_zeroed, hurt_empty, hurt_no_log, hurt_no_directory]
+    "hurt", [hurt_truncated, hurt_empty, hurt_no_log, hurt_no_directory]
 )
 def test_what_is_gone_is_told(hurt, clean):
     with Broker() as broker:
@@ -155,7 +168,21 @@ def test_what_is_gone_is_told(hurt, clean):
         broker.stop() if clean else broker.kill9()
         first_bad = hurt(broker)
         broker.start()
-        expect_damaged_from(broker, acknowledged, first_bad)
+        expect_end_lost(broker, acknowledged, first_bad)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_zeroed_batch_costs_itself_alone(clean):
+    with Broker() as broker:
+        acknowledged = filled(broker)
+        broker.restart()
+        broker.stop() if clean else broker.kill9()
+        position = batch_position(broker, 10)
+        with log_of(broker).open("r+b") as f:
+            f.seek(position)
+            f.write(bytes(batch_position(broker, 11) - position))
+        broker.start()
+        expect_only_damaged(broker, acknowledged, 10)
 
 
 def refuses_to_start(broker):

@@ -8,9 +8,11 @@
 #include "wire/kafka/api_versions.h"
 #include "wire/kafka/create_partitions.h"
 #include "wire/kafka/create_topics.h"
+#include "wire/kafka/delete_records.h"
 #include "wire/kafka/delete_topics.h"
 #include "wire/kafka/describe_cluster.h"
 #include "wire/kafka/describe_configs.h"
+#include "wire/kafka/describe_log_dirs.h"
 #include "wire/kafka/describe_topic_partitions.h"
 #include "wire/kafka/fetch.h"
 #include "wire/kafka/find_coordinator.h"
@@ -19,6 +21,7 @@
 #include "wire/kafka/list_offsets.h"
 #include "wire/kafka/list_partition_reassignments.h"
 #include "wire/kafka/metadata.h"
+#include "wire/kafka/offset_for_leader_epoch.h"
 #include "wire/kafka/produce.h"
 
 namespace fulmar::kafka {
@@ -39,9 +42,12 @@ static constexpr std::array table = {
     row<ApiVersionsRequest>("ApiVersions", handle_api_versions),
     row<CreateTopicsRequest>("CreateTopics", handle_create_topics),
     row<DeleteTopicsRequest>("DeleteTopics", handle_delete_topics),
+    row<DeleteRecordsRequest>("DeleteRecords", handle_delete_records),
     row<InitProducerIdRequest>("InitProducerId", handle_init_producer_id),
+    row<OffsetForLeaderEpochRequest>("OffsetForLeaderEpoch", handle_offset_for_leader_epoch),
     row<DescribeConfigsRequest>("DescribeConfigs", handle_describe_configs),
     row<AlterConfigsRequest>("AlterConfigs", handle_alter_configs),
+    row<DescribeLogDirsRequest>("DescribeLogDirs", handle_describe_log_dirs),
     row<CreatePartitionsRequest>("CreatePartitions", handle_create_partitions),
     row<IncrementalAlterConfigsRequest>("IncrementalAlterConfigs", handle_incremental_alter_configs),
     row<ListPartitionReassignmentsRequest>("ListPartitionReassignments", handle_list_partition_reassignments),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -177,6 +178,11 @@ public:
         return entries;
     }
     Result<> sync() override { return synced(::fsync(descriptor_)); }
+    Result<Space> space() override {
+        struct statvfs about{};
+        if (::fstatvfs(descriptor_, &about) < 0) return failure();
+        return Space{about.f_blocks * about.f_frsize, about.f_bavail * about.f_frsize};
+    }
     Result<std::unique_ptr<Lock>> lock(const std::string& name) override {
         int opened = ::openat(descriptor_, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
         if (opened < 0) return failure();

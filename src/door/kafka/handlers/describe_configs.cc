@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <set>
 
 #include "base/text.h"
 #include "broker/describe_configs.h"
@@ -22,6 +23,7 @@ struct Held {
     std::deque<std::vector<std::string>> values;
     std::deque<std::vector<Told::Config>> configs;
     std::deque<std::vector<Told::Synonym>> synonyms;
+    std::set<std::pair<std::int8_t, std::string_view>> asked;
     std::size_t total = 0;
 };
 // More than all topics have that a cluster is made for (10,000), and little enough to be held while it is
@@ -82,6 +84,9 @@ struct Describe {
     }
     Outcome of(const Asked::Resource& resource) const {
         auto name = resource.resource_name;
+        // Else a short request would have an answer as long as it likes.
+        if (!held.asked.emplace(resource.resource_type, name).second)
+            return refuse(ErrorCode::invalid_request, "Each resource must appear at most once.");
         if (held.total >= configs_max)
             return refuse(ErrorCode::policy_violation,
                           fmt::format("One request is told at most {} settings.", configs_max));

@@ -14,7 +14,9 @@ Task<Answer> handle_find_coordinator(Call& call);
 Task<Answer> handle_api_versions(Call& call);
 Task<Answer> handle_create_topics(Call& call);
 Task<Answer> handle_delete_topics(Call& call);
+Task<Answer> handle_delete_records(Call& call);
 Task<Answer> handle_init_producer_id(Call& call);
+Task<Answer> handle_offset_for_leader_epoch(Call& call);
 Task<Answer> handle_create_partitions(Call& call);
 Task<Answer> handle_list_partition_reassignments(Call& call);
 Task<Answer> handle_describe_cluster(Call& call);
@@ -22,6 +24,7 @@ Task<Answer> handle_describe_configs(Call& call);
 Task<Answer> handle_alter_configs(Call& call);
 Task<Answer> handle_incremental_alter_configs(Call& call);
 Task<Answer> handle_list_config_resources(Call& call);
+Task<Answer> handle_describe_log_dirs(Call& call);
 Task<Answer> handle_describe_topic_partitions(Call& call);
 
 // The answer to an ApiVersions request of a version that we do not know: in version 0, so that the client can

@@ -1,0 +1,68 @@
+#include "wire/kafka/describe_log_dirs.h"
+
+#include <map>
+#include <set>
+
+#include "door/kafka/handlers/handlers.h"
+
+namespace fulmar::kafka {
+
+namespace {
+
+using Topic = DescribeLogDirsResponse::Topic;
+using Told = DescribeLogDirsResponse::Partition;
+// By topic; views of what the caller keeps.
+using Sizes = std::map<std::string, std::vector<Told>>;
+
+void collect(const Shard& shard, const std::optional<std::set<std::pair<std::string_view, std::int32_t>>>& wanted,
+             Sizes& sizes) {
+    for (auto& [id, partition] : shard.partitions()) {
+        auto* topic = shard.image().find(id.topic);
+        if (!topic || (wanted && !wanted->contains({topic->name, id.index}))) continue;
+        sizes[topic->name].push_back({id.index, std::int64_t(partition->log().size_bytes()), 0, false});
+    }
+}
+
+}  // namespace
+
+Task<Answer> handle_describe_log_dirs(Call& call) {
+    Arena arena(arrays_budget(call));
+    auto request = read<DescribeLogDirsRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    std::optional<std::set<std::pair<std::string_view, std::int32_t>>> wanted;
+    if (request->topics) {
+        wanted.emplace();
+        for (auto& topic : *request->topics)
+            for (auto index : topic.partitions) wanted->emplace(topic.topic, index);
+    }
+    Sizes sizes;
+    bool failed = false;
+    for (int core = 0; core < call.broker.cores(); ++core) {
+        auto& shard = call.broker.shard(core);
+        auto look = [&] {
+            failed |= shard.budget.failed();
+            collect(shard, wanted, sizes);
+        };
+        if (&shard == &call.here) look();
+        else co_await call_on(shard.seam.loop, call.loop(), look);
+    }
+    std::vector<Topic> topics;
+    for (auto& [name, partitions] : sizes) {
+        std::ranges::sort(partitions, {}, &Told::partition_index);
+        topics.push_back({name, partitions});
+    }
+    DescribeLogDirsResponse::Result directory;
+    directory.log_dir = call.broker.settings().data_directory;
+    if (failed) directory.error_code = ErrorCode::kafka_storage_error;
+    else directory.topics = topics;
+    auto data = call.broker.data();
+    if (auto space = co_await call.seam().disk.run([&] { return data->space(); })) {
+        directory.total_bytes = std::int64_t(space->total_bytes);
+        directory.usable_bytes = std::int64_t(space->usable_bytes);
+    }
+    DescribeLogDirsResponse response;
+    response.results = std::span(&directory, 1);
+    co_return answer(call, response);
+}
+
+}  // namespace fulmar::kafka
