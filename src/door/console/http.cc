@@ -7,37 +7,32 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
-#include "base/check.h"
-
 namespace fulmar::console {
 namespace http = boost::beast::http;
 
-struct HttpReader::Parser {
-    Parser() { request.header_limit(std::uint32_t(head_bytes_max)); }
-    http::request_parser<http::empty_body> request;
-};
-
-HttpReader::HttpReader() : parser_(std::make_unique<Parser>()) {}
-HttpReader::~HttpReader() = default;
-
-static int status_of(boost::beast::error_code error) {
-    if (error == http::error::header_limit) return 431;
-    if (error == http::error::bad_version) return 505;
-    return 400;
-}
 static HttpRequest::Method method_of(http::verb verb) {
     if (verb == http::verb::get) return HttpRequest::Method::get;
     return verb == http::verb::head ? HttpRequest::Method::head : HttpRequest::Method::other;
 }
 
 HttpReader::Step HttpReader::read(Bytes bytes) {
-    auto& parser = parser_->request;
+    constexpr std::string_view end = "\r\n\r\n";
+    auto text = text_of(bytes).substr(0, head_bytes_max);
+    auto at = text.find(end, searched_);
+    if (at == text.npos) {
+        searched_ = text.size() < end.size() ? 0 : text.size() - end.size() + 1;
+        return {.refused = text.size() == head_bytes_max ? 431 : 0};
+    }
+    searched_ = 0;
+    auto size = at + end.size();
+    http::request_parser<http::empty_body> parser;
+    parser.eager(true);
+    parser.header_limit(std::uint32_t(head_bytes_max));
     boost::beast::error_code error;
-    auto used = parser.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
-    if (error == http::error::need_more)
-        return {.refused = bytes.size() >= head_bytes_max ? 431 : 0};
-    if (error) return {.refused = status_of(error)};
-    CHECK(parser.is_header_done());
+    parser.put(boost::asio::buffer(bytes.data(), size), error);
+    if (error == http::error::bad_version) return {.refused = 505};
+    if (error && error != http::error::need_more) return {.refused = 400};
+    if (!parser.is_header_done()) return {.refused = 400};
     auto& head = parser.get();
     HttpRequest request{method_of(head.method()), std::string(head.target()), {}, parser.keep_alive()};
     bool with_body = parser.chunked() || parser.content_length().value_or(0) > 0;
@@ -53,8 +48,7 @@ HttpReader::Step HttpReader::read(Bytes bytes) {
         request.query = path.substr(mark + 1);
         path.resize(mark);
     }
-    parser_ = std::make_unique<Parser>();
-    return {.used = used, .request = std::move(request)};
+    return {.used = size, .request = std::move(request)};
 }
 
 static std::string_view reason(int status) {

@@ -3,7 +3,6 @@
 // time: whoever does bounds both.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +22,6 @@ class HttpReader {
 public:
     static constexpr std::size_t head_bytes_max = 8 << 10;
 
-    HttpReader();
-    ~HttpReader();
-    HttpReader(const HttpReader&) = delete;
-
     struct Step {
         std::size_t used = 0;  // Bytes in front that are done with.
         std::optional<HttpRequest> request{};
@@ -37,8 +32,7 @@ public:
     Step read(Bytes bytes);
 
 private:
-    struct Parser;
-    std::unique_ptr<Parser> parser_;
+    std::size_t searched_ = 0;  // In front of it no head ends.
 };
 
 struct HttpAnswer {
