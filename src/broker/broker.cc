@@ -114,8 +114,7 @@ Task<> Broker::publish(const cluster::Delta& delta) {
             auto& topic = *is->topic;
             for (std::int32_t i = 0; i < std::int32_t(topic.partitions.size()); ++i) {
                 bool ours = core_of({topic.id, i}, cores()) == shard.core;
-                if (ours && topic.partitions[std::size_t(i)].leader == id())
-                    shard.lead(topic, i);
+                if (ours && topic.partitions[std::size_t(i)].leader == id()) shard.lead(topic, i);
             }
         }
     };

@@ -45,7 +45,7 @@ struct RequestCounters {
     // All codes that Kafka knows (wire/kafka/errors.h), from -1 on; one for those that it does not.
     static constexpr std::size_t codes = 139;
 
-    std::string_view api;                       // Lives for ever.
+    std::string_view api;                        // Lives for ever.
     std::array<std::uint64_t, codes> answers{};  // By the first error in each, from code -1 on.
     std::uint64_t unanswerable = 0;              // The connection was closed instead.
     Latencies latency;                           // From the whole request to its answer.

@@ -31,7 +31,7 @@ enum class Durability : std::uint8_t {
 
 struct Settings {
     Address listen;
-    Address advertised;  // Where clients are told to connect. As `listen` unless set, port 0 included.
+    Address advertised;      // Where clients are told to connect. As `listen` unless set, port 0 included.
     Address metrics_listen;  // No host: nowhere.
     bool allow_unauthenticated_listen;
     std::string data_directory;

@@ -11,11 +11,7 @@ namespace fulmar::console {
 static constexpr Millis sweep_every{500}, accept_pause{100}, end_patience{1'000};
 
 ConsoleDoor::ConsoleDoor(Host& host, Broker& broker)
-    : host_(host),
-      broker_(broker),
-      loop_(host.cores[0]->loop),
-      started_(loop_.now()),
-      sweeper_(loop_) {}
+    : host_(host), broker_(broker), loop_(host.cores[0]->loop), started_(loop_.now()), sweeper_(loop_) {}
 
 void ConsoleDoor::open(std::shared_ptr<Listener> listener) {
     listener_ = std::move(listener);
@@ -99,7 +95,8 @@ Task<> ConsoleDoor::converse(Visit& visit) {
         filled -= step.used;
         visit.answering = true;
         visit.deadline = loop_.now() + patience;
-        HttpAnswer answered{.status = step.refused, .body = "This is no request that can be answered here.\n"};
+        HttpAnswer answered{.status = step.refused,
+                            .body = "This is no request that can be answered here.\n"};
         if (step.request) answered = co_await answer(*step.request);
         goes_on = step.request && step.request->keep_alive && !closing_;
         bool head_only = step.request && step.request->method == HttpRequest::Method::head;

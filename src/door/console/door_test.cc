@@ -17,7 +17,8 @@ const std::string readiness = "GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n";
 const std::string metrics = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
 
 struct Scene {
-    explicit Scene(std::uint64_t seed, int cores) : world(seed), broker(world, "broker", cores), office(world, "office", 1) {
+    explicit Scene(std::uint64_t seed, int cores)
+        : world(seed), broker(world, "broker", cores), office(world, "office", 1) {
         world.sends_per_reset = 0;
         auto settings = read_settings({});
         serving.settings = *settings;

@@ -22,7 +22,9 @@ std::vector<std::string> heard(std::string_view stream, std::size_t piece) {
         }
         if (step.request) {
             auto& request = *step.request;
-            auto method = request.method == Method::get ? "GET " : request.method == Method::head ? "HEAD " : "? ";
+            auto method = request.method == Method::get    ? "GET "
+                          : request.method == Method::head ? "HEAD "
+                                                           : "? ";
             told.push_back(method + request.path + (request.query.empty() ? "" : " with " + request.query) +
                            (request.keep_alive ? "" : " close"));
             buffer.erase(0, step.used);
@@ -69,11 +71,15 @@ TEST(Http, a_whole_address_is_understood) {
 
 TEST(Http, nonsense_is_refused) {
     for (std::string_view nonsense : {
-             "GET\r\n\r\n", "GET /a\r\n\r\n", " GET /a HTTP/1.1\r\n\r\n",
-             "GET /a HTTP/1.1\r\n\r\n",                                // No host,
-             "GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",          // or two.
-             "GET /a HTTP/1.1\r\nHost : a\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
-             "GET /a HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", "GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+             "GET\r\n\r\n",
+             "GET /a\r\n\r\n",
+             " GET /a HTTP/1.1\r\n\r\n",
+             "GET /a HTTP/1.1\r\n\r\n",                        // No host,
+             "GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",  // or two.
+             "GET /a HTTP/1.1\r\nHost : a\r\n\r\n",
+             "GET /a HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+             "GET /a HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
+             "GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
              "GET /a HTTP/1.1\r\nHost: a\r\nX: a\x01z\r\n\r\n",
              "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
              "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",

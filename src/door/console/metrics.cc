@@ -214,7 +214,8 @@ void tell_logs(Exposition& out, View& view, std::size_t topics) {
          [](auto& each) { return std::to_underlying(each.end); });
     tell("fulmar_partition_high_watermark_offset", "Where consumers' reads end.",
          [](auto& each) { return std::to_underlying(each.high_watermark); });
-    tell("fulmar_partition_log_bytes", "Bytes of the partition's log.", [](auto& each) { return each.bytes; });
+    tell("fulmar_partition_log_bytes", "Bytes of the partition's log.",
+         [](auto& each) { return each.bytes; });
 }
 
 }  // namespace
