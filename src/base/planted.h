@@ -26,9 +26,8 @@ enum class Bug : std::uint8_t {
     index_trusted,             // Nobody looks whether an index says what was written.
     retention_by_record_time,  // Old is what its producer has stamped so.
     retention_past_high_watermark,
-    index_never_written,  // Of the active segment it stays in memory, until the next start.
+    index_never_written,            // It stays in memory, an entry a batch, until the next start.
     deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.
-    removal_not_synced,             // A tombstone goes before what it stood for is gone for good.
 };
 
 // Where one stands.

@@ -12,7 +12,7 @@ public:
     struct Rhythm {
         Millis look{1'000};                      // Files to be removed, snapshots that are due.
         Millis retention{300'000};               // log.retention.check.interval.ms
-        Millis expiry{60'000};      // Of producers
+        Millis expiry{60'000};                   // Of producers
         Millis producer_expiration{86'400'000};  // that wrote nothing for so long.
     };
     Janitor(Shard& shard, Rhythm rhythm, ClockWatch watch)

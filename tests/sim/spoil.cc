@@ -86,7 +86,9 @@ private:
         auto hit = offsets_in(whole_.try_emplace(&file, bytes).first->second, at, until);
         if (kind == 0) files.erase(name);
         else if (kind == 1) bytes.resize(at);
-        else if (kind == 2) std::fill(bytes.begin() + std::ptrdiff_t(at), bytes.begin() + std::ptrdiff_t(until), std::byte(0));
+        else if (kind == 2)
+            std::fill(bytes.begin() + std::ptrdiff_t(at), bytes.begin() + std::ptrdiff_t(until),
+                      std::byte(0));
         else bytes[at] ^= std::byte(1U << unsigned(chance_.below(8)));
         if (kind > 0) put(file, std::move(bytes));
         ++harm.hits;

@@ -102,7 +102,7 @@ static constexpr std::array brokers = {
     at_start("log.dirs"),
     absent_row("log.flush.scheduler.interval.ms", other_keys),
     at_start("log.level"),
-    absent_row("log.retention.check.interval.ms", no_cleaner),
+    at_start("log.retention.check.interval.ms"),
     absent_row("log.retention.hours", other_keys),
     absent_row("log.retention.minutes", other_keys),
     absent_row("log.roll.hours", other_keys),

@@ -224,6 +224,8 @@ TEST(ShardCodec, parts_that_contradict_each_other_are_refused) {
     auto read = decoded(encoded({&one, &two_ids}));
     ASSERT_FALSE(read);
     EXPECT_NE(read.error().find("orders is there twice"), std::string::npos) << read.error();
+}
+
 TEST(ShardCodec, a_tombstone_comes_back_and_nonsense_is_refused) {
     TopicGone gone{uuid_from(1, 2), "orders", 10'000};
     auto id = to_text(gone.id);

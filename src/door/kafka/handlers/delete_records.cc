@@ -14,8 +14,7 @@ bool delete_records(Partition& partition, std::int64_t to, Told& told) {
     auto until = to == high_watermark ? partition.high_watermark().offset : Offset{to};
     if (partition.damaged() && until > partition.durable_end().offset)
         told.error_code = ErrorCode::kafka_storage_error;
-    else if (!partition.rules().deletes)
-        told.error_code = ErrorCode::policy_violation;
+    else if (!partition.rules().deletes) told.error_code = ErrorCode::policy_violation;
     else if (to < high_watermark || until > partition.high_watermark().offset)
         told.error_code = ErrorCode::offset_out_of_range;
     if (told.error_code != ErrorCode::none) return false;

@@ -14,8 +14,8 @@ using Told = DescribeLogDirsResponse::Partition;
 // By topic; views of what the caller keeps.
 using Sizes = std::map<std::string, std::vector<Told>>;
 
-void collect(const Shard& shard, const std::optional<std::set<std::pair<std::string_view, std::int32_t>>>& wanted,
-             Sizes& sizes) {
+void collect(const Shard& shard,
+             const std::optional<std::set<std::pair<std::string_view, std::int32_t>>>& wanted, Sizes& sizes) {
     for (auto& [id, partition] : shard.partitions()) {
         auto* topic = shard.image().find(id.topic);
         if (!topic || (wanted && !wanted->contains({topic->name, id.index}))) continue;

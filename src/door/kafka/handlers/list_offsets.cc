@@ -85,8 +85,7 @@ Task<Answer> handle_list_offsets(Call& call) {
                 bool elsewhere = &owner != &call.here;
                 if (elsewhere) co_await Hop(owner.seam.loop);
                 auto partition = owner.find(id);
-                if (partition && !partition->refusing())
-                    co_await look_up(*partition, asked, told);
+                if (partition && !partition->refusing()) co_await look_up(*partition, asked, told);
                 else told.error_code = partition ? partition->refusal() : owner.absence(id);
                 partition.reset();
                 if (elsewhere) co_await Hop(call.loop());

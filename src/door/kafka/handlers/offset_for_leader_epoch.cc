@@ -18,7 +18,8 @@ void look_up(const Partition& partition, const OffsetForLeaderEpochRequest::Part
         told.end_offset = std::to_underlying(offset);
     };
     auto& epochs = partition.log().epochs();
-    if (asked.leader_epoch == partition.leader_epoch()) return end(asked.leader_epoch, partition.log_end().offset);
+    if (asked.leader_epoch == partition.leader_epoch())
+        return end(asked.leader_epoch, partition.log_end().offset);
     if (asked.leader_epoch > partition.leader_epoch()) return;
     auto after = std::ranges::upper_bound(epochs, asked.leader_epoch, {}, &EpochStart::epoch);
     auto ends_at = after == epochs.end() ? partition.log_end().offset : after->start;

@@ -1,4 +1,4 @@
-#include "broker/controller.h"
+#include "broker/controller_host.h"
 
 #include <gtest/gtest.h>
 
