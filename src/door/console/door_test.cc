@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "door/serve.h"
+#include "tests/sim/client.h"
 #include "tests/sim/coordination.h"
 #include "tests/sim/node.h"
+#include "wire/kafka/create_topics.h"
+#include "wire/kafka/produce.h"
 
 namespace fulmar::console {
 namespace {
@@ -134,12 +137,64 @@ Task<> from_start_to_stop(Scene& scene, Seam& seam) {
     EXPECT_NE(text.find("\nfulmar_ready 1\n"), text.npos);
     EXPECT_NE(text.find("\nfulmar_requests_total{api=\"Produce\",error=\"none\"} 0\n"), text.npos);
     scene.broker.request_stop();
+    int stopping = 0;
     for (std::string said; said != "gone";) {
         said = co_await visitor.ask(readiness);
         if (said != "gone") EXPECT_EQ(said, "503 stopping\n");
+        stopping += said != "gone";
     }
+    EXPECT_GT(stopping, 0);
 }
 TEST(ConsoleDoor, readiness_comes_with_the_listener_and_goes_with_the_stop) { tell(from_start_to_stop); }
+
+Task<> failing_disk(Scene& scene, Seam& seam) {
+    Visitor visitor(scene, seam);
+    co_await visitor.connect();
+    for (std::string said; said != "200 ok\n";) said = co_await visitor.ask(readiness);
+    sim::Client client(seam, {"broker", 9092});
+    auto connected = co_await client.connect();
+    EXPECT_TRUE(connected);
+    kafka::CreateTopicsRequest::Topic topic;
+    topic.name = "orders";
+    topic.num_partitions = topic.replication_factor = 1;
+    kafka::CreateTopicsRequest request;
+    request.topics = std::span(&topic, 1);
+    auto asked = co_await client.send(request, 7);
+    EXPECT_TRUE(asked);
+    Bytes body;
+    auto made = co_await client.receive<kafka::CreateTopicsResponse>(7, body);
+    EXPECT_TRUE(made);
+
+    wire::BatchBuilder builder;
+    builder.add(seam.loop.wall_clock(), std::nullopt, bytes_of("value"));
+    auto records = builder.finish(wire::Codec::none, {});
+    kafka::ProduceRequest::Partition part;
+    part.records = kafka::Records{records, {}};
+    kafka::ProduceRequest::Topic to;
+    to.name = "orders";
+    to.partition_data = std::span(&part, 1);
+    kafka::ProduceRequest produce;
+    produce.acks = -1;
+    produce.timeout_ms = 30'000;
+    produce.topic_data = std::span(&to, 1);
+    scene.broker.power.fails_at = 1;
+    auto sent = co_await client.send(produce, 9);
+    EXPECT_TRUE(sent);
+    int failed = 0;
+    for (std::string said; said != "gone";) {
+        said = co_await visitor.ask(health);
+        if (said == "gone" || said == "200 ok\n") continue;
+        EXPECT_EQ(said, "503 the data directory ./fulmar-data failed\n");
+        ++failed;
+        said = co_await visitor.ask(metrics);
+        if (said == "gone") continue;
+        EXPECT_NE(said.find("\nfulmar_data_directory_failed 1\n"), said.npos);
+        EXPECT_NE(said.find("\nfulmar_storage_failures_total{operation=\"write\"} 1\n"), said.npos);
+    }
+    EXPECT_GT(failed, 0);
+    EXPECT_TRUE(scene.serving.failure);
+}
+TEST(ConsoleDoor, a_data_directory_that_failed_shows_until_the_end) { tell(failing_disk); }
 
 Task<> pipelined(Scene& scene, Seam& seam) {
     Visitor visitor(scene, seam);
