@@ -116,6 +116,9 @@ void tell(Story story) {
     }
 }
 
+// In all seeds together: in some the end comes before any answer does.
+int refusals_seen = 0;
+
 Task<> from_start_to_stop(Scene& scene, Seam& seam) {
     Visitor visitor(scene, seam);
     co_await visitor.connect();
@@ -137,15 +140,17 @@ Task<> from_start_to_stop(Scene& scene, Seam& seam) {
     EXPECT_NE(text.find("\nfulmar_ready 1\n"), text.npos);
     EXPECT_NE(text.find("\nfulmar_requests_total{api=\"Produce\",error=\"none\"} 0\n"), text.npos);
     scene.broker.request_stop();
-    int stopping = 0;
     for (std::string said; said != "gone";) {
         said = co_await visitor.ask(readiness);
         if (said != "gone") EXPECT_EQ(said, "503 stopping\n");
-        stopping += said != "gone";
+        refusals_seen += said != "gone";
     }
-    EXPECT_GT(stopping, 0);
 }
-TEST(ConsoleDoor, readiness_comes_with_the_listener_and_goes_with_the_stop) { tell(from_start_to_stop); }
+TEST(ConsoleDoor, readiness_comes_with_the_listener_and_goes_with_the_stop) {
+    refusals_seen = 0;
+    tell(from_start_to_stop);
+    EXPECT_GT(refusals_seen, 0);
+}
 
 Task<> failing_disk(Scene& scene, Seam& seam) {
     Visitor visitor(scene, seam);
@@ -180,29 +185,34 @@ Task<> failing_disk(Scene& scene, Seam& seam) {
     scene.broker.power.fails_at = 1;
     auto sent = co_await client.send(produce, 9);
     EXPECT_TRUE(sent);
-    int failed = 0;
     for (std::string said; said != "gone";) {
         said = co_await visitor.ask(health);
         if (said == "gone" || said == "200 ok\n") continue;
         EXPECT_EQ(said, "503 the data directory ./fulmar-data failed\n");
-        ++failed;
+        ++refusals_seen;
         said = co_await visitor.ask(metrics);
         if (said == "gone") continue;
         EXPECT_NE(said.find("\nfulmar_data_directory_failed 1\n"), said.npos);
         EXPECT_NE(said.find("\nfulmar_storage_failures_total{operation=\"write\"} 1\n"), said.npos);
     }
-    EXPECT_GT(failed, 0);
     EXPECT_TRUE(scene.serving.failure);
 }
-TEST(ConsoleDoor, a_data_directory_that_failed_shows_until_the_end) { tell(failing_disk); }
+TEST(ConsoleDoor, a_data_directory_that_failed_shows_until_the_end) {
+    refusals_seen = 0;
+    tell(failing_disk);
+    EXPECT_GT(refusals_seen, 0);
+}
 
+Task<> send_all(Visitor& visitor, std::string text) {
+    auto sent = co_await visitor.send(std::move(text));
+    EXPECT_TRUE(sent);
+}
 Task<> pipelined(Scene& scene, Seam& seam) {
     Visitor visitor(scene, seam);
     co_await visitor.connect();
     std::string all;
     for (int n = 0; n < 400; ++n) all += n % 7 == 0 ? "GET /x HTTP/1.1\r\nHost: h\r\n\r\n" : health;
-    auto sent = co_await visitor.send(all);
-    EXPECT_TRUE(sent);
+    seam.loop.spawn(send_all(visitor, all));  // Who reads nothing meanwhile is not read from either.
     for (int n = 0; n < 400; ++n) {
         auto said = co_await visitor.answer();
         EXPECT_EQ(said.substr(0, 4), n % 7 == 0 ? "404 " : "200 ");
