@@ -277,6 +277,9 @@ def test_requests_may_come_byte_by_byte_and_many_at_once(watched):
             assert read_answer(answers) == (200, b"ok\n", True)
         s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert read_answer(answers) == (200, b"ok\n", False)
+        begun = time.monotonic()
+        assert answers.read() == b""
+        assert time.monotonic() - begun < 0.5 * SANITIZER_FACTOR
 
 
 HOSTILE = {

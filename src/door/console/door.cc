@@ -82,6 +82,7 @@ Task<> ConsoleDoor::converse(Visit& visit) {
     std::vector<std::byte> buffer(HttpReader::head_bytes_max);
     std::size_t filled = 0;
     HttpReader reader;
+    bool more_may_lie_unread = false;
     for (bool goes_on = true; goes_on;) {
         auto step = reader.read(Bytes(buffer).first(filled));
         if (!step.request && step.refused == 0) {
@@ -99,6 +100,8 @@ Task<> ConsoleDoor::converse(Visit& visit) {
                             .body = "This is no request that can be answered here.\n"};
         if (step.request) answered = co_await answer(*step.request);
         goes_on = step.request && step.request->keep_alive && !closing_;
+        more_may_lie_unread =
+            !step.request || step.request->method == HttpRequest::Method::other || filled > 0;
         bool head_only = step.request && step.request->method == HttpRequest::Method::head;
         auto bytes = http_bytes(answered, head_only, goes_on, loop_.wall_clock());
         auto sent = co_await socket.send(std::move(bytes));
@@ -106,7 +109,7 @@ Task<> ConsoleDoor::converse(Visit& visit) {
         visit.answering = false;
         visit.deadline = loop_.now() + patience;
     }
-    co_await wait_for_end(visit, buffer);
+    if (more_may_lie_unread) co_await wait_for_end(visit, buffer);
 }
 // What lies unread when a connection is closed makes the kernel reset it, and the answer may be lost.
 Task<> ConsoleDoor::wait_for_end(Visit& visit, std::span<std::byte> room) {
