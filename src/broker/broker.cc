@@ -172,6 +172,12 @@ Task<std::expected<void, std::string>> Broker::recover() {
         co_await call_on(shard(core).seam.loop, home, missing);
     }
     if (bad) co_return std::unexpected(*bad);
+    // Only a start puts anything there.
+    found_.quarantined = co_await host_.cores[0]->disk.run([&]() -> std::uint64_t {
+        auto quarantine = host_.data->open_directory("quarantine");
+        auto names = quarantine ? (*quarantine)->list() : std::unexpected(quarantine.error());
+        return names ? names->size() : 0;
+    });
     // What recovery kept is durable, and its next run need not look at it again.
     if (!co_await checkpoint() && failure_) co_return std::unexpected(*failure_);
     co_return std::expected<void, std::string>();
@@ -195,6 +201,9 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
             bad = fmt::format("{} cannot be recovered: {}", name, to_text(found.error()));
             break;
         }
+        found_.tails_cut += found->bytes_cut > 0;
+        found_.bytes_cut += found->bytes_cut;
+        found_.losses_possible += found->loss_possible;
         auto restore = [&] {
             auto partition = shard(core).find(id);
             if (partition) partition->restore(std::move(*found));
@@ -266,6 +275,7 @@ Task<bool> Broker::checkpoint(bool forgot) {
         if (!here.empty()) co_await call_on(shard->seam.loop, home, note);
     }
     checkpoints_done_ = number;
+    checkpointed_at_ = home.now();
     co_return true;
 }
 Task<bool> Broker::next_checkpoint() {

@@ -29,6 +29,17 @@ public:
     // Something failed that this process does not outlive; the host was asked to stop.
     const std::optional<std::string>& failure() const { return failure_; }
 
+    // What the start has found of the last life.
+    struct Found {
+        std::uint64_t tails_cut = 0, bytes_cut = 0;  // Of logs, torn by a crash.
+        std::uint64_t losses_possible = 0;           // A valid batch lay behind what was cut.
+        std::uint64_t quarantined = 0;               // Files, in quarantine/, of all lives.
+    };
+    // On core 0.
+    const Found& found() const { return found_; }
+    // When the last checkpoint came to be, or found nothing to write; nothing before the first. On core 0.
+    std::optional<Instant> checkpointed_at() const { return checkpointed_at_; }
+
     int cores() const { return int(shards_.size()); }
     Shard& shard(int core) { return *shards_[std::size_t(core)]; }
     Shard& owner(const PartitionId& id) { return shard(core_of(id, cores())); }
@@ -80,6 +91,8 @@ private:
     DataDirectory::Points points_;                    // As of the last checkpoint that was begun.
     std::uint64_t checkpoints_begun_ = 0, checkpoints_done_ = 0;
     Signal checkpointed_;
+    std::optional<Instant> checkpointed_at_;
+    Found found_;
     bool recovered_ = false;  // Every partition; before that, no stop is a clean one.
     bool stopping_ = false;
     int running_ = 0;  // Coroutines of our own that must end before we may.

@@ -143,6 +143,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     }
     budget.written(batch.size());
     view = batch.view();
+    context_.counters.appended(view.count(), batch.size());
     if (sequenced) sequences_.appended(Sequences::Batch::of(view), context_.seam.loop.now());
     appended.base_offset = view.base_offset();
     appended.until = view.next_offset();
@@ -154,6 +155,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
 
 bool Partition::goes_on(std::string_view what, Error error) {
     log_error("{}: {} failed: {}", name_, what, to_text(error));
+    ++context_.counters.failed_writes;
     return error == Error::full || error == Error::exhausted;
 }
 Task<Result<>> Partition::make_log() {
@@ -212,6 +214,7 @@ Task<> Partition::sync() {
         cut_ = false;
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
         auto files = log_.unsynced_files(durable_);
+        auto begun = context_.seam.loop.stopwatch();
         auto synced = co_await context_.seam.disk.run([&]() -> Result<> {
             for (auto& file : files) {
                 auto first = file->sync();
@@ -220,8 +223,10 @@ Task<> Partition::sync() {
             }
             return {};
         });
+        context_.counters.syncs.add(context_.seam.loop.stopwatch() - begun);
         if (!synced) {
             log_error("{}: sync failed: {}", name_, to_text(synced.error()));
+            ++context_.counters.failed_syncs;
             failed();
             break;
         }
@@ -255,12 +260,17 @@ Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_
     auto view = log_.view(from, limit, leader_epoch_, context_.believed_time(), 2);
     auto slice = co_await context_.seam.disk.run([&] { return view.read(from, bytes_max, true); });
     learn(view);
-    if (!slice && slice.error() == Error::damaged)
+    if (!slice && slice.error() == Error::damaged) {
         log_error("{}: what was written at offset {} is damaged", name_, std::to_underlying(from));
+        ++context_.counters.damaged_reads;
+    }
     co_return slice;
 }
 void Partition::learn(const LogView& view) {
-    for (auto& news : view.news()) log_.learn(news);
+    for (auto& news : view.news()) {
+        context_.counters.rebuilt_indexes += news.index.has_value();
+        log_.learn(news);
+    }
 }
 Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
     Use use(*this);

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/planted.h"
+#include "broker/counters.h"
 #include "broker/disk_budget.h"
 #include "broker/waiters.h"
 #include "core/clock_watch.h"
@@ -35,6 +36,7 @@ struct PartitionContext {
     // Wall time that does not jump: what data's age is counted in.
     ClockWatch clock{};
     Timestamp believed_time() const { return clock.believed(seam.loop.clocks()); }
+    Counters counters{};
 };
 
 // What a topic's settings make of its partitions.

@@ -12,7 +12,10 @@ namespace fulmar {
 void Partition::delete_until(Offset to) {
     CHECK(to <= log_.end().offset);
     auto now = context_.seam.loop.now();
-    for (auto& segment : log_.advance_start(to)) left_.push_back({std::move(segment), log_start(), now});
+    auto size = log_.size_bytes();
+    auto gone = log_.advance_start(to);
+    context_.counters.deleted(gone.size(), size - log_.size_bytes());
+    for (auto& segment : gone) left_.push_back({std::move(segment), log_start(), now});
     waiters_.wake_all();  // Who waits in front of it learns that it is gone.
 }
 

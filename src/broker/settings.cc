@@ -61,7 +61,7 @@ struct Assign {
         return !text.empty() && text.find_first_of(std::string_view(",\0", 2)) == text.npos;
     }
     bool operator()(const Setting::HostPort& host_port) const {
-        auto address = parse_address(text);
+        auto address = host_port.http && text.empty() ? Address() : parse_address(text);
         if (address) settings.*host_port.field = *address;
         return address.has_value();
     }
@@ -151,6 +151,12 @@ void Reading::check_together() {
             "{}: {} can be reached from other machines, and whoever reaches it can read, write and delete "
             "everything: set allow.unauthenticated.listen=true if that is meant, or listen on 127.0.0.1",
             place_of("listeners"), to_text(s.listen)));
+    if (!s.metrics_listen.host.empty() && !loopback(s.metrics_listen.host) && !s.allow_unauthenticated_listen)
+        wrong(fmt::format(
+            "{}: {} can be reached from other machines, and whoever reaches it can read the names of topics "
+            "and how much goes through them: set allow.unauthenticated.listen=true if that is meant, or let "
+            "metrics.listen be on 127.0.0.1",
+            place_of("metrics.listen"), to_text(s.metrics_listen)));
     if (every_address(advertised.value.empty() ? s.listen.host : s.advertised.host))
         wrong(
             fmt::format("{}: clients cannot connect to {}: set advertised.listeners to the address by which "
@@ -243,7 +249,9 @@ struct Written {
     }
     std::string operator()(const Setting::Text& any) const { return settings.*any.field; }
     std::string operator()(const Setting::HostPort& host_port) const {
-        return "PLAINTEXT://" + to_text(settings.*host_port.field);
+        auto& address = settings.*host_port.field;
+        if (host_port.http) return address.host.empty() ? "" : to_text(address);
+        return "PLAINTEXT://" + to_text(address);
     }
     template <class E> std::string operator()(const Setting::ChoiceOf<E>& choice) const {
         for (auto& [name, value] : choice.names)

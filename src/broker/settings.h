@@ -31,7 +31,8 @@ enum class Durability : std::uint8_t {
 
 struct Settings {
     Address listen;
-    Address advertised;  // Where clients are told to connect. As `listen` unless set, port 0 included.
+    Address advertised;      // Where clients are told to connect. As `listen` unless set, port 0 included.
+    Address metrics_listen;  // No host: nowhere.
     bool allow_unauthenticated_listen;
     std::string data_directory;
     std::int64_t broker_id;
@@ -83,6 +84,7 @@ struct Setting {
     };
     struct HostPort {
         Address Settings::* field;
+        bool http = false;  // Then it may be empty, too: nowhere.
     };
     template <class E> struct ChoiceOf {
         E Settings::* field;

@@ -134,6 +134,11 @@ std::span<const Setting> settings_table() {
          .fallback = "86400000",
          .what = "How long an idle producer is remembered, to tell its retries from new records.",
          .kafkas = true},
+        {.key = "metrics.listen",
+         .kind = Setting::HostPort{&S::metrics_listen, true},
+         .fallback = "127.0.0.1:9644",
+         .what = "Where /metrics, /healthz and /readyz are served, by HTTP: HOST:PORT, or nothing to serve "
+                 "them nowhere. Any address but this machine's own needs allow.unauthenticated.listen=true."},
         {.key = "log.level",
          .kind = Setting::ChoiceOf<LogLevel>{&S::log_level,
                                              {{"debug", LogLevel::debug},
@@ -173,7 +178,9 @@ struct Allowed {
     }
     std::string operator()(const Setting::Duration& d) const { return range(d.least, d.most, "ms"); }
     std::string operator()(const Setting::Text&) const { return "a path"; }
-    std::string operator()(const Setting::HostPort&) const { return "HOST:PORT"; }
+    std::string operator()(const Setting::HostPort& host_port) const {
+        return host_port.http ? "HOST:PORT or nothing" : "HOST:PORT";
+    }
     template <class E> std::string operator()(const Setting::ChoiceOf<E>& choice) const {
         return names_of(choice);
     }

@@ -53,6 +53,23 @@ TEST(Settings, without_any_source_the_defaults_hold) {
     for (auto& shown : s.shown) EXPECT_EQ(shown.place, "");
 }
 
+TEST(Settings, metrics_are_on_this_machine_unless_others_may_read_them) {
+    EXPECT_EQ(read({}).metrics_listen, (Address{"127.0.0.1", 9644}));
+    EXPECT_EQ(read(argument("metrics.listen", "[::1]:0")).metrics_listen, (Address{"::1", 0}));
+    EXPECT_EQ(read(argument("metrics.listen", "")).metrics_listen, Address());
+    EXPECT_EQ(value_of(read({}), settings_table()[settings_table().size() - 2]), "127.0.0.1:9644");
+    EXPECT_EQ(value_of(read(argument("metrics.listen", "")), settings_table()[settings_table().size() - 2]),
+              "");
+    EXPECT_NE(refusal(argument("metrics.listen", "9644")), "(taken)");
+    EXPECT_EQ(refusal(argument("metrics.listen", ":9644")),
+              "--set metrics.listen=:9644: 0.0.0.0:9644 can be reached from other machines, and whoever "
+              "reaches it can read the names of topics and how much goes through them: set "
+              "allow.unauthenticated.listen=true if that is meant, or let metrics.listen be on 127.0.0.1");
+    EXPECT_EQ(read(file("metrics.listen = \":9644\"\nallow.unauthenticated.listen = true")).metrics_listen,
+              (Address{"0.0.0.0", 9644}));
+    EXPECT_NE(refusal(argument("listeners", "")), "(taken)");
+}
+
 TEST(Settings, a_stronger_source_wins) {
     auto sources = file("broker.id = 2\nnum.partitions = 2\ncores = 2\ndisk.threads = 2");
     EXPECT_EQ(read(sources).broker_id, 2);
@@ -155,7 +172,7 @@ TEST(Settings, what_kubernetes_puts_into_the_environment_is_not_ours) {
                       "FULMAR_INTERNAL_SERVICE_HOST", "FULMAR_SERVER", "OTHER"})
         EXPECT_EQ(refusal(environment(name, "tcp://10.0.0.1:9092")), "(taken)") << name;
     for (auto& setting : settings_table())
-        EXPECT_NE(refusal(environment(variable_of(setting.key), "")), "(taken)") << setting.key;
+        EXPECT_NE(refusal(environment(variable_of(setting.key), ",")), "(taken)") << setting.key;
 }
 
 TEST(Settings, kafkas_other_names_are_understood) {

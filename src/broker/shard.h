@@ -18,6 +18,8 @@ public:
     const int core;
     Seam& seam;
     DiskBudget budget;
+    // What has happened on this core since the start.
+    Counters& counters() { return context_.counters; }
 
     const cluster::Image& image() const { return image_; }
     void apply(const cluster::Fact& fact) { image_.apply(fact); }

@@ -124,8 +124,12 @@ std::string welcome(const Settings& settings, std::string_view program) {
     auto at = to_text(settings.advertised);
     auto server = at == default_server ? "" : " --server " + at;
     bool durable = settings.durability == Durability::disk;
+    auto watched = settings.metrics_listen.host.empty()
+                       ? "Metrics are not served"
+                       : fmt::format("Metrics at http://{}/metrics", to_text(settings.metrics_listen));
     return fmt::format(
         "Fulmar {0} answers at {1}, data in {2}\n"
+        "{6}\n"
         "\n"
         "In another terminal:\n"
         "  a first message   {3} produce orders hello{4}\n"
@@ -137,7 +141,8 @@ std::string welcome(const Settings& settings, std::string_view program) {
         "Ctrl-C stops it. {5}\n",
         version, at, settings.data_directory, program, server,
         durable ? "What was acknowledged is on disk."
-                : "What was acknowledged reaches the disk a little later.");
+                : "What was acknowledged reaches the disk a little later.",
+        watched);
 }
 
 }  // namespace fulmar::cli

@@ -6,6 +6,7 @@
 // The seam knows no protocol and no log, bounds no memory, retries nothing, and hides no failure.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ public:
     virtual ~Loop() { CHECK(roots_.empty()); }
     virtual Instant now() const = 0;
     virtual Timestamp wall_clock() const = 0;
+    // To measure with how long something took: what `now` counts, but finer.
+    virtual std::chrono::microseconds stopwatch() const = 0;
     virtual std::uint64_t random() = 0;
     virtual void post(Op& op) = 0;     // Its waiter goes on in a later turn, in the order posted.
     virtual void deliver(Op& op) = 0;  // The same, from any thread.
@@ -220,11 +223,18 @@ struct Seam {
     Disk& disk;
 };
 
+// What a process takes of its machine. 0: not known.
+struct ProcessUse {
+    std::uint64_t resident_bytes = 0;
+    std::chrono::microseconds cpu{};
+};
+
 // What a program is given: its cores (it starts on the first), its data directory, and word of when
 // it is asked to stop (SIGTERM, SIGINT).
 struct Host {
     std::vector<Seam*> cores;
     std::shared_ptr<Directory> data;
+    std::function<ProcessUse()> process_use;  // May be empty. Does not block.
     struct Stop {
         bool requested = false;  // Of the first core, as `changed`.
         Signal changed;

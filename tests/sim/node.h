@@ -23,6 +23,7 @@ public:
 
     Instant now() const override;
     Timestamp wall_clock() const override;
+    std::chrono::microseconds stopwatch() const override { return std::chrono::microseconds(world.now); }
     std::uint64_t random() override { return world.programs.next(); }
     void post(Op& op) override { resume_soon("turn", op, last_turn_, 3); }
     void deliver(Op& op) override {

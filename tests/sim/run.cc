@@ -9,6 +9,7 @@
 #include "tests/sim/coordination.h"
 #include "tests/sim/node.h"
 #include "tests/sim/topics.h"
+#include "tests/sim/watcher.h"
 
 namespace fulmar {
 
@@ -278,6 +279,7 @@ private:
         for (auto& plan : producers) seam.loop.spawn(produce(seam, work_, plan));
         for (auto& plan : consumers) seam.loop.spawn(consume(seam, work_, plan));
         for (int i = 0; i < administrators; ++i) seam.loop.spawn(administer(seam, work_, i));
+        seam.loop.spawn(watch(seam, work_));
         for (auto& cycle : cycles_) {
             seam.loop.spawn(keep_topic(seam, work_, cycle));
             seam.loop.spawn(use_topic(seam, work_, cycle));

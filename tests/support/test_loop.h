@@ -16,6 +16,7 @@ public:
     ~TestLoop() override { drop_all(); }
     Instant now() const override { return now_; }
     Timestamp wall_clock() const override { return Timestamp{std::to_underlying(now_)}; }
+    std::chrono::microseconds stopwatch() const override { return Millis(std::to_underlying(now_)); }
     std::uint64_t random() override { return ++random_; }
     void post(Op& op) override { posted_.push_back(&op); }
     void deliver(Op& op) override {

@@ -115,6 +115,7 @@ static constexpr std::array brokers = {
     absent_row("max.incremental.fetch.session.cache.slots", other_io),
     ConfigRow{
         "metric.reporters", ConfigKind::list, "", 0, 0, {}, {}, kept, "Classes of Java, which is not here."},
+    at_start("metrics.listen"),
     settled("node.id", ConfigKind::integer, "", "Another name for broker.id."),
     integer("num.io.threads", "8", 1, int_max, kept, one_loop),
     integer("num.network.threads", "3", 1, int_max, kept, one_loop),

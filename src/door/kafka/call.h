@@ -3,6 +3,7 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "wire/kafka/first_error.h"
 #include "wire/kafka/header.h"
 
 namespace fulmar::kafka {
@@ -34,6 +35,7 @@ struct Call {
 struct Answer {
     enum class Then : std::uint8_t { send, nothing, close } then = Then::send;
     Pieces bytes;
+    ErrorCode outcome{};  // The first error in it.
     static Answer none() { return {Then::nothing, Pieces()}; }
     // Not understood, or not to be answered: the connection goes, after the answers before it.
     static Answer close() { return {Then::close, Pieces()}; }
@@ -73,7 +75,8 @@ std::optional<T> read(const Call& call, Arena& arena) {
 }
 template <class T>
 Answer answer(const Call& call, const T& message) {
-    return {Answer::Then::send, response_frame(message, call.version(), call.header.correlation_id)};
+    return {Answer::Then::send, response_frame(message, call.version(), call.header.correlation_id),
+            first_error(message)};
 }
 
 }  // namespace fulmar::kafka

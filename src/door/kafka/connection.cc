@@ -32,6 +32,7 @@ void Connection::close() {
 Task<> Connection::run() {
     for (;;) {
         auto step = dispatch();
+        if (step == Step::over) ++here_.counters().closed_for_request;
         if (step == Step::over || draining_) break;
         if (step == Step::dispatched) continue;
         if (step == Step::more) {
@@ -55,6 +56,7 @@ Task<bool> Connection::receive() {
     for (; space.empty(); space = receiver_.space()) {
         if (loop_.now() >= deadline || draining_) {
             log_warning("{}: no memory for its request, closed", socket_->peer());
+            ++here_.counters().closed_for_memory;
             co_return false;
         }
         // Looked at again and again: room comes with the end of any frame of any connection, and those, of
@@ -68,6 +70,7 @@ Task<bool> Connection::receive() {
         co_return false;
     }
     heard_ = loop_.now();
+    here_.counters().received_bytes += *got;
     if (receiver_.empty()) begun_ = heard_;
     receiver_.received(*got);
     co_return true;
@@ -100,6 +103,7 @@ Connection::Step Connection::dispatch() {
     begun_ = heard_;
     auto& slot = slots_.emplace_back();
     if (apologise) {
+        counters_of(*route, here_.counters()).answered(ErrorCode::unsupported_version);
         answered(slot, unknown_api_versions(header.correlation_id));
     } else {
         alone_ += !route->overlaps;
@@ -111,13 +115,22 @@ Connection::Step Connection::dispatch() {
 Task<> Connection::handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot) {
     ++handlers_;
     Call call{broker_, here_, header, body, std::move(frame), hangup_};
+    auto begun = loop_.stopwatch();
     auto answer = co_await route.handler(call);
+    count(route, answer, loop_.stopwatch() - begun);
     if (planted(Bug::timer_outlives_owner) && hangup_.deadline > loop_.now())
         loop_.spawn(ring_late(std::exchange(hangup_.deadline, {})));
     --handlers_;
     alone_ -= !route.overlaps;
     answered(slot, std::move(answer));
     progress_.notify(loop_);
+}
+
+void Connection::count(const Route& route, const Answer& answer, std::chrono::microseconds took) {
+    auto& counters = counters_of(route, here_.counters());
+    if (answer.then == Answer::Then::close) ++counters.unanswerable;
+    else counters.answered(answer.outcome);
+    counters.latency.add(took);
 }
 
 Task<> Connection::ring_late(Instant deadline) {
@@ -152,6 +165,7 @@ Task<> Connection::send() {
             if (answer.then == Answer::Then::send) out.append(std::move(answer.bytes));
         }
         progress_.notify(loop_);
+        here_.counters().sent_bytes += out.size();
         if (!out.empty() && !broken_) {
             auto sent = co_await socket_->send(std::move(out));
             if (!sent) broken_ = last = true;

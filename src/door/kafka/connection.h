@@ -52,6 +52,7 @@ private:
     Step dispatch();
     Task<> handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot);
     void answered(Slot& slot, Answer answer);
+    void count(const Route& route, const Answer& answer, std::chrono::microseconds took);
     Task<> ring_late(Instant deadline);  // Planted.
     Task<> send();
     Task<bool> receive();

@@ -45,6 +45,7 @@ Task<Result<std::uint16_t>> KafkaDoor::open() {
             auto listener = network.listen(at);
             if (!listener) return std::unexpected(listener.error());
             part.listener = *listener;
+            part.shard.counters().requests = request_counters();
             part.loop.spawn(accept(part));
             part.loop.spawn(sweep(part));
             return part.listener->port();
@@ -60,7 +61,9 @@ Task<> KafkaDoor::accept(Part& part) {
     ++part.running;
     while (!part.closing) {
         auto socket = co_await part.listener->accept();
+        auto& counters = part.shard.counters();
         if (socket) {
+            ++counters.connections_accepted;
             part.loop.spawn(serve(part, std::move(*socket)));
             // As Kafka does, the rest wait in the kernel's queue until one goes.
             while (part.connections.size() >= part.connections_max() && !part.closing)
@@ -68,6 +71,7 @@ Task<> KafkaDoor::accept(Part& part) {
         } else if (socket.error() == Error::closed) {
             break;
         } else {  // No handles are left, or the peer has gone again.
+            ++counters.failed_accepts;
             if (socket.error() == Error::exhausted) log_warning("no file handles left for a connection");
             co_await Timer(part.loop, accept_pause);
         }
@@ -79,7 +83,9 @@ Task<> KafkaDoor::serve(Part& part, std::shared_ptr<Socket> socket) {
     auto place = part.connections.emplace(part.connections.end(), part.broker, part.shard, part.budget,
                                           std::move(socket));
     if (part.closing) place->close();
+    ++part.shard.counters().connections_open;
     co_await place->run();
+    --part.shard.counters().connections_open;
     part.connections.erase(place);
     part.ended.notify(part.loop);
 }
@@ -93,6 +99,7 @@ void KafkaDoor::make_room(Part& part) {
     log_warning("{}: closed, others need the {} bytes that its request has held for long",
                 largest->socket().peer(), held(*largest));
     largest->close();
+    ++part.shard.counters().closed_for_memory;
 }
 // Closes what has been silent for too long: one coarse look, since a timer a connection costs far more.
 Task<> KafkaDoor::sweep(Part& part) {
@@ -104,10 +111,13 @@ Task<> KafkaDoor::sweep(Part& part) {
         auto now = part.loop.now();
         for (auto& connection : part.connections) {
             connection.look_for_hangup();
-            if (connection.idle_since(now + -settings.connections_idle_max)) connection.close();
-            else if (part.budget.short_of || connection.idle_since(now + -buffer_kept))
+            if (connection.idle_since(now + -settings.connections_idle_max)) {
+                ++part.shard.counters().closed_idle;
+                connection.close();
+            } else if (part.budget.short_of || connection.idle_since(now + -buffer_kept))
                 connection.shrink_if_idle();
         }
+        part.shard.counters().request_buffer_bytes = part.budget.bytes;
         if (std::exchange(part.budget.short_of, false)) make_room(part);
         part.ended.notify(part.loop);  // More connections may be allowed by now.
     }

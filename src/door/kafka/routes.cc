@@ -27,33 +27,33 @@
 namespace fulmar::kafka {
 
 template <class T>
-static constexpr Route row(Handler handler, bool overlaps = false) {
+static constexpr Route row(std::string_view name, Handler handler, bool overlaps = false) {
     auto served = std::int16_t(T::oldest);
     if constexpr (requires { T::served_since; }) served = std::int16_t(T::served_since);
-    return {T::key, T::oldest, T::newest, served, T::flexible_since, overlaps, handler};
+    return {name, T::key, T::oldest, T::newest, served, T::flexible_since, overlaps, handler};
 }
 
 static constexpr std::array table = {
-    row<ProduceRequest>(handle_produce, true),
-    row<FetchRequest>(handle_fetch),
-    row<ListOffsetsRequest>(handle_list_offsets),
-    row<MetadataRequest>(handle_metadata),
-    row<FindCoordinatorRequest>(handle_find_coordinator),
-    row<ApiVersionsRequest>(handle_api_versions),
-    row<CreateTopicsRequest>(handle_create_topics),
-    row<DeleteTopicsRequest>(handle_delete_topics),
-    row<DeleteRecordsRequest>(handle_delete_records),
-    row<InitProducerIdRequest>(handle_init_producer_id),
-    row<OffsetForLeaderEpochRequest>(handle_offset_for_leader_epoch),
-    row<DescribeConfigsRequest>(handle_describe_configs),
-    row<AlterConfigsRequest>(handle_alter_configs),
-    row<DescribeLogDirsRequest>(handle_describe_log_dirs),
-    row<CreatePartitionsRequest>(handle_create_partitions),
-    row<IncrementalAlterConfigsRequest>(handle_incremental_alter_configs),
-    row<ListPartitionReassignmentsRequest>(handle_list_partition_reassignments),
-    row<DescribeClusterRequest>(handle_describe_cluster),
-    row<ListConfigResourcesRequest>(handle_list_config_resources),
-    row<DescribeTopicPartitionsRequest>(handle_describe_topic_partitions),
+    row<ProduceRequest>("Produce", handle_produce, true),
+    row<FetchRequest>("Fetch", handle_fetch),
+    row<ListOffsetsRequest>("ListOffsets", handle_list_offsets),
+    row<MetadataRequest>("Metadata", handle_metadata),
+    row<FindCoordinatorRequest>("FindCoordinator", handle_find_coordinator),
+    row<ApiVersionsRequest>("ApiVersions", handle_api_versions),
+    row<CreateTopicsRequest>("CreateTopics", handle_create_topics),
+    row<DeleteTopicsRequest>("DeleteTopics", handle_delete_topics),
+    row<DeleteRecordsRequest>("DeleteRecords", handle_delete_records),
+    row<InitProducerIdRequest>("InitProducerId", handle_init_producer_id),
+    row<OffsetForLeaderEpochRequest>("OffsetForLeaderEpoch", handle_offset_for_leader_epoch),
+    row<DescribeConfigsRequest>("DescribeConfigs", handle_describe_configs),
+    row<AlterConfigsRequest>("AlterConfigs", handle_alter_configs),
+    row<DescribeLogDirsRequest>("DescribeLogDirs", handle_describe_log_dirs),
+    row<CreatePartitionsRequest>("CreatePartitions", handle_create_partitions),
+    row<IncrementalAlterConfigsRequest>("IncrementalAlterConfigs", handle_incremental_alter_configs),
+    row<ListPartitionReassignmentsRequest>("ListPartitionReassignments", handle_list_partition_reassignments),
+    row<DescribeClusterRequest>("DescribeCluster", handle_describe_cluster),
+    row<ListConfigResourcesRequest>("ListConfigResources", handle_list_config_resources),
+    row<DescribeTopicPartitionsRequest>("DescribeTopicPartitions", handle_describe_topic_partitions),
 };
 static_assert(std::ranges::is_sorted(table, {}, &Route::key));
 
@@ -61,6 +61,14 @@ std::span<const Route> routes() { return table; }
 const Route* find_route(std::int16_t key) {
     auto at = std::ranges::lower_bound(table, key, {}, &Route::key);
     return at != table.end() && at->key == key ? &*at : nullptr;
+}
+std::vector<RequestCounters> request_counters() {
+    std::vector<RequestCounters> all(table.size());
+    for (std::size_t i = 0; i < table.size(); ++i) all[i].api = table[i].name;
+    return all;
+}
+RequestCounters& counters_of(const Route& route, Counters& counters) {
+    return counters.requests[std::size_t(&route - table.data())];
 }
 
 }  // namespace fulmar::kafka

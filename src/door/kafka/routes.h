@@ -9,6 +9,7 @@
 namespace fulmar::kafka {
 
 struct Route {
+    std::string_view name;  // Kafka's.
     std::int16_t key;
     std::int16_t oldest, newest;  // As advertised.
     std::int16_t served_since;    // Below it the connection is closed, although it is advertised.
@@ -19,5 +20,8 @@ struct Route {
 
 std::span<const Route> routes();
 const Route* find_route(std::int16_t key);
+// One for each row, in their order.
+std::vector<RequestCounters> request_counters();
+RequestCounters& counters_of(const Route& route, Counters& counters);
 
 }  // namespace fulmar::kafka

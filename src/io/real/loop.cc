@@ -12,9 +12,9 @@ struct RealLoop::Alarm {
     asio::steady_timer timer;
 };
 
-template <class Clock>
-static std::int64_t since_epoch() {
-    return std::chrono::duration_cast<Millis>(Clock::now().time_since_epoch()).count();
+template <class Clock, class Unit = Millis>
+static Unit since_epoch() {
+    return std::chrono::duration_cast<Unit>(Clock::now().time_since_epoch());
 }
 
 RealLoop::RealLoop()
@@ -26,8 +26,11 @@ RealLoop::RealLoop()
       }()) {}
 RealLoop::~RealLoop() = default;
 
-Instant RealLoop::now() const { return Instant{since_epoch<std::chrono::steady_clock>()}; }
-Timestamp RealLoop::wall_clock() const { return Timestamp{since_epoch<std::chrono::system_clock>()}; }
+Instant RealLoop::now() const { return Instant{since_epoch<std::chrono::steady_clock>().count()}; }
+Timestamp RealLoop::wall_clock() const { return Timestamp{since_epoch<std::chrono::system_clock>().count()}; }
+std::chrono::microseconds RealLoop::stopwatch() const {
+    return since_epoch<std::chrono::steady_clock, std::chrono::microseconds>();
+}
 
 void RealLoop::post(Op& op) {
     bool first = posted_ == nullptr;

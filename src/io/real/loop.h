@@ -20,6 +20,7 @@ public:
     ~RealLoop() override;
     Instant now() const override;
     Timestamp wall_clock() const override;
+    std::chrono::microseconds stopwatch() const override;
     std::uint64_t random() override { return chance_(); }
     void post(Op& op) override;
     void deliver(Op& op) override;

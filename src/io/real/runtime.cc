@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "io/real/directory.h"
@@ -34,6 +35,20 @@ private:
     asio::thread_pool& pool_;
     Loop& home_;
 };
+
+// statm: pages of the process in all, and of them resident.
+ProcessUse process_use() {
+    ProcessUse use;
+    if (std::ifstream statm("/proc/self/statm"); statm) {
+        std::uint64_t all = 0, resident = 0;
+        if (statm >> all >> resident) use.resident_bytes = resident * std::uint64_t(::sysconf(_SC_PAGESIZE));
+    }
+    rusage spent{};
+    if (::getrusage(RUSAGE_SELF, &spent) == 0)
+        for (auto& part : {spent.ru_utime, spent.ru_stime})
+            use.cpu += std::chrono::seconds(part.tv_sec) + std::chrono::microseconds(part.tv_usec);
+    return use;
+}
 
 struct Core {
     Core(asio::thread_pool& pool, Ports& ports, std::shared_ptr<OpenFiles> files)
@@ -63,6 +78,7 @@ Runtime::Runtime(int cores, int disk_threads, std::shared_ptr<Directory> data)
         impl_->host.cores.push_back(&impl_->cores.back()->seam);
     }
     impl_->host.data = std::move(data);
+    impl_->host.process_use = process_use;
 }
 Runtime::~Runtime() { impl_->pool.join(); }
 Host& Runtime::host() { return impl_->host; }

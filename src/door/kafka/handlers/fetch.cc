@@ -287,6 +287,8 @@ Task<Answer> Fetch::run() {
         co_await wait(deadline);
     }
     co_await read_cold();
+    for (auto& part : parts_)
+        call_.here.counters().fetched_bytes += part.failed() ? 0 : part.slice.range.length;
     co_return finish();
 }
 

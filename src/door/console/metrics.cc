@@ -1,0 +1,250 @@
+#include "door/console/metrics.h"
+
+#include <cctype>
+
+#include "base/version.h"
+#include "door/console/exposition.h"
+
+namespace fulmar::console {
+
+namespace {
+
+struct PartitionView {
+    std::string topic;
+    std::int32_t index = 0;
+    Offset start{}, end{}, high_watermark{};
+    std::uint64_t bytes = 0;
+};
+// What one core has, or all of them together.
+struct View {
+    Counters counters{};
+    std::uint64_t unsynced_bytes = 0, partitions = 0, damaged = 0, segments = 0, log_bytes = 0;
+    bool failed = false;
+    std::vector<PartitionView> detail{};
+
+    void add(View other) {
+        counters.add(other.counters);
+        unsynced_bytes += other.unsynced_bytes;
+        partitions += other.partitions;
+        damaged += other.damaged;
+        segments += other.segments;
+        log_bytes += other.log_bytes;
+        failed |= other.failed;
+        std::ranges::move(other.detail, std::back_inserter(detail));
+    }
+};
+// Whose partitions are told of one by one.
+struct Detail {
+    bool wanted = false;
+    std::optional<TopicId> only{};
+};
+
+View look(Shard& shard, const Detail& detail) {
+    View view{.counters = shard.counters(),
+              .unsynced_bytes = shard.budget.unsynced_bytes(),
+              .partitions = shard.partitions().size(),
+              .failed = shard.budget.failed()};
+    for (auto& [id, partition] : shard.partitions()) {
+        auto& log = partition->log();
+        view.damaged += partition->damaged();
+        view.segments += log.segments().size();
+        view.log_bytes += log.size_bytes();
+        if (!detail.wanted || (detail.only && id.topic != *detail.only)) continue;
+        if (view.detail.size() >= detailed_partitions_max) continue;
+        if (auto* topic = shard.image().find(id.topic))
+            view.detail.push_back({topic->name, id.index, log.start(), log.end().offset,
+                                   partition->high_watermark().offset, log.size_bytes()});
+    }
+    return view;
+}
+
+Detail detail_of(const cluster::Image& image, const MetricsQuery& query) {
+    std::size_t partitions = 0;
+    if (!query.topic.empty()) {
+        auto* topic = image.find(std::string_view(query.topic));
+        if (!topic) return {};
+        return {topic->partitions.size() <= detailed_partitions_max, topic->id};
+    }
+    for (auto& [name, topic] : image.topics()) partitions += topic->partitions.size();
+    return {partitions <= detailed_partitions_max, {}};
+}
+
+void tell_process(Exposition& out, const Host& host, bool ready, Instant started) {
+    out.gauge("fulmar_build_info", "Always 1; its labels say what runs.");
+    out.value(std::uint64_t(1), {{"version", version}});
+    out.gauge("fulmar_uptime_seconds", "Since the process began to serve these metrics.");
+    out.value(double((host.cores[0]->loop.now() - started).count()) / 1e3);
+    out.gauge("fulmar_ready", "1 when clients are served: recovery is over, and no stop has begun.");
+    out.value(std::uint64_t(ready));
+    if (!host.process_use) return;
+    auto use = host.process_use();
+    out.gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.");
+    out.value(use.resident_bytes);
+    out.counter("process_cpu_seconds_total", "CPU time of all threads, in the kernel too.");
+    out.value(double(use.cpu.count()) / 1e6);
+}
+
+void tell_connections(Exposition& out, const Counters& counters, const Broker& broker) {
+    out.gauge("fulmar_connections", "Connections of Kafka clients that are open.");
+    out.value(counters.connections_open);
+    out.counter("fulmar_connections_accepted_total", "Connections of Kafka clients that were accepted.");
+    out.value(counters.connections_accepted);
+    out.counter("fulmar_connections_closed_total",
+                "Connections that the broker closed, by reason: idle for too long, no memory for a request "
+                "(memory), a request that is none or is not served (request).");
+    out.value(counters.closed_idle, {{"reason", "idle"}});
+    out.value(counters.closed_for_memory, {{"reason", "memory"}});
+    out.value(counters.closed_for_request, {{"reason", "request"}});
+    out.counter("fulmar_accept_failures_total",
+                "Connections that could not be accepted: they had gone, or no file handle was left.");
+    out.value(counters.failed_accepts);
+    out.counter("fulmar_received_bytes_total", "Bytes received from Kafka clients.");
+    out.value(counters.received_bytes);
+    out.counter("fulmar_sent_bytes_total", "Bytes of answers to Kafka clients.");
+    out.value(counters.sent_bytes);
+    out.gauge("fulmar_request_buffer_bytes",
+              "Memory held by requests that arrive or are worked on, as of a second ago.");
+    out.value(counters.request_buffer_bytes);
+    out.gauge("fulmar_request_buffer_limit_bytes", "What they may hold: queued.max.request.bytes.");
+    out.value(std::uint64_t(broker.settings().request_memory_max));
+}
+
+std::string label_of(std::size_t place) {
+    if (place + 1 == RequestCounters::codes) return "unlisted";
+    std::string name = kafka::to_text(kafka::ErrorCode(std::int16_t(place) - 1));
+    for (auto& c : name) c = char(std::tolower(static_cast<unsigned char>(c)));
+    return name;
+}
+
+void tell_requests(Exposition& out, const Counters& counters) {
+    constexpr std::size_t none = 1;  // Codes begin with -1.
+    out.counter("fulmar_requests_total",
+                "Requests by API and the first error in the answer, by Kafka's name for it. none: all went "
+                "well; closed: no answer, the connection was closed instead.");
+    for (auto& api : counters.requests) {
+        for (std::size_t place = 0; place < api.answers.size(); ++place)
+            if (api.answers[place] > 0 || place == none)
+                out.value(api.answers[place], {{"api", api.api}, {"error", label_of(place)}});
+        if (api.unanswerable > 0) out.value(api.unanswerable, {{"api", api.api}, {"error", "closed"}});
+    }
+    out.histogram("fulmar_request_seconds",
+                  "From the whole request to its answer, by API: with the wait for the disk, and of Fetch "
+                  "with the wait for records.");
+    for (auto& api : counters.requests) out.latencies(api.latency, "api", api.api);
+}
+
+void tell_records(Exposition& out, const View& view, const Broker& broker) {
+    auto& counters = view.counters;
+    out.counter("fulmar_appended_records_total", "Records appended to logs.");
+    out.value(counters.appended_records);
+    out.counter("fulmar_appended_batches_total", "Record batches appended to logs.");
+    out.value(counters.appended_batches);
+    out.counter("fulmar_appended_bytes_total", "Bytes appended to logs, as they are stored.");
+    out.value(counters.appended_bytes);
+    out.counter("fulmar_fetched_bytes_total", "Bytes of record batches in answers to Fetch.");
+    out.value(counters.fetched_bytes);
+    out.histogram("fulmar_log_sync_seconds",
+                  "From when a sync of a log (fdatasync) was asked for until its core heard of its end.");
+    out.latencies(counters.syncs);
+    out.gauge("fulmar_unsynced_bytes", "Bytes that are written and not known to be on disk yet.");
+    out.value(view.unsynced_bytes);
+    out.gauge("fulmar_unsynced_limit_bytes", "At this many producers wait: unsynced.bytes.max.");
+    out.value(std::uint64_t(broker.settings().unsynced_bytes_max));
+}
+
+void tell_storage(Exposition& out, const View& view, const Broker& broker, Instant now) {
+    auto& counters = view.counters;
+    out.counter("fulmar_storage_failures_total",
+                "Operations on logs that failed, by operation: write (a full disk, too) or sync.");
+    out.value(counters.failed_writes, {{"operation", "write"}});
+    out.value(counters.failed_syncs, {{"operation", "sync"}});
+    out.gauge("fulmar_data_directory_failed",
+              "1 when a write or sync failed for good: nothing is acknowledged any more, and the process "
+              "ends.");
+    out.value(std::uint64_t(view.failed || broker.failure()));
+    out.counter("fulmar_damaged_reads_total", "Reads that met bytes which are not what was written.");
+    out.value(counters.damaged_reads);
+    out.counter("fulmar_rebuilt_indexes_total", "Indexes of segments that were lost or bad, and made anew.");
+    out.value(counters.rebuilt_indexes);
+    out.counter("fulmar_deleted_segments_total", "Segments deleted, by retention or by a client's wish.");
+    out.value(counters.deleted_segments);
+    out.counter("fulmar_deleted_bytes_total", "Bytes of the segments deleted.");
+    out.value(counters.deleted_bytes);
+    if (auto at = broker.checkpointed_at()) {
+        out.gauge("fulmar_checkpoint_age_seconds",
+                  "Since the last checkpoint: what a start after a crash reads again.");
+        out.value(double((now - *at).count()) / 1e3);
+    }
+    auto& found = broker.found();
+    out.gauge("fulmar_recovery_cut_tails", "Logs from which this start has cut a torn end.");
+    out.value(found.tails_cut);
+    out.gauge("fulmar_recovery_cut_bytes", "Bytes that this start has cut from torn ends of logs.");
+    out.value(found.bytes_cut);
+    out.gauge("fulmar_recovery_possible_losses",
+              "Logs of which this start has cut an end although a valid batch lay behind it.");
+    out.value(found.losses_possible);
+    out.gauge("fulmar_quarantined_files", "Files in quarantine/: cut off or not understood, never deleted.");
+    out.value(found.quarantined);
+}
+
+void tell_logs(Exposition& out, View& view, std::size_t topics) {
+    out.gauge("fulmar_topics", "Topics.");
+    out.value(std::uint64_t(topics));
+    out.gauge("fulmar_partitions", "Partitions that this broker leads.");
+    out.value(view.partitions);
+    out.gauge("fulmar_damaged_partitions",
+              "Partitions of which nobody knows the end: they are served up to it, and take no writes.");
+    out.value(view.damaged);
+    out.gauge("fulmar_segments", "Segments of all logs.");
+    out.value(view.segments);
+    out.gauge("fulmar_log_bytes", "Bytes of all logs.");
+    out.value(view.log_bytes);
+    if (view.detail.empty()) return;
+
+    std::ranges::sort(view.detail, {}, [](auto& of) { return std::tie(of.topic, of.index); });
+    auto tell = [&](std::string_view name, std::string_view help, auto number) {
+        out.gauge(name, help);
+        for (auto& each : view.detail)
+            out.value(std::uint64_t(number(each)),
+                      {{"topic", each.topic}, {"partition", std::to_string(each.index)}});
+    };
+    tell("fulmar_partition_log_start_offset", "The first offset that is there.",
+         [](auto& each) { return std::to_underlying(each.start); });
+    tell("fulmar_partition_log_end_offset", "The offset that the next record gets.",
+         [](auto& each) { return std::to_underlying(each.end); });
+    tell("fulmar_partition_high_watermark_offset", "Where consumers' reads end.",
+         [](auto& each) { return std::to_underlying(each.high_watermark); });
+    tell("fulmar_partition_log_bytes", "Bytes of the partition's log.",
+         [](auto& each) { return each.bytes; });
+}
+
+}  // namespace
+
+Task<std::string> metrics_text(Host& host, Broker& broker, MetricsQuery query, bool ready, Instant started) {
+    auto& home = host.cores[0]->loop;
+    View all;
+    Detail detail;
+    std::size_t topics = 0;
+    for (int core = 0; core < broker.cores(); ++core) {
+        auto& shard = broker.shard(core);
+        if (core == 0) {
+            topics = shard.image().topics().size();
+            detail = detail_of(shard.image(), query);
+            all.add(look(shard, detail));
+            continue;
+        }
+        auto there = [&] { return look(shard, detail); };
+        auto view = co_await call_on(shard.seam.loop, home, there);
+        all.add(std::move(view));
+    }
+    Exposition out;
+    tell_process(out, host, ready, started);
+    tell_connections(out, all.counters, broker);
+    tell_requests(out, all.counters);
+    tell_records(out, all, broker);
+    tell_storage(out, all, broker, home.now());
+    tell_logs(out, all, topics);
+    co_return out.take();
+}
+
+}  // namespace fulmar::console
