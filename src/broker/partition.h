@@ -171,7 +171,7 @@ private:
     std::uint64_t since_snapshot_percent() const {
         constexpr std::uint64_t most_entries = 256;
         return 100 * (log_.end().position - snapshot_.position) /
-               (most_entries * rules_.log.index_interval_bytes);
+               (most_entries * std::max(rules_.log.index_interval_bytes, 1U));
     }
     Task<> sync();
     // True when a directory that only has no room, or no handles, goes on.

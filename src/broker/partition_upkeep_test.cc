@@ -194,7 +194,7 @@ Task<> strange_stamps(Stage& stage) {
     auto found = co_await recovered(stage, true);  // Nor after a start.
     EXPECT_TRUE(found);
     if (found) {
-        auto view = found->log.view(Offset{0}, found->log.end(), 5);
+        auto view = found->log.view(Offset{0}, found->log.end(), 5, stage.loop().wall_clock());
         auto expired = co_await stage.seam.disk.run([&] {
             return expired_segments(view, found->log.segments().size() - 1, 10'000, {10 * day, {}},
                                     stage.loop().wall_clock());
@@ -219,7 +219,7 @@ Task<> files_go(Stage& stage) {
     co_await produce_durably(stage, 20);
     stage.checkpoint();
     auto before = co_await files(stage);
-    auto reader = partition.log().view(Offset{0}, partition.log_end(), 5);
+    auto reader = partition.log().view(Offset{0}, partition.log_end(), 5, stage.loop().wall_clock());
     partition.delete_until(partition.log().segments()[2].base + 1);
     auto after = segments(stage);
     EXPECT_FALSE(partition.wants_upkeep());

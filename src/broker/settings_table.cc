@@ -107,8 +107,9 @@ std::span<const Setting> settings_table() {
         {.key = "log.retention.ms",
          .kind = Setting::Duration{&S::log_retention, -1, long_max},
          .fallback = "2592000000",
-         .what = "How long records are kept, of topics that do not say otherwise: 30 days. -1: for ever. "
-                 "Topics keep and show it; nothing is deleted by it.",
+         .what =
+             "How long records are kept after they were appended, of topics that do not say otherwise: 30 "
+             "days. -1: for ever.",
          .kafkas = true},
         {.key = "log.retention.check.interval.ms",
          .kind = Setting::Duration{&S::log_retention_check_interval, 1, long_max},

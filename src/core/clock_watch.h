@@ -31,8 +31,8 @@ public:
         else if (!believed_) believed_ = {clocks.now, *last_life_};
         return trusted;
     }
-    // What the wall clock would show had it not jumped: for the next life, which else would know nothing of the
-    // jump.
+    // What the wall clock would show had it not jumped: for the next life, which else would know nothing of
+    // the jump.
     Timestamp believed(Clocks clocks) const {
         return believed_ ? believed_->wall + (clocks.now - believed_->now) : clocks.wall;
     }

@@ -9,8 +9,6 @@
 
 namespace fulmar {
 
-using wire::BatchView;
-
 std::uint64_t LogView::size_of(std::size_t n) const {
     auto end = n + 1 < segments_.size() ? segments_[n + 1].position : limit_.position;
     return end - segments_[n].position;
@@ -141,9 +139,8 @@ Result<Timestamp> LogView::largest_time(Offset from) {
         }
         // What stands in front of the last entry is known, but for a segment of which a part counts no more.
         bool part = segments_[n].base < from;
-        auto near = last_where(n, [&](const IndexEntry& e) {
-            return part ? e.at.offset <= from : e.at.position <= size_of(n);
-        });
+        auto near = last_where(
+            n, [&](const IndexEntry& e) { return part ? e.at.offset <= from : e.at.position <= size_of(n); });
         if (!near) return std::unexpected(near.error());
         if (!part) largest = std::max(largest, near->largest_before);
         auto found = largest_time_in(n, near->at, from);

@@ -93,7 +93,8 @@ TEST_F(LogViewTime, the_largest_time_in_front_of_any_limit_is_found) {
         std::int64_t expected = -1;
         for (std::size_t n = 0; n < std::size_t(std::to_underlying(limit.offset)); ++n)
             expected = std::max(expected, stamps_[n]);
-        EXPECT_EQ(partition_.log.view(Offset{0}, limit, 5, test::usual_wall).largest_time(Offset{0}), Timestamp{expected});
+        EXPECT_EQ(partition_.log.view(Offset{0}, limit, 5, test::usual_wall).largest_time(Offset{0}),
+                  Timestamp{expected});
     }
 }
 
@@ -175,7 +176,8 @@ TEST_F(LogViewSegments, a_time_is_found_in_whichever_segment_it_is) {
             std::int64_t largest = -1;
             for (std::size_t i = 0; i < std::size_t(std::to_underlying(points_[n].offset)); ++i)
                 largest = std::max(largest, stamps_[i]);
-            ASSERT_EQ(partition_.log.view(Offset{0}, points_[n], 5, test::usual_wall).largest_time(Offset{0}), Timestamp{largest});
+            ASSERT_EQ(partition_.log.view(Offset{0}, points_[n], 5, test::usual_wall).largest_time(Offset{0}),
+                      Timestamp{largest});
         }
         reopen();
         expect_all_found();

@@ -49,7 +49,8 @@ TEST_F(PartitionLogTest, a_log_that_does_not_exist_yet_is_read_as_empty) {
     PartitionLog none;
     EXPECT_FALSE(none.exists());
     EXPECT_EQ(test::read(none, Offset{0}, {}, 1000, true)->range.length, 0U);
-    EXPECT_EQ(none.view(Offset{0}, {}, 5, test::usual_wall).find_time(Offset{0}, Timestamp{0})->offset, Offset{-1});
+    EXPECT_EQ(none.view(Offset{0}, {}, 5, test::usual_wall).find_time(Offset{0}, Timestamp{0})->offset,
+              Offset{-1});
     EXPECT_EQ(none.view(Offset{0}, {}, 5, test::usual_wall).largest_time(Offset{0}), Timestamp{-1});
     EXPECT_EQ(none.size_bytes(), 0U);
     EXPECT_TRUE(none.write_index());

@@ -294,7 +294,8 @@ TEST_F(RecoveryTest, an_empty_file_is_an_empty_log) {
     auto found = recovered();
     EXPECT_TRUE(found.log.exists());
     EXPECT_EQ(found.log.end(), LogPoint{});
-    EXPECT_EQ(found.log.view(Offset{0}, {}, 5, test::usual_wall).find_time(Offset{0}, Timestamp{0})->offset, Offset{-1});
+    EXPECT_EQ(found.log.view(Offset{0}, {}, 5, test::usual_wall).find_time(Offset{0}, Timestamp{0})->offset,
+              Offset{-1});
     expect_end_lost(recovered(behind(1)), 0, "");
 }
 
@@ -320,7 +321,8 @@ TEST(Recovery, rebuilds_the_index_that_the_log_had) {
     auto rules = after_kill;
     rules.index_interval_bytes = 300;
     auto find = [](const PartitionLog& log, int stamp) {
-        auto found = log.view(Offset{0}, log.end(), 5, test::usual_wall).find_time(Offset{0}, Timestamp{stamp});
+        auto found =
+            log.view(Offset{0}, log.end(), 5, test::usual_wall).find_time(Offset{0}, Timestamp{stamp});
         EXPECT_TRUE(found);
         return found->offset;
     };

@@ -14,6 +14,9 @@ Timestamp retained_from(const IndexEntry& entry) {
 
 Result<std::size_t> expired_segments(LogView& view, std::size_t full, std::uint64_t size_bytes,
                                      const RetentionRules& rules, Timestamp wall) {
+    // All at once: those whose index is lost are as old as this look, and must not be looked at one a month.
+    for (std::size_t n = 0; rules.age && n < full; ++n)
+        if (auto last = view.last_entry(n); !last) return std::unexpected(last.error());
     for (std::size_t n = 0; n < full; ++n) {
         auto size = view.size_of(n);
         bool too_large = rules.bytes && size_bytes >= *rules.bytes + size;

@@ -67,7 +67,8 @@ Result<std::optional<Slice>> read_from(const SegmentView& view, LogPoint near, O
 
 // The entries of an index, made anew from the batches' headers: `view` is of the whole segment, whose end is
 // the last entry. `view.index` only says where it begins.
-// `appended`: when the batches were, as far as anybody knows; too late keeps them longer, too early destroys them.
+// `appended`: when the batches were, as far as anybody knows; too late keeps them longer, too early destroys
+// them.
 Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint64_t interval_bytes,
                                               Timestamp appended);
 

@@ -137,7 +137,7 @@ public:
 inline Result<Slice> read(PartitionLog& log, Offset from, LogPoint limit, std::size_t bytes_max,
                           bool at_least_one, std::int32_t leader_epoch = INT32_MAX) {
     if (auto found = log.read(from, limit, bytes_max, at_least_one)) return *found;
-    auto view = log.view(from, limit, leader_epoch, 2);
+    auto view = log.view(from, limit, leader_epoch, usual_wall, 2);
     auto found = view.read(from, bytes_max, at_least_one);
     for (auto& news : view.news()) log.learn(news);
     return found;

@@ -102,7 +102,8 @@ static Task<Result<>> read_hurt(Seam& seam, Workload& work, const Place& place, 
             continue;
         }
         if (fetched.error != ErrorCode::kafka_storage_error) complain("damage hidden", fetched.error, next);
-        else if (!harm.excuses(next) && ledger.was_there(place, next)) complain("unreadable, and was not damaged", fetched.error, next);
+        else if (!harm.excuses(next) && ledger.was_there(place, next))
+            complain("unreadable, and was not damaged", fetched.error, next);
         next = next + 1;
     }
     for (auto at : {ListOffsetsRequest::latest, ListOffsetsRequest::max_timestamp}) {
@@ -129,8 +130,8 @@ Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done) {
                                              place.partition, kafka::to_text(error)));
         for (auto& record : records) work.ledger.judge_served(place, record);
         if (end != work.ledger.final_end(place))
-            work.ledger.complain(fmt::format("lost: {}-{} ends at {}", place.topic, place.partition,
-                                             std::to_underlying(end)));
+            work.ledger.complain(
+                fmt::format("lost: {}-{} ends at {}", place.topic, place.partition, std::to_underlying(end)));
     }
     done = true;
 }

@@ -27,7 +27,8 @@ bool Ledger::may_be_deleted(const Place& place, Offset offset) const {
         return true;
     if (!retention_us) return false;
     auto here = promised_.find(place);
-    auto known = here == promised_.end() ? std::map<Offset, std::string>::const_iterator() : here->second.find(offset);
+    auto known =
+        here == promised_.end() ? std::map<Offset, std::string>::const_iterator() : here->second.find(offset);
     if (here == promised_.end() || known == here->second.end()) return true;
     return now_us() - sent_.at(place).at(known->second).at_us > *retention_us;
 }

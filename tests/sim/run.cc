@@ -203,7 +203,8 @@ private:
                     break;
                 case 3:
                     // One of an hour is none to the broker, and would make what is young old.
-                    broker_.wall_offset += std::chrono::hours(chance.between(2, 4) * (chance.one_in(2) ? 1 : -1));
+                    broker_.wall_offset +=
+                        std::chrono::hours(chance.between(2, 4) * (chance.one_in(2) ? 1 : -1));
                     ++clock_jumps_;
                     break;
                 default:

@@ -108,13 +108,18 @@ class Pings:
         self.connection.close()
 
 
+def throttled(size):
+    """A list of replicas, of about so many bytes."""
+    return ",".join(["0:0"] * (size // 4))
+
+
 def test_configs_larger_than_a_commit_are_refused(broker):
     with broker.connect() as c:
-        for key in ("leader_replication_throttled_replicas", "cleanup_policy"):
-            (topic,) = create(c, ["wordy"], **{key: "delete" + " " * 700_000})
+        for key in ("leader_replication_throttled_replicas", "follower_replication_throttled_replicas"):
+            (topic,) = create(c, ["wordy"], **{key: throttled(700_000)})
             assert topic["ErrorCode"] == POLICY_VIOLATION, topic
         # In each of its twenty parts, too.
-        (topic,) = create(c, ["wordy"], 10_000, 4, leader_replication_throttled_replicas="x" * 32_000)
+        (topic,) = create(c, ["wordy"], 10_000, 4, leader_replication_throttled_replicas=throttled(32_000))
         assert topic["ErrorCode"] == POLICY_VIOLATION, topic
         (topic,) = create(c, ["wordy"])
         assert topic["ErrorCode"] == 0
@@ -125,7 +130,7 @@ def test_a_full_store_refuses_topics_and_goes_on():
         codes = []
         for n in range(8):
             (topic,) = create(
-                c, [f"huge-{n}"], 10_000, leader_replication_throttled_replicas="x" * 16_000
+                c, [f"huge-{n}"], 10_000, leader_replication_throttled_replicas=throttled(16_000)
             )
             codes.append(topic["ErrorCode"])
         assert set(codes) == {0, POLICY_VIOLATION}, codes

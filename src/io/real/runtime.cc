@@ -1,6 +1,7 @@
 #include "io/real/runtime.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
