@@ -390,3 +390,13 @@ def test_connections_that_come_and_go(broker):
         with broker.connect() as c:
             if n % 2:
                 c.send_bytes(struct.pack(">i", 1000) + bytes(n % 900))
+
+
+def test_a_connection_that_rests_after_a_large_request_goes_on(broker):
+    topics = {"Topics": [{"Name": f"not-there-{n}"} for n in range(3000)], "AllowAutoTopicCreation": False}
+    with broker.connect(timeout=60) as c:
+        for _ in range(2):
+            assert len(c.call("Metadata", 9, topics)["Topics"]) == 3000
+            time.sleep(12)  # Longer than a buffer was ever kept.
+        assert c.call("ApiVersions", 0)["ErrorCode"] == 0
+        assert c.call("ApiVersions", 0)["ErrorCode"] == 0

@@ -40,8 +40,12 @@ public:
     std::size_t unfinished_bytes(Instant before) const {
         return slots_.empty() && !receiver_.empty() && begun_ < before ? receiver_.room() : 0;
     }
-    void shrink_if_idle() {
-        if (slots_.empty()) receiver_.shrink_if_idle();
+    // What an idle one's buffer takes beyond the least. It cannot be given back while the socket waits to
+    // fill it.
+    std::size_t idle_bytes() const {
+        return slots_.empty() && receiver_.empty() && receiver_.room() > Receiver::small_bytes
+                   ? receiver_.room()
+                   : 0;
     }
 
 private:

@@ -114,8 +114,11 @@ Task<> KafkaDoor::sweep(Part& part) {
             if (connection.idle_since(now + -settings.connections_idle_max)) {
                 ++part.shard.counters().closed_idle;
                 connection.close();
-            } else if (part.budget.short_of || connection.idle_since(now + -buffer_kept))
-                connection.shrink_if_idle();
+            } else if (part.budget.short_of && connection.idle_since(now + -buffer_kept) &&
+                       connection.idle_bytes() > 0) {  // Others need what it holds; it will come again.
+                ++part.shard.counters().closed_for_memory;
+                connection.close();
+            }
         }
         part.shard.counters().request_buffer_bytes = part.budget.bytes;
         if (std::exchange(part.budget.short_of, false)) make_room(part);

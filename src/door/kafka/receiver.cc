@@ -16,10 +16,18 @@ Bytes Receiver::peek() const {
 Frame Receiver::take() {
     auto bytes = peek();
     start_ += length_bytes + bytes.size();
+    last_bytes_ = bytes.size();
     return {buffer_, bytes};
 }
 
 std::span<std::byte> Receiver::space() {
+    // Nothing is in it, and what came last was small: then it need not be large. Only here, where nobody
+    // waits to fill it, may it go.
+    bool oversized = start_ == filled_ && room_ > small_bytes && last_bytes_ < small_bytes / 2;
+    if (oversized) {
+        buffer_.reset();
+        room_ = start_ = filled_ = 0;
+    }
     if (start_ == filled_ && start_ > 0 && buffer_.use_count() == 1) start_ = filled_ = 0;
     if (room_ - filled_ == 0 || (start_ > 0 && room_ - filled_ < small_bytes / 4)) {
         auto part = filled_ - start_;
@@ -53,10 +61,4 @@ bool Receiver::grow(std::size_t room) {
     filled_ = part;
     return true;
 }
-void Receiver::shrink_if_idle() {
-    if (start_ != filled_ || room_ <= small_bytes) return;
-    buffer_.reset();
-    room_ = start_ = filled_ = 0;
-}
-
 }  // namespace fulmar::kafka

@@ -17,7 +17,7 @@ struct ReceiveBudget {
 
 class Receiver {
 public:
-    // A connection keeps this much when it is idle; its first buffer has this size.
+    // Its first buffer has this size, and so has that of who sends small frames.
     static constexpr std::size_t small_bytes = 4096;
 
     Receiver(ReceiveBudget& budget, std::size_t frame_bytes_max)
@@ -40,15 +40,13 @@ public:
     bool empty() const { return start_ == filled_; }
     // What its buffer takes.
     std::size_t room() const { return room_; }
-    // Nothing is buffered, and the buffer is larger than an idle connection should have.
-    void shrink_if_idle();
 
 private:
     bool grow(std::size_t room);
     ReceiveBudget& budget_;
     const std::size_t frame_bytes_max_;
     std::shared_ptr<std::byte[]> buffer_;
-    std::size_t room_ = 0, start_ = 0, filled_ = 0;
+    std::size_t room_ = 0, start_ = 0, filled_ = 0, last_bytes_ = 0;
 };
 
 }  // namespace fulmar::kafka
