@@ -46,6 +46,7 @@ int usage() {
         "  --seeds N [--from S]  run N seeds, each twice, from S on (default: from the clock)\n"
         "  --trace             print every event (with --seed)\n"
         "  --until-event N     stop there (with --seed)\n"
+        "  --deletion          records are deleted too, by request and for their age\n"
         "  --bug NAME          plant a bug; --bugs lists them\n"
         "  --kept FILE         the seeds that FILE lists, each twice\n"
         "  --planted [N]       every bug must be caught within N seeds (default 500)\n");
@@ -76,12 +77,13 @@ bool twice(const RunOptions& options, RunResult& first) {
     return false;
 }
 
-int run_many(std::uint64_t from, std::uint64_t count) {
+int run_many(std::uint64_t from, std::uint64_t count, bool deletion) {
     auto start = std::chrono::steady_clock::now();
     std::uint64_t bad = 0, events = 0, acknowledged = 0, seen = 0, faults = 0, least = UINT64_MAX, digest = 0;
     std::int64_t virtual_ms = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
         RunOptions options;
+        options.deletion = deletion;
         options.seed = from + i;
         RunResult result;
         bad += !twice(options, result);
@@ -158,6 +160,7 @@ int main(int argc, char** argv) {
         else if (word == "--seeds") seeds = number();
         else if (word == "--from") from = number();
         else if (word == "--trace") options.trace = true;
+        else if (word == "--deletion") options.deletion = true;
         else if (word == "--until-event") options.until_event = number();
         else if (word == "--kept") return run_kept(std::string(value()));
         else if (word == "--planted") return run_planted(i + 1 < argc ? number() : 500);
@@ -190,7 +193,7 @@ int main(int argc, char** argv) {
         return run_many(
             from.value_or(std::uint64_t(std::chrono::duration_cast<std::chrono::seconds>(now).count()) *
                           100'000),
-            *seeds);
+            *seeds, options.deletion);
     }
     return usage();
 }
