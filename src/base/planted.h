@@ -26,7 +26,7 @@ enum class Bug : std::uint8_t {
     index_trusted,             // Nobody looks whether an index says what was written.
     retention_by_record_time,  // Old is what its producer has stamped so.
     retention_past_high_watermark,
-    index_never_written,            // It stays in memory, an entry a batch, until the next start.
+    index_never_written,            // It stays in memory, eight entries a batch, until the next start.
     deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.
 };
 

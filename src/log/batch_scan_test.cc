@@ -75,6 +75,7 @@ TEST_F(BatchScan, a_forged_batch_in_a_record_leads_nowhere) {
     test::write_all(*file_, text);
     EXPECT_EQ(behind(points_[0]), points_[2]);
     EXPECT_EQ(behind(points_[1]), points_[2]);
+    file_.reset();  // Before the world that it belongs to.
     std::swap(world_.data, other.data);
 }
 
@@ -98,6 +99,7 @@ TEST_F(BatchScan, headers_that_claim_much_are_not_all_followed) {
     EXPECT_TRUE(valid_batch_follows(*std::make_unique<Window>(*file_, text.size()), points_[1].position,
                                     text.size(), Offset{1})
                     .value());
+    file_.reset();  // Before the world that it belongs to.
     std::swap(world_.data, other.data);
 }
 

@@ -75,8 +75,8 @@ Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_ep
     }
     auto view = batch.view();
     if (position == 0) first_stamp_ = view.max_timestamp();
-    bool due = position - last_entry_position_ >= index_interval_bytes || planted(Bug::index_never_written);
-    if (position > 0 && due) index_entry(newest_);
+    if (planted(Bug::index_never_written)) tail_.insert(tail_.end(), 8, newest_);
+    if (position - last_entry_position_ >= index_interval_bytes) index_entry(newest_);
     if (epochs_.empty() || epochs_.back().epoch < leader_epoch)
         epochs_.push_back({leader_epoch, view.base_offset()});
     end_ = {view.next_offset(), end_.position + batch.size()};

@@ -77,8 +77,9 @@ Result<> Recovery::open_segments() {
     if (!files) return std::unexpected(files.error());
     files_ = std::move(*files);
     auto& bases = files_.segments;
-    // What lies in front of the log start was to be removed.
-    while (bases.size() > 1 && bases[1] <= point_.log_start) {
+    // What lies in front of the log start was to be removed; but not what the recovery point stands in, at its
+    // end: a log deleted up to its end goes on in a new segment.
+    while (bases.size() > 1 && bases[1] <= point_.log_start && bases[0] < point_.segment) {
         if (auto gone = remove_segment(*directory_, bases[0]); !gone) return gone;
         bases.erase(bases.begin());
     }
