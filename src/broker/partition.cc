@@ -121,7 +121,8 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     auto wall = context_.believed_time();
     auto& log = rules_.log;
     Result<> written;
-    if (log_.must_roll(batch, {log.segment_bytes, log.segment_age - roll_jitter_, log.index_bytes_max}, wall))
+    if (roll_due_ ||
+        log_.must_roll(batch, {log.segment_bytes, log.segment_age - roll_jitter_, log.index_bytes_max}, wall))
         written = co_await roll();
     if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
         written = co_await note_epoch();
@@ -193,6 +194,7 @@ Task<Result<>> Partition::roll() {
         rolled = std::unexpected(made.error());
     }
     keeping_.leave(context_.seam.loop);
+    roll_due_ = !rolled;
     if (!rolled && !goes_on("a new segment", rolled.error())) failed();
     co_return rolled;
 }

@@ -193,6 +193,8 @@ private:
     Millis roll_jitter_{};  // Of the active segment.
     std::vector<Left> left_;
     bool damaged_ = false, syncing_ = false, retired_ = false;
+    bool roll_due_ =
+        false;  // One failed half way: the new segment's file may be there, so nothing goes behind it.
     bool cut_ = false;  // Part of a batch was cut off, and no sync has covered that yet.
     int users_ = 0;
     Turns turns_;    // Of appends.

@@ -77,8 +77,8 @@ Result<> Recovery::open_segments() {
     if (!files) return std::unexpected(files.error());
     files_ = std::move(*files);
     auto& bases = files_.segments;
-    // What lies in front of the log start was to be removed; but not what the recovery point stands in, at its
-    // end: a log deleted up to its end goes on in a new segment.
+    // What lies in front of the log start was to be removed; but not what the recovery point stands in, at
+    // its end: a log deleted up to its end goes on in a new segment.
     while (bases.size() > 1 && bases[1] <= point_.log_start && bases[0] < point_.segment) {
         if (auto gone = remove_segment(*directory_, bases[0]); !gone) return gone;
         bases.erase(bases.begin());
@@ -224,7 +224,10 @@ Result<> Recovery::catch_up() {
         auto of = std::ranges::find(found_, taken.segment, [](const Found& f) { return f.segment.base; });
         // That of a segment that was deleted stands in front of all that is there.
         bool in_front = taken.offset <= found_[0].segment.base;
-        if (in_front || (of != found_.end() && taken.position <= of->size)) {
+        auto place = of == found_.end() ? found_.size() : std::size_t(of - found_.begin());
+        bool here =
+            place < at_ ? taken.position <= of->size : place == at_ && taken.position <= from_.position;
+        if (in_front || here) {
             for (auto& state : taken.producers) result_.sequences.restore(state, rules_.clocks.now);
             if (!in_front) {
                 n = std::size_t(of - found_.begin());
