@@ -19,6 +19,7 @@ struct Planted {
     std::string_view name;
     Bug bug;
     std::string_view oracle = {};  // How the first complaint begins, where no other may come before.
+    bool deletion = false;         // It shows only where records are deleted.
 };
 constexpr Planted bugs[] = {
     {"ack-before-sync", Bug::ack_before_sync},
@@ -36,6 +37,9 @@ constexpr Planted bugs[] = {
     {"epoch-not-checked", Bug::epoch_not_checked},
     {"time-search-begins-late", Bug::time_search_begins_late},
     {"index-never-written", Bug::index_never_written, "grown:"},
+    {"index-trusted", Bug::index_trusted},
+    {"retention-by-record-time", Bug::retention_by_record_time, {}, true},
+    {"retention-past-high-watermark", Bug::retention_past_high_watermark, {}, true},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
 };
 
@@ -126,13 +130,14 @@ int run_kept(const std::string& path) {
 
 int run_planted(std::uint64_t seeds) {
     int missed = 0;
-    for (auto& [name, bug, oracle] : bugs) {
+    for (auto& [name, bug, oracle, deletion] : bugs) {
         std::optional<RunResult> caught;
         std::uint64_t seed = 0;
         for (; seed < seeds && !caught; ++seed) {
             RunOptions options;
             options.seed = seed;
             options.bug = bug;
+            options.deletion = deletion;
             auto result = run(options);
             if (!result.complaints.empty()) caught = result;
         }
@@ -165,11 +170,11 @@ int main(int argc, char** argv) {
         else if (word == "--kept") return run_kept(std::string(value()));
         else if (word == "--planted") return run_planted(i + 1 < argc ? number() : 500);
         else if (word == "--bugs") {
-            for (auto& [name, bug, oracle] : bugs) fmt::print("{}\n", name);
+            for (auto& [name, bug, oracle, deletion] : bugs) fmt::print("{}\n", name);
             return 0;
         } else if (word == "--bug") {
             auto name = value();
-            for (auto& [known, bug, oracle] : bugs)
+            for (auto& [known, bug, oracle, deletion] : bugs)
                 if (known == name) options.bug = bug;
             if (options.bug == Bug::none) return usage();
         } else {

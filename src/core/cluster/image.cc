@@ -63,6 +63,11 @@ const ConfigMap& Image::configs(const ConfigOwner& owner) const {
     auto at = configs_.find(owner);
     return at == configs_.end() ? none : at->second;
 }
+std::optional<PartitionId> Image::find(std::string_view name, std::int32_t partition) const {
+    auto* topic = find(name);
+    if (!topic || partition < 0 || std::size_t(partition) >= topic->partitions.size()) return std::nullopt;
+    return PartitionId{topic->id, partition};
+}
 TopicPointer Image::share(const TopicId& id) const {
     auto at = by_id_.find(id);
     return at == by_id_.end() ? nullptr : at->second;

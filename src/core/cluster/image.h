@@ -87,6 +87,8 @@ public:
     void apply(const Fact& fact);
     const Topic* find(std::string_view name) const;
     const Topic* find(const TopicId& id) const;
+    // Nothing when there is no such partition.
+    std::optional<PartitionId> find(std::string_view topic, std::int32_t partition) const;
     TopicPointer share(const TopicId& id) const;
     TopicPointer share(std::string_view name) const;
     // Another topic whose name is the same once '.' and '_' are not told apart, as metrics cannot.

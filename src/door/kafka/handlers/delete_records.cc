@@ -40,18 +40,16 @@ Task<Answer> handle_delete_records(Call& call) {
         told_all.reserve(asked_topic.partitions.size());
         for (auto& asked : asked_topic.partitions) {
             auto& told = told_all.emplace_back(asked.partition_index, -1);
-            auto* topic = call.here.image().find(asked_topic.name);
-            if (!topic || asked.partition_index < 0 ||
-                std::size_t(asked.partition_index) >= topic->partitions.size()) {
+            auto id = call.here.image().find(asked_topic.name, asked.partition_index);
+            if (!id) {
                 told.error_code = ErrorCode::unknown_topic_or_partition;
                 continue;
             }
-            PartitionId id{topic->id, asked.partition_index};
-            auto& owner = call.broker.owner(id);
+            auto& owner = call.broker.owner(*id);
             bool elsewhere = &owner != &call.here;
             if (elsewhere) co_await Hop(owner.seam.loop);
-            auto partition = owner.find(id);
-            if (!partition) told.error_code = owner.absence(id);
+            auto partition = owner.find(*id);
+            if (!partition) told.error_code = owner.absence(*id);
             else if (partition->refusing()) told.error_code = partition->refusal();
             else moved |= delete_records(*partition, asked.offset, told);
             partition.reset();

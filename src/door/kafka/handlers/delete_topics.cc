@@ -11,7 +11,9 @@ namespace {
 
 using Asked = DeleteTopicsRequest::Topic;
 using Told = DeleteTopicsResponse::Result;
-constexpr int disabled_since = 3;
+// From this version on the refusal where `delete.topic.enable` is false has an error of its own; clients of
+// older ones do not know it.
+constexpr int own_error_since = 3;
 
 // What stands against one before anybody is asked, as a text.
 std::optional<std::string_view> contradiction(const Asked& asked) {
@@ -77,8 +79,8 @@ Task<Answer> handle_delete_topics(Call& call) {
         told.name = topic.asked.name;
         told.topic_id = topic.asked.topic_id;
         if (!enabled) {
-            told.error_code = call.version() >= disabled_since ? ErrorCode::topic_deletion_disabled
-                                                               : ErrorCode::invalid_request;
+            told.error_code = call.version() >= own_error_since ? ErrorCode::topic_deletion_disabled
+                                                                : ErrorCode::invalid_request;
             told.error_message = "Topics cannot be deleted here: delete.topic.enable is false.";
         } else if (topic.wrong) {
             told.error_code = ErrorCode::invalid_request;

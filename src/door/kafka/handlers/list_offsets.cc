@@ -71,22 +71,21 @@ Task<Answer> handle_list_offsets(Call& call) {
             auto& told = told_all.emplace_back();
             told.partition_index = asked.partition_index;
             auto since = known_since(asked.timestamp);
+            auto id = call.here.image().find(asked_topic.name, asked.partition_index);
             if (seen > 1) {
                 seen = -1;
                 told.error_code = ErrorCode::invalid_request;
-            } else if (!topic || asked.partition_index < 0 ||
-                       std::size_t(asked.partition_index) >= topic->partitions.size()) {
+            } else if (!id) {
                 told.error_code = ErrorCode::unknown_topic_or_partition;
             } else if (!since || call.version() < *since) {
                 told.error_code = ErrorCode::unsupported_version;
             } else {
-                PartitionId id{topic->id, asked.partition_index};
-                auto& owner = call.broker.owner(id);
+                auto& owner = call.broker.owner(*id);
                 bool elsewhere = &owner != &call.here;
                 if (elsewhere) co_await Hop(owner.seam.loop);
-                auto partition = owner.find(id);
+                auto partition = owner.find(*id);
                 if (partition && !partition->refusing()) co_await look_up(*partition, asked, told);
-                else told.error_code = partition ? partition->refusal() : owner.absence(id);
+                else told.error_code = partition ? partition->refusal() : owner.absence(*id);
                 partition.reset();
                 if (elsewhere) co_await Hop(call.loop());
             }

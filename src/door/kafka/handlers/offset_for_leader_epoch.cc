@@ -40,17 +40,16 @@ Task<Answer> handle_offset_for_leader_epoch(Call& call) {
         for (auto& asked : asked_topic.partitions) {
             auto& told = told_all.emplace_back();
             told.partition = asked.partition;
-            auto* topic = call.here.image().find(asked_topic.topic);
-            if (!topic || asked.partition < 0 || std::size_t(asked.partition) >= topic->partitions.size()) {
+            auto id = call.here.image().find(asked_topic.topic, asked.partition);
+            if (!id) {
                 told.error_code = ErrorCode::unknown_topic_or_partition;
                 continue;
             }
-            PartitionId id{topic->id, asked.partition};
-            auto& owner = call.broker.owner(id);
+            auto& owner = call.broker.owner(*id);
             auto look = [&] {
-                auto partition = owner.find(id);
+                auto partition = owner.find(*id);
                 if (partition) look_up(*partition, asked, told);
-                else told.error_code = owner.absence(id);
+                else told.error_code = owner.absence(*id);
             };
             if (&owner == &call.here) look();
             else co_await call_on(owner.seam.loop, call.loop(), look);
