@@ -191,7 +191,7 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
         auto& name = data_->partitions().at(id);
         auto point = data_->recovery_point(id);
         RecoveryRules rules{.clean = data_->was_clean(),
-                            .clocks = {home.now(), shard(0).clock().believed(home.clocks())}};
+                            .clocks = {home.now(), shard(0).clock().latest(home.clocks())}};
         if (auto* topic = controller_->image().find(id.topic);
             topic && std::size_t(id.index) < topic->partitions.size())
             rules.leader_epoch_max = topic->partitions[std::size_t(id.index)].leader_epoch;

@@ -118,7 +118,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
                 co_return appended;
         }
     }
-    auto wall = context_.believed_time();
+    auto wall = context_.stamp_time();
     auto& log = rules_.log;
     Result<> written;
     if (roll_due_ ||
@@ -259,7 +259,7 @@ void Partition::failed() {
 
 Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_t bytes_max) {
     Use use(*this);
-    auto view = log_.view(from, limit, leader_epoch_, context_.believed_time(), 2);
+    auto view = log_.view(from, limit, leader_epoch_, context_.stamp_time(), 2);
     auto slice = co_await context_.seam.disk.run([&] { return view.read(from, bytes_max, true); });
     learn(view);
     if (!slice && slice.error() == Error::damaged) {
@@ -277,7 +277,7 @@ void Partition::learn(const LogView& view) {
 Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
     Use use(*this);
     auto from = log_start();
-    auto view = log_.view(from, visible_end(), leader_epoch_, context_.believed_time());
+    auto view = log_.view(from, visible_end(), leader_epoch_, context_.stamp_time());
     co_await context_.heavy_work.enter();  // It opens a batch.
     auto found = co_await context_.seam.disk.run([&] { return view.find_time(from, at); });
     context_.heavy_work.leave(context_.seam.loop);
@@ -291,7 +291,7 @@ Task<Result<TimedOffset>> Partition::find_largest_time() {
     Use use(*this);
     if (damaged()) co_return std::unexpected(Error::damaged);
     auto from = log_start();
-    auto view = log_.view(from, visible_end(), leader_epoch_, context_.believed_time());
+    auto view = log_.view(from, visible_end(), leader_epoch_, context_.stamp_time());
     auto largest = co_await context_.seam.disk.run([&] { return view.largest_time(from); });
     learn(view);
     if (!largest) co_return std::unexpected(largest.error());

@@ -33,9 +33,10 @@ struct PartitionContext {
     Signal rested{};                    // A partition has come to rest.
     bool refusing = false;              // A stop waits no longer for what has not begun.
     std::size_t opened_here_bytes = 0;  // Of compressed batches, on the loop since the last one off it.
-    // Wall time that does not jump: what data's age is counted in.
+    // Wall time that does not jump, which data's age is counted up to; and what data is stamped with.
     ClockWatch clock{};
     Timestamp believed_time() const { return clock.believed(seam.loop.clocks()); }
+    Timestamp stamp_time() const { return clock.latest(seam.loop.clocks()); }
     Counters counters{};
 };
 

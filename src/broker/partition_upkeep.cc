@@ -38,7 +38,7 @@ Task<> Partition::retain(bool by_age) {
     co_await keeping_.enter();
     auto& segments = log_.segments();
     // From the first one on: a log that was cut at its end may start in the second, once there is one.
-    auto view = log_.view(segments.front().base, durable_, leader_epoch_, context_.believed_time());
+    auto view = log_.view(segments.front().base, durable_, leader_epoch_, context_.stamp_time());
     std::vector<Offset> bases;
     for (auto& segment : segments) bases.push_back(segment.base);
     std::size_t full = 0;

@@ -2,6 +2,7 @@
 // operator's slip, a machine that starts in 1970 or 2037 and is set right later. A value; pure.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -36,6 +37,10 @@ public:
     Timestamp believed(Clocks clocks) const {
         return believed_ ? believed_->wall + (clocks.now - believed_->now) : clocks.wall;
     }
+    // What data that is written now is stamped with. While the clock is doubted nobody knows whether it has
+    // jumped ahead or the last life ended long ago; too late a stamp keeps data longer, too early destroys
+    // it.
+    Timestamp latest(Clocks clocks) const { return std::max(believed(clocks), clocks.wall); }
     bool jumped() const { return jumped_; }  // Between the last two looks.
 
 private:

@@ -56,5 +56,16 @@ TEST(ClockWatch, what_is_not_believed_yet_is_not_told_to_the_next_life) {
     EXPECT_EQ(next.believed(at(61min, 72h)), at(61min, 72h).wall);
 }
 
+TEST(ClockWatch, data_written_while_it_is_doubted_is_not_stamped_too_early) {
+    // Two days off: the hour that follows is doubted, and its data is of today.
+    ClockWatch after_a_rest(at(0h).wall);
+    EXPECT_FALSE(after_a_rest.trusts(at(0h, 48h)));
+    EXPECT_EQ(after_a_rest.latest(at(10min, 48h)), at(10min, 48h).wall);
+    ClockWatch set_back;
+    EXPECT_TRUE(set_back.trusts(at(0h)));
+    EXPECT_FALSE(set_back.trusts(at(1min, -48h)));
+    EXPECT_EQ(set_back.latest(at(10min, -48h)), at(10min).wall);
+}
+
 }  // namespace
 }  // namespace fulmar
