@@ -212,9 +212,9 @@ private:
                     broker_.request_stop();
                     break;
                 case 3:
-                    // One of an hour is none to the broker, and would make what is young old.
-                    broker_.wall_offset +=
-                        std::chrono::hours(chance.between(2, 4) * (chance.one_in(2) ? 1 : -1));
+                    // Up to an hour is no jump to the broker, and would make what is young old: so that two
+                    // within one look do not come to that, all are of four hours.
+                    broker_.wall_offset += std::chrono::hours(chance.one_in(2) ? 4 : -4);
                     ++clock_jumps_;
                     break;
                 default:
