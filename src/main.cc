@@ -28,16 +28,21 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
         return cli::exit_usage;
     }
     real::log_to_stderr(settings->log_level);
-    auto& directory = settings->data_directory;
-    auto data = real::open_directory(directory, true);
-    if (!data) return give_up(cli::explain_unopened(directory, data.error()));
+    auto& directories = settings->data_directories;
+    auto files = std::make_shared<real::OpenFiles>(real::descriptors_for_files());
+    std::vector<Result<std::shared_ptr<Directory>>> data;
+    for (auto& directory : directories) data.push_back(real::open_directory(directory, true, files));
+    // Of several one may be away.
+    if (data.size() == 1 && !data[0]) return give_up(cli::explain_unopened(directories[0], data[0].error()));
 
     auto cores = settings->cores == 0 ? real::available_cores() : int(settings->cores);
     // Beside those that wait for the disk, one a core that opens and compresses batches.
-    real::Runtime runtime(cores, int(settings->disk_threads) + cores, *data);
+    real::Runtime runtime(cores, int(settings->disk_threads) + cores, std::move(data));
     Serving serving;
     serving.settings = *settings;
-    serving.open_store = [&](Loop& loop) { return coord::open_embedded(loop, directory + "/coord"); };
+    serving.open_store = [](Loop& loop, const std::string& directory) {
+        return coord::open_embedded(loop, directory + "/coord");
+    };
     serving.owner = fmt::format("process {}", ::getpid());
     serving.explain_taken = cli::explain_taken;
     serving.on_ready = [&](const Broker& broker) {

@@ -28,6 +28,8 @@ enum class Bug : std::uint8_t {
     retention_past_high_watermark,
     index_never_written,            // It stays in memory, eight entries a batch, until the next start.
     deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.
+    lost_directory_begun_anew,      // What stands in a directory that is away is begun elsewhere, empty.
+    failed_directory_goes_on,       // A directory in which a sync has failed is written to.
 };
 
 // Where one stands.

@@ -27,10 +27,11 @@ void Broker::fail(std::string why) {
     host_.stop.requested = true;
     host_.stop.changed.notify(controller_loop());
 }
-Task<> Broker::fail_from(int core, std::string why) {
+Task<> Broker::fail_from(int core, std::size_t directory) {
     shard(core).telling();
     co_await Hop(controller_loop());
-    fail(std::move(why));
+    co_await directory_failed(
+        directory, fmt::format("the data directory {} failed", data_->present()[directory].name()));
     co_await Hop(host_.cores[std::size_t(core)]->loop);
     shard(core).told();
 }
@@ -46,52 +47,43 @@ Task<> Broker::ask_for_checkpoint(int core) {
 Task<std::expected<void, std::string>> Broker::start() {
     auto& loop = controller_loop();
     auto& first = *host_.cores[0];
-    DirectoryMeta wanted{uuid_from(loop.random(), loop.random()), uuid_from(loop.random(), loop.random()),
-                         id()};
-    auto opened = co_await first.disk.run(
-        [&] { return DataDirectory::open(host_.data, settings_.data_directory, wanted, owner_); });
+    auto rules = directory_rules();
+    auto opened = co_await first.disk.run([&] { return open_directories(rules); });
     if (!opened) co_return std::unexpected(opened.error());
     data_ = std::move(*opened);
-    points_ = data_->recovery_points();
-    auto store = open_store_(loop);
+    cluster_id_ = data_->home().meta().cluster_id;
+    placement_.emplace(data_->places(), data_->present().size());
+    failed_.resize(data_->present().size());
+    rooms_.resize(data_->present().size());
+    bool in_use = false;
+    for (auto& each : data_->present()) {
+        points_.push_back(each.recovery_points());
+        in_use |= !each.partitions().empty() || !each.recovery_points().empty();
+    }
+    auto store = open_store_(loop, data_->home().name());
     if (!store) co_return std::unexpected(store.error());
     store_ = std::move(*store);
-
-    auto cores = int(host_.cores.size());
-    janitors_.resize(std::size_t(cores));
-    for (int core = 0; core < cores; ++core) {
-        shards_.push_back(
-            std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, host_.data, settings_));
-        shards_.back()->clock() = ClockWatch(data_->last_seen());
-        (void)shards_.back()->clock().trusts(host_.cores[std::size_t(core)]->loop.clocks());
-        shards_.back()->budget.on_failure = [this, core] {
-            auto& here = shard(core);
-            for (auto& [id, partition] : here.partitions()) partition->waiters().wake_all();
-            // The directory holds coord/ too, so this process ends with it: without its metadata a broker can
-            // promise nothing, and the next start recovers from what is on the disk.
-            here.seam.loop.spawn(
-                fail_from(core, fmt::format("the data directory {} failed", settings_.data_directory)));
-        };
-        shards_.back()->budget.on_checkpoint_due = [this, core] {
-            shard(core).seam.loop.spawn(ask_for_checkpoint(core));
-        };
-    }
-    ControllerHost::Options options{id(),
-                                    cluster_id(),
-                                    settings_.advertised,
-                                    std::int32_t(settings_.num_partitions),
-                                    fixed_values_,
-                                    !data_->partitions().empty() || !data_->recovery_points().empty()};
+    make_shards();
+    ControllerHost::Options options{
+        id(),          cluster_id(), settings_.advertised, std::int32_t(settings_.num_partitions),
+        fixed_values_, in_use};
     controller_ = std::make_unique<ControllerHost>(
         loop, *store_, std::move(options), [this](const cluster::Delta& delta) { return publish(delta); });
-    reconcile_.emplace(first, *data_, shards_);
+    reconcile_.emplace(
+        first, shards_, [this](const PartitionId& id) { return site_of(id); },
+        [this](std::size_t directory, std::string why) {
+            return directory_failed(directory, std::move(why));
+        });
     if (auto started = co_await controller_->start(); !started) co_return started;
+    if (auto found = co_await find_away(); !found) co_return found;
     if (auto recovered = co_await recover(); !recovered) co_return recovered;
     recovered_ = true;
     keeper_.emplace(loop);
+    room_due_.emplace(loop);
     loop.spawn(run_controller());
     loop.spawn(run_reconcile());
     loop.spawn(keep());
+    loop.spawn(watch_room());
     for (auto& shard : shards_) {
         auto& janitor = janitors_[std::size_t(shard->core)];
         auto begin = [&] {
@@ -103,6 +95,57 @@ Task<std::expected<void, std::string>> Broker::start() {
         co_await call_on(shard->seam.loop, loop, begin);
     }
     co_return std::expected<void, std::string>();
+}
+
+DataDirectories::Rules Broker::directory_rules() {
+    auto fresh = [&loop = controller_loop()] {
+        auto high = loop.random();
+        return uuid_from(high, loop.random());
+    };
+    DataDirectories::Rules rules{{fresh(), {}, id()}, {}, owner_};
+    while (rules.fresh.size() < host_.data.size()) rules.fresh.push_back(fresh());
+    for (auto& text : settings_.directories_gone) {
+        Uuid gone;
+        if (from_text(text, gone)) rules.gone.insert(gone);
+    }
+    return rules;
+}
+std::expected<DataDirectories, std::string> Broker::open_directories(
+    const DataDirectories::Rules& rules) const {
+    std::vector<DataDirectories::Given> given;
+    for (std::size_t n = 0; n < host_.data.size(); ++n)
+        given.push_back({settings_.data_directories[n], host_.data[n]});
+    return DataDirectories::open(given, rules);
+}
+void Broker::make_shards() {
+    auto cores = int(host_.cores.size());
+    janitors_.resize(std::size_t(cores));
+    Shard::Roots roots;
+    std::optional<Timestamp> last_seen;
+    for (auto& each : data_->present()) {
+        roots.push_back(each.root());
+        last_seen = std::max(last_seen, each.last_seen());
+    }
+    for (int core = 0; core < cores; ++core) {
+        shards_.push_back(
+            std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, roots, settings_));
+        auto& shard = *shards_.back();
+        shard.clock() = ClockWatch(last_seen);
+        (void)shard.clock().trusts(host_.cores[std::size_t(core)]->loop.clocks());
+        shard.place_by([this, core](PartitionId id) { return place(core, id); });
+        for (auto& directory : shard.directories) {
+            directory.budget.on_failure = [this, &shard, index = directory.index] {
+                for (auto& [id, partition] : shard.partitions()) partition->waiters().wake_all();
+                shard.seam.loop.spawn(fail_from(shard.core, index));
+            };
+            directory.on_full = [this, &shard, index = directory.index] {
+                shard.seam.loop.spawn(ask_for_room(shard.core, index));
+            };
+            directory.budget.on_checkpoint_due = [this, &shard] {
+                shard.seam.loop.spawn(ask_for_checkpoint(shard.core));
+            };
+        }
+    }
 }
 
 // Facts reach every core before anyone is told of them; and before any core knows of a topic, its partitions
@@ -138,8 +181,7 @@ Task<> Broker::publish(const cluster::Delta& delta) {
     for (auto& fact : delta)
         if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) reconcile_->topic_gone(*gone);
 }
-template <class F>
-Task<> Broker::on_each(F action) {
+Task<> Broker::on_each(std::function<void(Shard&)> action) {
     auto& home = controller_loop();
     for (auto& shard : shards_) {
         if (&shard->seam.loop == &home) action(*shard);
@@ -152,7 +194,7 @@ Task<std::expected<void, std::string>> Broker::recover() {
     std::optional<std::string> bad;
     for (int core = 0; core < cores(); ++core) {
         std::vector<PartitionId> ids;
-        for (auto& [id, name] : data_->partitions())
+        for (auto& [id, place] : data_->places())
             if (core_of(id, cores()) == core && !controller_->tombstones().contains(id.topic))
                 ids.push_back(id);
         std::size_t next = 0;
@@ -162,8 +204,9 @@ Task<std::expected<void, std::string>> Broker::recover() {
         // What a checkpoint knows and the disk does not is damage, not an empty partition.
         auto missing = [&] {
             for (auto& [id, partition] : shard(core).partitions()) {
-                partition->checkpointed = data_->recovery_point(id);
-                if (data_->partitions().contains(id) || data_->recovery_point(id).offset == Offset{0})
+                partition->checkpointed = data_->known_of(id).point;
+                if (data_->places().contains(id) || partition->offline() ||
+                    partition->checkpointed.offset == Offset{0})
                     continue;
                 log_error("partition {} of topic {} is gone from the disk", id.index, to_text(id.topic));
                 partition->mark_damaged();
@@ -174,9 +217,13 @@ Task<std::expected<void, std::string>> Broker::recover() {
     if (bad) co_return std::unexpected(*bad);
     // Only a start puts anything there.
     found_.quarantined = co_await host_.cores[0]->disk.run([&]() -> std::uint64_t {
-        auto quarantine = host_.data->open_directory("quarantine");
-        auto names = quarantine ? (*quarantine)->list() : std::unexpected(quarantine.error());
-        return names ? names->size() : 0;
+        std::uint64_t files = 0;
+        for (auto& each : data_->present()) {
+            auto quarantine = each.root()->open_directory("quarantine");
+            auto names = quarantine ? (*quarantine)->list() : std::unexpected(quarantine.error());
+            files += names ? names->size() : 0;
+        }
+        return files;
     });
     // What recovery kept is durable, and its next run need not look at it again.
     if (!co_await checkpoint() && failure_) co_return std::unexpected(*failure_);
@@ -188,15 +235,23 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
     auto& home = controller_loop();
     while (next < ids.size() && !bad) {
         auto id = ids[next++];
-        auto& name = data_->partitions().at(id);
-        auto point = data_->recovery_point(id);
-        RecoveryRules rules{.clean = data_->was_clean(),
-                            .clocks = {home.now(), shard(0).clock().latest(home.clocks())}};
+        auto place = data_->places().at(id);
+        auto& directory = data_->present()[place];
+        auto& name = directory.partitions().at(id);
+        if (failed_[place]) continue;
+        auto [point, clean] = data_->known_of(id);
+        RecoveryRules rules{.clean = clean, .clocks = {home.now(), shard(0).clock().latest(home.clocks())}};
         if (auto* topic = controller_->image().find(id.topic);
             topic && std::size_t(id.index) < topic->partitions.size())
             rules.leader_epoch_max = topic->partitions[std::size_t(id.index)].leader_epoch;
         auto found = co_await host_.cores[0]->disk.run(
-            [&] { return fulmar::recover(*host_.data, name, point, rules); });
+            [&] { return fulmar::recover(*directory.root(), name, point, rules); });
+        if (!found && found.error() == Error::failed && place > 0) {
+            co_await directory_failed(
+                place,
+                fmt::format("the data directory {} failed: {} cannot be recovered", directory.name(), name));
+            continue;
+        }
         if (!found) {
             bad = fmt::format("{} cannot be recovered: {}", name, to_text(found.error()));
             break;
@@ -206,7 +261,7 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
         found_.losses_possible += found->loss_possible;
         auto restore = [&] {
             auto partition = shard(core).find(id);
-            if (partition) partition->restore(std::move(*found));
+            if (partition) partition->restore(std::move(*found), place);
             return partition != nullptr;
         };
         bool known = co_await call_on(shard(core).seam.loop, home, restore);
@@ -228,7 +283,6 @@ Task<> Broker::run_controller() {
 Task<> Broker::run_reconcile() {
     ++running_;
     co_await reconcile_->run();
-    if (reconcile_->failure()) fail(*reconcile_->failure());
     --running_;
     ended_.notify(controller_loop());
 }
@@ -238,38 +292,55 @@ Task<> Broker::run_reconcile() {
 Task<bool> Broker::checkpoint(bool forgot) {
     auto number = ++checkpoints_begun_;
     auto& home = controller_loop();
-    using Moved = std::vector<std::pair<PartitionId, RecoveryPoint>>;
+    struct Move {
+        PartitionId id;
+        RecoveryPoint point;
+        std::size_t directory;
+    };
+    using Moved = std::vector<Move>;
     std::vector<Moved> moved;
-    bool changed = forgot;
+    std::vector<bool> changed(points_.size(), forgot);
     for (auto& shard : shards_) {
         auto collect = [&] {
             Moved here;
-            shard->budget.checkpoint_begins();
+            for (auto& directory : shard->directories) directory.budget.checkpoint_begins();
             for (auto& [id, partition] : shard->partitions())
                 if (auto point = partition->recovery_point();
                     partition->has_point() && point != partition->checkpointed)
-                    here.emplace_back(id, point);
+                    here.push_back({id, point, partition->directory()->index});
             return here;
         };
         moved.push_back(co_await call_on(shard->seam.loop, home, collect));
-        for (auto& [id, point] : moved.back()) points_[id] = point;
-        changed |= !moved.back().empty();
+        for (auto& [id, point, directory] : moved.back()) {
+            points_[directory][id] = point;
+            changed[directory] = true;
+        }
     }
-    Result<> written;
     auto wall = shard(0).clock().believed(home.clocks());
-    if (changed)
-        written = co_await host_.cores[0]->disk.run([&] { return data_->write_checkpoint(points_, wall); });
-    if (!written) {
+    bool all = true;
+    for (std::size_t n = 0; n < points_.size(); ++n) {
+        if (!changed[n] || failed_[n]) continue;
+        auto& directory = data_->present()[n];
+        auto written =
+            co_await host_.cores[0]->disk.run([&] { return directory.write_checkpoint(points_[n], wall); });
+        if (written) continue;
         // A full disk, or no file handles left, only make the next recovery longer.
-        if (written.error() == Error::full || written.error() == Error::exhausted)
+        if (written.error() == Error::full || written.error() == Error::exhausted) {
             log_warning("no checkpoint: {}", to_text(written.error()));
-        else fail(fmt::format("the checkpoint cannot be written: {}", to_text(written.error())));
-        co_return false;
+            all = false;
+            if (written.error() == Error::full) full_.insert(n);
+            if (room_due_) room_due_->wake();
+            continue;
+        }
+        co_await directory_failed(
+            n, fmt::format("the checkpoint cannot be written: {}", to_text(written.error())));
+        if (failure_) co_return false;
     }
+    if (!all) co_return false;
     for (auto& shard : shards_) {
         auto& here = moved[std::size_t(shard->core)];
         auto note = [&] {
-            for (auto& [id, point] : here)
+            for (auto& [id, point, directory] : here)
                 if (auto partition = shard->find(id)) partition->checkpointed = point;
         };
         if (!here.empty()) co_await call_on(shard->seam.loop, home, note);
@@ -292,18 +363,24 @@ Task<> Broker::keep() {
     ++running_;
     auto& home = controller_loop();
     std::vector<TopicId> removed;
+    std::size_t failures = 0;  // Of directories.
     while (!stopping_) {
         keeper_->set(home.now() + checkpoint_every);
         co_await *keeper_;
         if (stopping_) break;
         bool forgot = false;
         for (auto& id : reconcile_->take_removed()) {
-            std::erase_if(points_, [&](auto& entry) { return entry.first.topic == id; });
+            for (auto& points : points_)
+                std::erase_if(points, [&](auto& entry) { return entry.first.topic == id; });
+            placement_->forget(id);
             removed.push_back(id);
             forgot = true;
         }
         bool written = co_await checkpoint(forgot);
         checkpointed_.notify(home);
+        // What was removed from a directory that failed then may stand there again when it is back.
+        auto now = std::size_t(std::ranges::count_if(failed_, [](auto& why) { return why.has_value(); }));
+        if (std::exchange(failures, now) != now) removed.clear();
         if (written && !removed.empty()) co_await controller_->files_gone(std::exchange(removed, {}));
     }
     checkpointed_.notify(home);
@@ -328,6 +405,7 @@ Task<> Broker::stop() {
     auto& home = controller_loop();
     if (controller_) controller_->stop();
     if (keeper_) keeper_->wake();
+    if (room_due_) room_due_->wake();
     if (reconcile_) reconcile_->stop();
     while (running_ > 0) co_await ended_.wait();
     for (auto& shard : shards_)
@@ -339,10 +417,19 @@ Task<> Broker::stop() {
         for (auto& shard : shards_) co_await close_partitions(*shard);
     if (recovered_ && !failure_ && co_await checkpoint()) {
         auto wall = shard(0).clock().believed(home.clocks());
-        auto closed = co_await host_.cores[0]->disk.run([&] { return data_->close_clean(points_, wall); });
-        if (!closed)
-            fail(fmt::format("the data directory {} could not be closed: {}", settings_.data_directory,
-                             to_text(closed.error())));
+        for (auto n = points_.size(); n-- > 0 && !failure_;) {
+            auto& directory = data_->present()[n];
+            if (failed_[n]) continue;
+            auto closed =
+                co_await host_.cores[0]->disk.run([&] { return directory.close_clean(points_[n], wall); });
+            // On a full disk the next start has more to read, and that is all.
+            if (!closed && closed.error() == Error::full)
+                log_warning("the data directory {} is not closed: {}", directory.name(),
+                            to_text(closed.error()));
+            else if (!closed)
+                co_await directory_failed(n, fmt::format("the data directory {} could not be closed: {}",
+                                                         directory.name(), to_text(closed.error())));
+        }
     }
     // Each core destroys what lives on it.
     for (auto& shard : shards_) {

@@ -1,4 +1,4 @@
-// Broker: a node's data directory, its shards (one a core), its controller, and what keeps them going. It
+// Broker: a node's data directories, its shards (one a core), its controller, and what keeps them going. It
 // knows no protocol: doors come to it (door/serve.h starts both). It lives on core 0; `shard` is for all.
 #pragma once
 
@@ -6,24 +6,27 @@
 
 #include "broker/controller_host.h"
 #include "broker/janitor.h"
+#include "broker/placement.h"
 #include "broker/reconcile.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
-#include "log/data_directory.h"
+#include "log/data_directories.h"
 
 namespace fulmar {
 
 class Broker {
 public:
-    // Opens the store once the data directory is ours; the text says why it cannot.
-    using OpenStore = std::function<std::expected<std::unique_ptr<coord::Store>, std::string>(Loop&)>;
+    // Opens the store that is in the data directory of that name, once it is ours; the text says why it
+    // cannot.
+    using OpenStore =
+        std::function<std::expected<std::unique_ptr<coord::Store>, std::string>(Loop&, const std::string&)>;
     // `owner` names this process for whoever finds the directory locked.
     Broker(Host& host, Settings settings, OpenStore open_store, std::string owner);
     ~Broker();
 
-    // Takes the data directory, recovers every partition and takes office. The text says why not.
+    // Takes the data directories, recovers every partition and takes office. The text says why not.
     Task<std::expected<void, std::string>> start();
-    // After the doors have closed: brings all to rest, and leaves the directory as a clean stop does.
+    // After the doors have closed: brings all to rest, and leaves the directories as a clean stop does.
     // Not clean when something had failed: then `failure` says what.
     Task<> stop();
     // Something failed that this process does not outlive; the host was asked to stop.
@@ -35,6 +38,16 @@ public:
         std::uint64_t losses_possible = 0;           // A valid batch lay behind what was cut.
         std::uint64_t quarantined = 0;               // Files, in quarantine/, of all lives.
     };
+    // One of the data directories, on core 0. The home is the first; those that are away come last.
+    struct DirectoryState {
+        std::string name;
+        std::shared_ptr<Directory> root;  // None: it is away.
+        std::string trouble;              // Empty: it works. Else its partitions are offline, and why.
+        SeenRoom seen{};                  // When it was last looked at.
+    };
+    std::vector<DirectoryState> directories() const;
+    // Partitions in one that is away or has failed.
+    const std::set<PartitionId>& offline() const { return offline_; }
     // On core 0.
     const Found& found() const { return found_; }
     // When the last checkpoint came to be, or found nothing to write; nothing before the first. On core 0.
@@ -43,13 +56,12 @@ public:
     int cores() const { return int(shards_.size()); }
     Shard& shard(int core) { return *shards_[std::size_t(core)]; }
     Shard& owner(const PartitionId& id) { return shard(core_of(id, cores())); }
-    // All cores may read these four: they are set before the doors open, and never changed.
+    // All cores may read these: they are set before the doors open, and never changed.
     const Settings& settings() const { return settings_; }
     BrokerId id() const { return BrokerId{std::int32_t(settings_.broker_id)}; }
     // What was set before the start, by key; what holds now, a shard knows (Shard::values).
     const cluster::ConfigMap& fixed_values() const { return fixed_values_; }
-    const std::shared_ptr<Directory>& data() const { return host_.data; }
-    const Uuid& cluster_id() const { return data_->meta().cluster_id; }
+    const Uuid& cluster_id() const { return cluster_id_; }
 
     // On core 0: until a checkpoint that begins from now on is on the disk; false when none comes to be.
     Task<bool> next_checkpoint();
@@ -58,12 +70,15 @@ public:
     Loop& controller_loop() { return host_.cores[0]->loop; }
 
 private:
+    DataDirectories::Rules directory_rules();
+    std::expected<DataDirectories, std::string> open_directories(const DataDirectories::Rules& rules) const;
+    void make_shards();
+    Task<std::expected<void, std::string>> find_away();
     Task<std::expected<void, std::string>> recover();
     Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
                       std::optional<std::string>& bad);
     Task<> publish(const cluster::Delta& delta);
-    template <class F>
-    Task<> on_each(F action);  // Each core's shard, one after the other.
+    Task<> on_each(std::function<void(Shard&)> action);  // With each core's shard, one after the other.
     Task<> keep();
     Task<> run_controller();
     Task<> run_reconcile();
@@ -72,7 +87,14 @@ private:
     Task<> close_partitions(Shard& shard);
     Task<> stop_janitor(Janitor& janitor, Loop& there);
     void fail(std::string why);
-    Task<> fail_from(int core, std::string why);
+    // On core 0. Nothing of it is served any more until the next start; without the home the process ends.
+    Task<> directory_failed(std::size_t directory, std::string why);
+    Task<> watch_room();
+    Task<> look_for_room();
+    Task<> ask_for_room(int core, std::size_t directory);
+    Task<> fail_from(int core, std::size_t directory);
+    Task<std::optional<std::size_t>> place(int core, PartitionId id);
+    Reconcile::Site site_of(const PartitionId& id) const;
     Task<> ask_for_checkpoint(int core);
 
     Host& host_;
@@ -81,14 +103,21 @@ private:
     OpenStore open_store_;
     const std::string owner_;
 
-    std::optional<DataDirectory> data_;
+    std::optional<DataDirectories> data_;
+    Uuid cluster_id_{};
+    std::optional<Placement> placement_;
+    std::vector<std::optional<std::string>> failed_;  // By directory: why.
+    std::set<PartitionId> offline_;
+    std::vector<SeenRoom> rooms_;  // By directory.
+    std::set<std::size_t> full_;   // Where a write has found no room since the last look.
+    std::optional<Timer> room_due_;
     std::unique_ptr<coord::Store> store_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::unique_ptr<ControllerHost> controller_;
     std::optional<Reconcile> reconcile_;
     std::optional<std::string> failure_;
     std::vector<std::unique_ptr<Janitor>> janitors_;  // One a core, which it lives on.
-    DataDirectory::Points points_;                    // As of the last checkpoint that was begun.
+    std::vector<DataDirectory::Points> points_;       // By directory, as of the last checkpoint begun.
     std::uint64_t checkpoints_begun_ = 0, checkpoints_done_ = 0;
     Signal checkpointed_;
     std::optional<Instant> checkpointed_at_;

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "base/planted.h"
 #include "io/seam.h"
 
 namespace fulmar {
@@ -33,6 +34,7 @@ public:
     // A write or sync failed: for good, since the kernel may have dropped the dirty pages, and a second
     // fdatasync would lie (ATC'20, "Can applications recover from fsync failures?").
     void fail() {
+        if (planted(Bug::failed_directory_goes_on)) return;
         if (std::exchange(failed_, true)) return;
         changed_.notify(loop_);
         if (on_failure) on_failure();

@@ -23,16 +23,20 @@ static ErrorCode error_of(BatchFault fault) {
 
 Partition::Partition(PartitionContext& context, PartitionId id, std::string name, std::int32_t leader_epoch,
                      PartitionRules rules)
-    : context_(context), id_(id), name_(std::move(name)), leader_epoch_(leader_epoch), rules_(rules) {}
+    : context_(context), id_(id), name_(std::move(name)), leader_epoch_(leader_epoch), rules_(rules) {
+    if (context.directories.size() == 1) directory_ = &context.directories.front();
+}
 
-void Partition::restore(Recovered found) {
+void Partition::restore(Recovered found, std::size_t directory) {
     CHECK(log_.end() == LogPoint{});
     log_ = std::move(found.log);
     sequences_ = std::move(found.sequences);
     durable_ = log_.end();  // Recovery has synced what it kept.
     snapshot_ = found.snapshot;
     damaged_ = found.damaged;
+    directory_ = &context_.directories[directory];
 }
+void Partition::mark_away() { away_ = true; }
 void Partition::mark_damaged() { damaged_ = true; }
 void Partition::lead(std::int32_t leader_epoch, PartitionRules rules) {
     leader_epoch_ = leader_epoch;
@@ -87,10 +91,13 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
 }
 
 Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
-    auto& budget = context_.budget;
     auto view = batch.view();
     bool sequenced = view.has_producer();
-    if (damaged_ || budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
+    if (damaged_ || offline()) co_return Appended{.error = ErrorCode::kafka_storage_error};
+    if (directory_ && directory_->room != Room::plenty) {
+        if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
+        co_return Appended{.error = ErrorCode::kafka_storage_error};
+    }
     if (!log_.exists()) {
         auto made = co_await make_log();
         if (!made) {
@@ -98,6 +105,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
             co_return Appended{.error = ErrorCode::kafka_storage_error};
         }
     }
+    auto& budget = directory_->budget;
     Appended appended{.log_start = log_start()};
     if (sequenced) {
         auto judgement = sequences_.judge(Sequences::Batch::of(view));
@@ -126,10 +134,10 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
         written = co_await roll();
     if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
         written = co_await note_epoch();
-    while (written && !budget.has_room(batch.size()) && !budget.failed() && !retired_)
+    while (written && !budget.has_room(batch.size()) && !offline() && !retired_)
         co_await budget.changed().wait();
     if (retired_) co_return Appended{.error = refusal()};
-    if (budget.failed()) co_return Appended{.error = ErrorCode::kafka_storage_error};
+    if (offline()) co_return Appended{.error = ErrorCode::kafka_storage_error};
     if (written) {
         written = log_.append(batch, leader_epoch_, wall, log.index_interval_bytes);
         if (!written && !goes_on("append", written.error())) failed();
@@ -157,10 +165,14 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
 bool Partition::goes_on(std::string_view what, Error error) {
     log_error("{}: {} failed: {}", name_, what, to_text(error));
     ++context_.counters.failed_writes;
+    if (error == Error::full) directory_->on_full();
     return error == Error::full || error == Error::exhausted;
 }
 Task<Result<>> Partition::make_log() {
-    auto data = context_.data;
+    if (!directory_ && context_.place)
+        if (auto place = co_await context_.place(id_)) directory_ = &context_.directories[*place];
+    if (!directory_ || offline()) co_return std::unexpected(Error::failed);
+    auto data = directory_->root;
     auto name = name_;
     auto made = co_await context_.seam.disk.run([&] { return fulmar::make_log(*data, name); });
     if (!made) {
@@ -211,8 +223,8 @@ Task<Result<>> Partition::note_epoch() {
 
 // One sync is in flight; the next covers all that came meanwhile.
 Task<> Partition::sync() {
-    auto& budget = context_.budget;
-    while ((durable_ < log_.end() || cut_) && !budget.failed() && !retired_) {
+    auto& budget = directory_->budget;
+    while ((durable_ < log_.end() || cut_) && !offline() && !retired_) {
         cut_ = false;
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
         auto files = log_.unsynced_files(durable_);
@@ -245,15 +257,15 @@ Task<> Partition::sync() {
 void Partition::retire() {
     retired_ = true;
     waiters_.wake_all();
-    context_.budget.changed().notify(context_.seam.loop);
+    if (directory_) directory_->budget.changed().notify(context_.seam.loop);
 }
 Task<> Partition::come_to_rest() {
     while (!at_rest()) co_await context_.rested.wait();
 }
 // It will never be durable, and nobody waits for it.
-void Partition::give_up_unsynced() { context_.budget.synced(log_.end().position - durable_.position); }
+void Partition::give_up_unsynced() { directory_->budget.synced(log_.end().position - durable_.position); }
 void Partition::failed() {
-    context_.budget.fail();
+    directory_->budget.fail();
     waiters_.wake_all();
 }
 
@@ -303,7 +315,7 @@ Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {
     auto& loop = context_.seam.loop;
     auto deadline = loop.now() + patience;
     while (high_watermark().offset < until) {
-        if (context_.budget.failed()) co_return ErrorCode::kafka_storage_error;
+        if (offline()) co_return ErrorCode::kafka_storage_error;
         if (retired_) co_return refusal();
         if (loop.now() >= deadline) co_return ErrorCode::request_timed_out;
         Timer timer(loop);

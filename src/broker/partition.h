@@ -5,11 +5,12 @@
 // one node that is the durable end, or the log's end where acknowledgements may rest on the page cache.
 #pragma once
 
+#include <deque>
 #include <functional>
 
 #include "base/planted.h"
 #include "broker/counters.h"
-#include "broker/disk_budget.h"
+#include "broker/directory_share.h"
 #include "broker/waiters.h"
 #include "core/clock_watch.h"
 #include "core/cluster/image.h"
@@ -23,9 +24,12 @@ namespace fulmar {
 // What the partitions of a core share.
 struct PartitionContext {
     Seam& seam;
-    DiskBudget& budget;
-    std::shared_ptr<Directory> data;
+    std::deque<DirectoryShare>& directories;
     bool page_cache_acks = false;
+    // Where a new partition goes: the index of one of `directories`, or nothing when none takes it. It is
+    // asked once, and not at all where there is only one.
+    using Place = std::function<Task<std::optional<std::size_t>>(PartitionId)>;
+    Place place{};
     // To open a batch takes milliseconds, to compress it anew up to seconds: large ones, and one of many
     // small ones, are worked on off the loop, so that others have their turns. One at a time, since the
     // disk's threads are few.
@@ -50,9 +54,15 @@ class Partition {
 public:
     Partition(PartitionContext& context, PartitionId id, std::string name, std::int32_t leader_epoch,
               PartitionRules rules);
-    // What recovery found of it. REQUIRES: nothing was appended.
-    void restore(Recovered found);
+    // What recovery found of it, and in which of the directories. REQUIRES: nothing was appended.
+    void restore(Recovered found, std::size_t directory);
     void mark_damaged();  // It should have been there, and is not.
+    void mark_away();     // It may stand in a directory that is away.
+    // Its directory is away, or has failed: there is nothing to be had from it, and nothing to be done with
+    // it.
+    bool offline() const { return away_ || (directory_ && directory_->budget.failed()); }
+    // Nothing: it has not begun.
+    const DirectoryShare* directory() const { return directory_; }
     // From the log's end on there was more once. Nobody may take that for the partition's end: what is asked
     // for there is `kafka_storage_error`.
     bool damaged() const { return damaged_ && !planted(Bug::damage_taken_for_end); }
@@ -132,7 +142,7 @@ public:
 
     // No sync is under way and none is due, and nobody is at work here.
     bool at_rest() const {
-        bool synced = (durable_ == log_.end() && !cut_) || retired_ || context_.budget.failed();
+        bool synced = (durable_ == log_.end() && !cut_) || retired_ || offline();
         return !syncing_ && users_ == 0 && synced;
     }
 
@@ -183,7 +193,9 @@ private:
 
     PartitionContext& context_;
     const PartitionId id_;
-    const std::string name_;  // Of its directory.
+    const std::string name_;               // Of its directory,
+    DirectoryShare* directory_ = nullptr;  // in this one for good, once that is said.
+    bool away_ = false;
     std::int32_t leader_epoch_;
     PartitionRules rules_;
 

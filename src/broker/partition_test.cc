@@ -18,8 +18,9 @@ struct Stage {
     Stage(Host& host, sim::Node& n, std::uint64_t unsynced_max, bool page_cache)
         : node(n),
           seam(*host.cores[0]),
-          budget(seam.loop, unsynced_max),
-          context{seam, budget, host.data, page_cache},
+          directories(),
+          budget(directories.emplace_back(0, *host.data[0], seam.loop, unsynced_max).budget),
+          context{seam, directories, page_cache},
           partition(context, orders, name, 5, usual_rules()) {}
     sim::Power& power() { return node.power; }
     // What a power cut would leave of the log for sure.
@@ -34,7 +35,8 @@ struct Stage {
     }
     sim::Node& node;
     Seam& seam;
-    DiskBudget budget;
+    std::deque<DirectoryShare> directories;
+    DiskBudget& budget;
     PartitionContext context;
     Partition partition;
     std::vector<Partition::Appended> done;
@@ -72,7 +74,8 @@ Task<> produce_and_wait(Stage& stage, Sent sent, Millis patience = Millis(60'000
 // What the next life would find.
 Task<Result<Recovered>> recovered(Stage& stage, RecoveryRules rules) {
     auto point = stage.partition.recovery_point();
-    co_return co_await stage.seam.disk.run([&] { return recover(*stage.context.data, name, point, rules); });
+    co_return co_await stage.seam.disk.run(
+        [&] { return recover(*stage.directories[0].root, name, point, rules); });
 }
 Task<> all_done(Stage& stage, std::size_t sent) {
     for (int n = 0; n < 10'000 && stage.done.size() < sent; ++n) co_await Timer(stage.seam.loop, Millis(1));

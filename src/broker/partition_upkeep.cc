@@ -25,14 +25,14 @@ Task<> Partition::retain(bool by_age) {
     auto& loop = context_.seam.loop;
     RetentionRules keeps{by_age ? rules.retention : std::nullopt, rules.retention_bytes};
     bool all = !rules.deletes || (!keeps.age && !keeps.bytes);
-    if (all || damaged_ || retired_ || !log_.exists() || context_.budget.failed()) co_return;
+    if (all || damaged_ || retired_ || !log_.exists() || offline()) co_return;
     auto active_is_old = [&] {
         return keeps.age && log_.newest().at.position > 0 && durable_ == log_.end() &&
                context_.believed_time() - retained_from(log_.newest()) > *keeps.age;
     };
     if (active_is_old()) {  // Only full segments are deleted.
         co_await turns_.enter();
-        if (active_is_old() && !retired_ && !context_.budget.failed()) (void)co_await roll();
+        if (active_is_old() && !retired_ && !offline()) (void)co_await roll();
         turns_.leave(loop);
     }
     co_await keeping_.enter();
@@ -64,7 +64,7 @@ bool Partition::may_go(const Left& left) const {
            left.since + rules_.log.file_delete_delay <= context_.seam.loop.now();
 }
 bool Partition::wants_upkeep() const {
-    if (!log_.exists() || damaged_ || retired_ || context_.budget.failed()) return false;
+    if (!log_.exists() || damaged_ || retired_ || offline()) return false;
     return since_snapshot_percent() >= 100 ||
            std::ranges::any_of(left_, [&](const Left& left) { return may_go(left); });
 }
@@ -102,6 +102,7 @@ RecoveryPoint Partition::recovery_point() const {
 }
 
 Task<> Partition::write_snapshot() {
+    if (directory_->room == Room::none) co_return;
     co_await keeping_.enter();
     auto end = log_.end();
     auto place = log_.place_of(end);
@@ -115,11 +116,11 @@ Task<> Partition::write_snapshot() {
 }
 
 Task<> Partition::close() {
-    if (!log_.exists() || damaged_ || context_.budget.failed()) co_return;
+    if (!log_.exists() || damaged_ || offline()) co_return;
     // What little was written since, the next start looks at itself.
     if (since_snapshot_percent() >= 6) co_await write_snapshot();
     constexpr std::size_t few_entries = 16;
-    if (context_.budget.failed() || log_.unwritten_entries() < few_entries) co_return;
+    if (offline() || log_.unwritten_entries() < few_entries) co_return;
     if (auto written = log_.write_index(); !written && !goes_on("its index", written.error())) failed();
 }
 

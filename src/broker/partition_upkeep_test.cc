@@ -28,8 +28,9 @@ struct Stage {
     Stage(Host& host, sim::Node& n)
         : node(n),
           seam(*host.cores[0]),
-          budget(seam.loop, 1 << 20),
-          context{seam, budget, host.data},
+          directories(),
+          budget(directories.emplace_back(0, *host.data[0], seam.loop, 1 << 20).budget),
+          context{seam, directories},
           partition(context, orders, name, 5, small_segments()) {}
     Loop& loop() { return seam.loop; }
     void go_by(PartitionRules rules) { partition.lead(5, rules); }
@@ -37,7 +38,8 @@ struct Stage {
     void checkpoint() { partition.checkpointed = partition.recovery_point(); }
     sim::Node& node;
     Seam& seam;
-    DiskBudget budget;
+    std::deque<DirectoryShare> directories;
+    DiskBudget& budget;
     PartitionContext context;
     Partition partition;
 };
@@ -74,7 +76,7 @@ Task<> expect_readable(Stage& stage) {
 Task<std::string> files(Stage& stage) {
     co_return co_await stage.seam.disk.run([&] {
         std::string all;
-        for (auto& entry : stage.context.data->open_directory(name).value()->list().value())
+        for (auto& entry : stage.directories[0].root->open_directory(name).value()->list().value())
             if (entry.name.ends_with(".log"))
                 all += std::to_string(std::stoll(entry.name.substr(0, 20))) + " ";
         return all;
@@ -89,7 +91,8 @@ std::string segments(Stage& stage) {
 Task<Result<Recovered>> recovered(Stage& stage, bool clean) {
     auto point = stage.partition.recovery_point();
     RecoveryRules rules{.clean = clean, .leader_epoch_max = 5, .clocks = stage.loop().clocks()};
-    co_return co_await stage.seam.disk.run([&] { return recover(*stage.context.data, name, point, rules); });
+    co_return co_await stage.seam.disk.run(
+        [&] { return recover(*stage.directories[0].root, name, point, rules); });
 }
 
 Task<> play(Host& host, sim::Node& node, Task<> (*story)(Stage&), bool& ended) {
@@ -342,7 +345,7 @@ Task<> keep_house(Host& host, sim::Node& node, bool& ended) {
                       {"file.delete.delay.ms", "1000"},
                       {"message.timestamp.after.max.ms", "9223372036854775807"}};
     topic->partitions.resize(3);
-    Shard shard(0, *host.cores[0], 1, host.data, *settings);
+    Shard shard(0, *host.cores[0], 1, {*host.data[0]}, *settings);
     shard.apply(cluster::TopicIs{topic});
     auto& loop = shard.seam.loop;
     for (int n = 0; n < 3; ++n) shard.lead(*topic, n);

@@ -20,7 +20,7 @@ void Reconcile::stop() {
 }
 
 Task<> Reconcile::run() {
-    while (!stopping_ && !failure_) {
+    while (!stopping_) {
         if (waiting_.empty()) {
             co_await wanted_.wait();
             continue;
@@ -48,11 +48,16 @@ Task<> Reconcile::retire(const TopicId& id) {
 
 // That they are gone for good, the checkpoint sees to that no longer knows them: it syncs the same directory.
 Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
-    auto& root = *data_.root();
     for (std::int32_t i = 0; i < gone.partitions;) {
         if (stopping_) co_return false;
         auto name = partition_directory_name(gone.name, {gone.id, i});
-        auto done = co_await home_.disk.run([&] { return remove_partition(root, name); });
+        auto site = find_({gone.id, i});
+        if (site.away) {
+            log_warning("{}: its topic was deleted, and it goes once its data directory is back", name);
+            co_return false;
+        }
+        Result<> done;
+        if (site.root) done = co_await home_.disk.run([&] { return remove_partition(*site.root, name); });
         if (done) {
             ++i;
         } else if (done.error() == Error::exhausted || done.error() == Error::full) {
@@ -60,8 +65,8 @@ Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
             co_await *patience_;
             patience_.reset();
         } else if (done.error() == Error::failed) {
-            failure_ =
-                fmt::format("what deleted topics had cannot be removed: {}: {}", name, to_text(done.error()));
+            co_await failed_(site.directory, fmt::format("what deleted topics had cannot be removed: {}: {}",
+                                                         name, to_text(done.error())));
             co_return false;
         } else {  // Something of somebody else's stands in it. The tombstone stays.
             log_warning("{}: cannot be removed, although its topic was deleted: {}", name,

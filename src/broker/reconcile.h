@@ -5,25 +5,34 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 
 #include "broker/shard.h"
-#include "log/data_directory.h"
 
 namespace fulmar {
 
 class Reconcile {
 public:
     using Shards = std::vector<std::unique_ptr<Shard>>;
-    Reconcile(Seam& home, DataDirectory& data, Shards& shards) : home_(home), data_(data), shards_(shards) {}
+    // Where the files of a partition are.
+    struct Site {
+        std::size_t directory = 0;
+        std::shared_ptr<Directory> root{};  // None: nowhere.
+        bool away = false;                  // Nobody knows, or where nothing can be removed.
+    };
+    using Find = std::function<Site(const PartitionId&)>;
+    using Failed = std::function<Task<>(std::size_t directory, std::string why)>;
+    Reconcile(Seam& home, Shards& shards, Find find, Failed failed)
+        : home_(home), shards_(shards), find_(std::move(find)), failed_(std::move(failed)) {}
 
     // The shards have dropped its partitions already.
     void topic_gone(cluster::TopicGone gone);
-    // Serves until `stop`; then what is left is for the next start. A disk that fails ends it: `failure`.
+    // Serves until `stop`; then what is left is for the next start, as is what stands where it cannot be
+    // removed.
     Task<> run();
     void stop();
     // Behind that: brings partitions to rest whose files nobody came to. They are for the next start.
     Task<> settle();
-    const std::optional<std::string>& failure() const { return failure_; }
 
     // Topics of which nothing is left, nor will be after a power cut; each is given once.
     std::vector<TopicId> take_removed() { return std::exchange(removed_, {}); }
@@ -33,11 +42,11 @@ private:
     Task<bool> remove(const cluster::TopicGone& gone);
 
     Seam& home_;
-    DataDirectory& data_;
     Shards& shards_;
+    const Find find_;
+    const Failed failed_;
     std::deque<cluster::TopicGone> waiting_;
     std::vector<TopicId> removed_;
-    std::optional<std::string> failure_;
     bool stopping_ = false;
     Signal wanted_;
     std::optional<Timer> patience_;

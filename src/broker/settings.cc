@@ -2,6 +2,7 @@
 
 #define TOML_EXCEPTIONS 0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "core/cluster/config_tables.h"
 #include "core/cluster/topic_config.h"
 
@@ -56,9 +58,19 @@ struct Assign {
         if (n) settings.*duration.field = Millis(*n);
         return n && *n >= duration.least && *n <= duration.most;
     }
-    bool operator()(const Setting::Text& any) const {
-        settings.*any.field = text;
-        return !text.empty() && text.find_first_of(std::string_view(",\0", 2)) == text.npos;
+    bool operator()(const Setting::Texts& list) const {
+        auto& parts = settings.*list.field;
+        parts.clear();
+        if (text.empty()) return list.ids;
+        for (auto rest = text;;) {
+            auto part = trimmed(rest.substr(0, rest.find(',')));
+            Uuid id;
+            bool right = !part.empty() && part.find('\0') == part.npos && (!list.ids || from_text(part, id));
+            if (!right || std::ranges::find(parts, part) != parts.end()) return false;
+            parts.emplace_back(part);
+            if (rest.find(',') == rest.npos) return true;
+            rest.remove_prefix(rest.find(',') + 1);
+        }
     }
     bool operator()(const Setting::HostPort& host_port) const {
         auto address = host_port.http && text.empty() ? Address() : parse_address(text);
@@ -183,7 +195,11 @@ void read_table(const toml::table& table, const std::string& prefix, const std::
         if (auto* inner = node.as_table()) read_table(*inner, key + ".", file, reading);
         else if (auto* text = node.as_string()) reading.set(key, text->get(), place);
         else if (auto* number = node.as_integer()) reading.set(key, std::to_string(number->get()), place);
-        else if (auto* flag = node.as_boolean()) reading.set(key, flag->get() ? "true" : "false", place);
+        else if (auto* list = node.as_array(); list && list->is_homogeneous<std::string>()) {
+            std::vector<std::string> parts;
+            for (auto&& part : *list) parts.push_back(part.value_or(std::string()));
+            reading.set(key, fmt::format("{}", fmt::join(parts, ",")), place);
+        } else if (auto* flag = node.as_boolean()) reading.set(key, flag->get() ? "true" : "false", place);
         else reading.wrong(fmt::format("{}: {} is neither a number, a text, true nor false", place, key));
     }
 }
@@ -247,7 +263,9 @@ struct Written {
     std::string operator()(const Setting::Duration& duration) const {
         return std::to_string((settings.*duration.field).count());
     }
-    std::string operator()(const Setting::Text& any) const { return settings.*any.field; }
+    std::string operator()(const Setting::Texts& list) const {
+        return fmt::format("{}", fmt::join(settings.*list.field, ","));
+    }
     std::string operator()(const Setting::HostPort& host_port) const {
         auto& address = settings.*host_port.field;
         if (host_port.http) return address.host.empty() ? "" : to_text(address);

@@ -34,7 +34,8 @@ struct Settings {
     Address advertised;      // Where clients are told to connect. As `listen` unless set, port 0 included.
     Address metrics_listen;  // No host: nowhere.
     bool allow_unauthenticated_listen;
-    std::string data_directory;
+    std::vector<std::string> data_directories;
+    std::vector<std::string> directories_gone;  // Ids.
     std::int64_t broker_id;
     std::int64_t cores;  // 0: as many as there are CPUs.
     std::int64_t disk_threads;
@@ -51,6 +52,7 @@ struct Settings {
     Millis log_retention_check_interval;
     Durability durability;
     std::int64_t unsynced_bytes_max;
+    std::int64_t disk_full_percent, disk_full_free_bytes, disk_read_only_percent, disk_reserve_bytes;
     Millis producer_id_expiration;
     LogLevel log_level;
     // What else gives topics their defaults, by the broker's names for it (core/cluster/topic_config.h). Only
@@ -79,8 +81,9 @@ struct Setting {
         Millis Settings::* field;
         std::int64_t least, most;  // Milliseconds.
     };
-    struct Text {
-        std::string Settings::* field;
+    struct Texts {  // With commas in between.
+        std::vector<std::string> Settings::* field;
+        bool ids = false;  // Of directories, and there may be none; else paths.
     };
     struct HostPort {
         Address Settings::* field;
@@ -91,7 +94,7 @@ struct Setting {
         std::vector<std::pair<std::string_view, E>> names;
     };
     using Kind =
-        std::variant<Flag, Number, Duration, Text, HostPort, ChoiceOf<Durability>, ChoiceOf<LogLevel>>;
+        std::variant<Flag, Number, Duration, Texts, HostPort, ChoiceOf<Durability>, ChoiceOf<LogLevel>>;
 
     std::string_view key;
     Kind kind;

@@ -38,11 +38,22 @@ std::span<const Setting> settings_table() {
          .what = "Listen on addresses that other machines reach. Whoever reaches them can read, write and "
                  "delete everything."},
         {.key = "log.dirs",
-         .kind = Setting::Text{&S::data_directory},
+         .kind = Setting::Texts{&S::data_directories},
          .fallback = "./fulmar-data",
-         .what = "The directory that holds all data. It is made if missing, and belongs to one broker.",
+         .what =
+             "The directories that hold all data, with commas in between: one a disk. They are made if "
+             "missing, and belong to one broker. The first also gets the metadata, and without that one the "
+             "broker does not run; when another is lost, the partitions in the others are served. A new "
+             "partition goes to the directory that has the fewest.",
          .kafkas = true,
          .also = "log.dir"},
+        {.key = "log.dirs.gone",
+         .kind = Setting::Texts{&S::directories_gone, true},
+         .fallback = "",
+         .what =
+             "Ids of data directories that will not come back. What was in one that is only away is answered "
+             "with an error until it is back; what was in one named here is lost, and its partitions begin "
+             "anew, empty."},
         {.key = "broker.id",
          .kind = Setting::Number{&S::broker_id, 0, int_max},
          .fallback = "1",
@@ -128,8 +139,30 @@ std::span<const Setting> settings_table() {
         {.key = "unsynced.bytes.max",
          .kind = Setting::Number{&S::unsynced_bytes_max, 1 * mib, 64 * gib, true},
          .fallback = "67108864",
-         .what = "Bytes written but not yet on disk. At this many, producers are not read until the disk has "
-                 "caught up."},
+         .what = "Bytes written but not yet on disk, in each data directory. At this many, producers are not "
+                 "read until the disk has caught up."},
+        {.key = "disk.full.percent",
+         .kind = Setting::Number{&S::disk_full_percent, 1, 99},
+         .fallback = "95",
+         .what =
+             "When so much of a data directory's disk is in use, by whomever, no records are taken there: "
+             "producers get KAFKA_STORAGE_ERROR and try again. All else goes on."},
+        {.key = "disk.full.free.bytes",
+         .kind = Setting::Number{&S::disk_full_free_bytes, 0, 1024 * gib, true},
+         .fallback = "2147483648",
+         .what = "So it is, too, with less than this free; of a small disk a tenth is enough."},
+        {.key = "disk.read.only.percent",
+         .kind = Setting::Number{&S::disk_read_only_percent, 1, 99},
+         .fallback = "99",
+         .what =
+             "When so much of the disk with the metadata is in use, no topic is made or grown and no setting "
+             "is changed either. Reading and deleting go on."},
+        {.key = "disk.reserve.bytes",
+         .kind = Setting::Number{&S::disk_reserve_bytes, 0, 64 * gib, true},
+         .fallback = "33554432",
+         .what =
+             "Room that each data directory holds in a file for what must go on when the disk is full; at "
+             "most a 64th of the disk."},
         {.key = "producer.id.expiration.ms",
          .kind = Setting::Duration{&S::producer_id_expiration, 1, long_max},
          .fallback = "86400000",
@@ -178,7 +211,9 @@ struct Allowed {
         return range(n.least, n.most, n.bytes ? "bytes" : "");
     }
     std::string operator()(const Setting::Duration& d) const { return range(d.least, d.most, "ms"); }
-    std::string operator()(const Setting::Text&) const { return "a path"; }
+    std::string operator()(const Setting::Texts& list) const {
+        return list.ids ? "ids of directories or nothing" : "paths, each once, with commas in between";
+    }
     std::string operator()(const Setting::HostPort& host_port) const {
         return host_port.http ? "HOST:PORT or nothing" : "HOST:PORT";
     }

@@ -34,7 +34,7 @@ TEST(Settings, without_any_source_the_defaults_hold) {
     EXPECT_EQ(s.listen, (Address{"127.0.0.1", 9092}));
     EXPECT_EQ(s.advertised, s.listen);
     EXPECT_FALSE(s.allow_unauthenticated_listen);
-    EXPECT_EQ(s.data_directory, "./fulmar-data");
+    EXPECT_EQ(s.data_directories, std::vector<std::string>{"./fulmar-data"});
     EXPECT_EQ(s.broker_id, 1);
     EXPECT_EQ(s.cores, 0);
     EXPECT_EQ(s.disk_threads, 4);
@@ -82,8 +82,8 @@ TEST(Settings, a_stronger_source_wins) {
     EXPECT_EQ(s.num_partitions, 3);
     EXPECT_EQ(s.cores, 4);
     EXPECT_EQ(s.disk_threads, 5);
-    EXPECT_EQ(s.shown[5].value, "4");
-    EXPECT_EQ(s.shown[5].place, "--set cores=4");
+    EXPECT_EQ(s.shown[6].value, "4");
+    EXPECT_EQ(s.shown[6].place, "--set cores=4");
 }
 
 TEST(Settings, the_file_may_dot_quote_or_nest_its_keys) {
@@ -120,7 +120,20 @@ TEST(Settings, a_bad_value_is_named_with_its_place_and_what_would_be_right) {
         EXPECT_NE(refusal(argument("connections.max.idle.ms", value)), "(taken)") << value;
     EXPECT_EQ(refusal(file("cores = 1.5")),
               "fulmar.toml:1: cores is neither a number, a text, true nor false");
-    EXPECT_NE(refusal(argument("log.dirs", "/a,/b")), "(taken)");
+    for (auto value : {"", ",", "/a,", "/a,/b,/a"})
+        EXPECT_NE(refusal(argument("log.dirs", value)), "(taken)") << value;
+    for (auto value : {"/a", "AAAAAAAAAAAAAAAAAAAAAQ,"})
+        EXPECT_NE(refusal(argument("log.dirs.gone", value)), "(taken)") << value;
+}
+
+TEST(Settings, directories_are_a_list) {
+    std::vector<std::string> both{"/a", "/b c"};
+    EXPECT_EQ(read(argument("log.dirs", "/a, /b c")).data_directories, both);
+    EXPECT_EQ(read(file("log.dirs = ['/a', '/b c']")).data_directories, both);
+    EXPECT_EQ(fixed_values(read(argument("log.dirs", "/a, /b c"))).at("log.dirs"), "/a,/b c");
+    auto gone = read(argument("log.dirs.gone", "AAAAAAAAAAAAAAAAAAAAAQ")).directories_gone;
+    EXPECT_EQ(gone, std::vector<std::string>{"AAAAAAAAAAAAAAAAAAAAAQ"});
+    EXPECT_EQ(read(argument("log.dirs.gone", "")).directories_gone, std::vector<std::string>());
 }
 
 TEST(Settings, defaults_of_topics_are_taken_and_checked_too) {
@@ -177,7 +190,7 @@ TEST(Settings, what_kubernetes_puts_into_the_environment_is_not_ours) {
 
 TEST(Settings, kafkas_other_names_are_understood) {
     EXPECT_EQ(read(argument("node.id", "7")).broker_id, 7);
-    EXPECT_EQ(read(argument("log.dir", "/data")).data_directory, "/data");
+    EXPECT_EQ(read(argument("log.dir", "/data")).data_directories, std::vector<std::string>{"/data"});
 }
 
 TEST(Settings, an_address_that_others_reach_must_be_allowed) {

@@ -8,14 +8,17 @@
 
 namespace fulmar {
 
-Shard::Shard(int number, Seam& world, int cores, std::shared_ptr<Directory> data, const Settings& settings)
+Shard::Shard(int number, Seam& world, int cores, const Roots& roots, const Settings& settings)
     : core(number),
       seam(world),
-      budget(world.loop, std::uint64_t(settings.unsynced_bytes_max / cores)),
-      context_{world, budget, std::move(data), settings.durability == Durability::page_cache},
+      context_{world, directories, settings.durability == Durability::page_cache},
       id_{std::int32_t(settings.broker_id)},
       fixed_(fixed_values(settings)),
-      values_(fixed_) {}
+      values_(fixed_) {
+    auto unsynced_bytes_max = std::uint64_t(settings.unsynced_bytes_max / cores);
+    for (auto& root : roots)
+        directories.emplace_back(directories.size(), root, world.loop, unsynced_bytes_max);
+}
 
 std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {
     auto set = values_.find(name);
@@ -30,11 +33,17 @@ void Shard::follow_settings() {
 
 std::shared_ptr<Partition> Shard::find(const PartitionId& id) const {
     auto at = partitions_.find(id);
-    return at == partitions_.end() ? nullptr : at->second;
+    return at == partitions_.end() || at->second->offline() ? nullptr : at->second;
 }
 kafka::ErrorCode Shard::absence(const PartitionId& id) const {
+    if (partitions_.contains(id)) return kafka::ErrorCode::kafka_storage_error;
     return image_.find(id.topic) ? kafka::ErrorCode::not_leader_or_follower
                                  : kafka::ErrorCode::unknown_topic_or_partition;
+}
+void Shard::take_offline(const std::set<PartitionId>& partitions) {
+    offline.insert(partitions.begin(), partitions.end());
+    for (auto& [id, partition] : partitions_)
+        if (offline.contains(id)) partition->mark_away();
 }
 void Shard::drop(const TopicId& topic) {
     for (auto at = partitions_.lower_bound({topic, INT32_MIN});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "broker/partition.h"
 #include "broker/settings.h"
@@ -13,11 +14,15 @@ namespace fulmar {
 
 class Shard {
 public:
-    Shard(int core, Seam& seam, int cores, std::shared_ptr<Directory> data, const Settings& settings);
+    using Roots = std::vector<std::shared_ptr<Directory>>;  // The home first.
+    Shard(int core, Seam& seam, int cores, const Roots& roots, const Settings& settings);
 
     const int core;
     Seam& seam;
-    DiskBudget budget;
+    std::deque<DirectoryShare> directories;
+    // Partitions that are in a directory that is away or has failed, wherever they live.
+    std::set<PartitionId> offline{};
+    void take_offline(const std::set<PartitionId>& partitions);
     // What has happened on this core since the start.
     Counters& counters() { return context_.counters; }
 
@@ -38,12 +43,15 @@ public:
     Task<> come_to_rest(Loop& home);
 
     // Whoever awaits anything keeps a share: its topic may be deleted meanwhile. The last share goes here.
+    // None that is offline is found.
     std::shared_ptr<Partition> find(const PartitionId& id) const;
-    // What is said of a partition that is not here.
+    // What is said of a partition that is not found here.
     kafka::ErrorCode absence(const PartitionId& id) const;
     // From now on what partitions have not begun is refused: nobody is there to be answered any more.
     void refuse_work() { context_.refusing = true; }
     ClockWatch& clock() { return context_.clock; }
+    // Where new partitions go.
+    void place_by(PartitionContext::Place place) { context_.place = std::move(place); }
     // Made if it is not here yet.
     Partition& lead(const cluster::Topic& topic, std::int32_t index);
     std::map<PartitionId, std::shared_ptr<Partition>>& partitions() { return partitions_; }

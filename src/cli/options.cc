@@ -101,10 +101,10 @@ public:
             as_typed(end.text);
             return std::unexpected(end);
         }
-        for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values})
+        for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values, &serve_.data})
             std::ranges::for_each(*texts, as_typed);
         for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name}) as_typed(*text);
-        for (auto* text : {&produce_.key, &serve_.listen, &serve_.data, &serve_.config})
+        for (auto* text : {&produce_.key, &serve_.listen, &serve_.config})
             if (*text) as_typed(**text);
         return finish();
     }
@@ -163,8 +163,11 @@ void CommandLine::serve() {
     command
         ->add_option("--listen", serve_.listen, "Where clients connect (listeners; default 127.0.0.1:9092)")
         ->type_name("HOST:PORT");
-    command->add_option("--data", serve_.data, "The directory of all data (log.dirs; default ./fulmar-data)")
-        ->type_name("DIRECTORY");
+    command
+        ->add_option("--data", serve_.data,
+                     "A directory of data; several times for several disks (log.dirs; default ./fulmar-data)")
+        ->type_name("DIRECTORY")
+        ->allow_extra_args(false);
     command->add_option("--config", serve_.config, "A TOML file of settings")->type_name("FILE");
     add_pairs(command, "--set", "One setting; may be repeated");
     command->add_flag("--settings", serve_.show_settings, "Print all settings with their defaults, and end");

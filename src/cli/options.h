@@ -23,7 +23,8 @@ inline constexpr int exit_done = 0, exit_failed = 1, exit_usage = 2;
 using Pairs = std::vector<std::pair<std::string, std::string>>;  // Of "key=value", in the order given.
 
 struct ServeOptions {
-    std::optional<std::string> listen, data, config;
+    std::optional<std::string> listen, config;
+    std::vector<std::string> data;
     Pairs sets;
     bool show_settings = false;  // Print them and end.
 };

@@ -36,7 +36,8 @@ const Address local{"127.0.0.1", 9092};
 
 TEST(Options, without_a_command_fulmar_serves) {
     auto serve = parsed<ServeOptions>({});
-    EXPECT_FALSE(serve.listen || serve.data || serve.config || serve.show_settings);
+    EXPECT_TRUE(serve.data.empty());
+    EXPECT_FALSE(serve.listen || serve.config || serve.show_settings);
     EXPECT_TRUE(serve.sets.empty());
 }
 
@@ -44,7 +45,7 @@ TEST(Options, serve_takes_settings) {
     auto serve = parsed<ServeOptions>({"serve", "--listen", "127.0.0.1:1", "--data=/d", "--config", "f.toml",
                                        "--set", "cores=2", "--set", "log.level=info=x"});
     EXPECT_EQ(serve.listen, "127.0.0.1:1");
-    EXPECT_EQ(serve.data, "/d");
+    EXPECT_EQ(serve.data, std::vector<std::string>{"/d"});
     EXPECT_EQ(serve.config, "f.toml");
     EXPECT_EQ(serve.sets, (Pairs{{"cores", "2"}, {"log.level", "info=x"}}));
     EXPECT_TRUE(parsed<ServeOptions>({"serve", "--settings"}).show_settings);

@@ -1,6 +1,7 @@
 #include "cli/serve.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,7 +74,9 @@ std::expected<Settings, std::string> settings_of(const ServeOptions& options) {
         sources.arguments.push_back({key, value, fmt::format("--set {}={}", key, value)});
     if (options.listen)
         sources.arguments.push_back({"listeners", *options.listen, "--listen " + *options.listen});
-    if (options.data) sources.arguments.push_back({"log.dirs", *options.data, "--data " + *options.data});
+    if (!options.data.empty())
+        sources.arguments.push_back({"log.dirs", fmt::format("{}", fmt::join(options.data, ",")),
+                                     fmt::format("--data {}", fmt::join(options.data, " --data "))});
     auto settings = read_settings(sources);
     if (settings) return std::move(*settings);
     return std::unexpected(fmt::format("{}", fmt::join(settings.error(), "\n")));
@@ -139,7 +142,7 @@ std::string welcome(const Settings& settings, std::string_view program) {
         "  any Kafka client  bootstrap.servers={1}\n"
         "\n"
         "Ctrl-C stops it. {5}\n",
-        version, at, settings.data_directory, program, server,
+        version, at, fmt::join(settings.data_directories, " and "), program, server,
         durable ? "What was acknowledged is on disk."
                 : "What was acknowledged reaches the disk a little later.",
         watched);

@@ -218,12 +218,12 @@ TEST(Serve, what_was_asked_for_is_handed_on) {
 TEST(Serve, options_are_settings_of_the_strongest_kind) {
     ServeOptions options;
     options.listen = "127.0.0.1:7";
-    options.data = "/data";
+    options.data = {"/data", "/more"};
     options.sets = {{"listeners", "127.0.0.1:8"}, {"cores", "3"}};
     auto settings = settings_of(options);
     ASSERT_TRUE(settings) << settings.error();
     EXPECT_EQ(settings->listen.port, 7);
-    EXPECT_EQ(settings->data_directory, "/data");
+    EXPECT_EQ(settings->data_directories, (std::vector<std::string>{"/data", "/more"}));
     EXPECT_EQ(settings->cores, 3);
     options.listen = "10.0.0.1";
     options.sets = {{"core", "3"}};

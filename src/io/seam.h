@@ -229,12 +229,12 @@ struct ProcessUse {
     std::chrono::microseconds cpu{};
 };
 
-// What a program is given: its cores (it starts on the first), its data directory, and word of when
-// it is asked to stop (SIGTERM, SIGINT).
+// What a program is given: its cores (it starts on the first), its data directories as they are named in its
+// settings, and word of when it is asked to stop (SIGTERM, SIGINT).
 struct Host {
     std::vector<Seam*> cores;
-    std::shared_ptr<Directory> data;
-    std::function<ProcessUse()> process_use;  // May be empty. Does not block.
+    std::vector<Result<std::shared_ptr<Directory>>> data;  // Those that cannot be opened, too.
+    std::function<ProcessUse()> process_use;               // May be empty. Does not block.
     struct Stop {
         bool requested = false;  // Of the first core, as `changed`.
         Signal changed;

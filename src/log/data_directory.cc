@@ -6,6 +6,7 @@
 #include "base/log_sink.h"
 #include "base/planted.h"
 #include "base/text.h"
+#include "log/disk_room.h"
 #include "log/sealed_file.h"
 
 namespace fulmar {
@@ -24,9 +25,23 @@ std::string_view value_of(std::string_view text, std::string_view name) {
 }
 
 std::string meta_text(const DirectoryMeta& meta) {
-    return fmt::format("format={}\ncluster.id={}\nbroker.id={}\ndirectory.id={}\n", DataDirectory::format,
-                       to_text(meta.cluster_id), std::to_underlying(meta.broker_id),
-                       to_text(meta.directory_id));
+    auto text =
+        fmt::format("format={}\ncluster.id={}\nbroker.id={}\ndirectory.id={}\n", DataDirectory::format,
+                    to_text(meta.cluster_id), std::to_underlying(meta.broker_id), to_text(meta.directory_id));
+    if (meta.home_id != Uuid{}) text += fmt::format("home.id={}\n", to_text(meta.home_id));
+    return text;
+}
+// Nothing: it makes no sense.
+std::optional<DirectoryMeta> read_meta(std::string_view text) {
+    DirectoryMeta meta;
+    auto broker = parse_number<std::int32_t>(value_of(text, "broker.id"));
+    auto home = value_of(text, "home.id");
+    bool right = broker && from_text(value_of(text, "cluster.id"), meta.cluster_id) &&
+                 from_text(value_of(text, "directory.id"), meta.directory_id) &&
+                 (home.empty() || from_text(home, meta.home_id));
+    if (!right) return std::nullopt;
+    meta.broker_id = BrokerId{*broker};
+    return meta;
 }
 
 // A line a partition: topic, index, recovery point, its segment and position there, log start offset,
@@ -66,19 +81,34 @@ bool unfounded(const std::vector<Directory::Entry>& entries) {
 
 }  // namespace
 
-static std::string unusable(const std::string& name, std::string_view what, Error error) {
-    return fmt::format("the data directory {} cannot be used: {}: {}", name, what, to_text(error));
+static DataDirectory::Unusable unusable(const std::string& name, std::string_view what, Error error) {
+    return {fmt::format("the data directory {} cannot be used: {}: {}", name, what, to_text(error)),
+            error == Error::failed};
 }
 
-std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Directory> root,
-                                                              const std::string& name,
-                                                              const DirectoryMeta& wanted,
-                                                              const std::string& owner) {
+Result<DirectoryMeta> DataDirectory::look(Directory& root) {
+    auto text = read_sealed(root, "meta");
+    if (!text && text.error() == Error::missing) {
+        auto entries = root.list();
+        if (!entries) return std::unexpected(entries.error());
+        return std::unexpected(unfounded(*entries) ? Error::missing : Error::exists);
+    }
+    if (!text) return std::unexpected(text.error());
+    auto meta = read_meta(*text);
+    return meta ? Result<DirectoryMeta>(*meta) : std::unexpected(Error::damaged);
+}
+
+std::expected<DataDirectory, DataDirectory::Unusable> DataDirectory::open(std::shared_ptr<Directory> root,
+                                                                          const std::string& name,
+                                                                          const DirectoryMeta& wanted,
+                                                                          const std::string& owner) {
     auto broken = [&](std::string_view what, Error error) {
         return std::unexpected(unusable(name, what, error));
     };
+    auto wrong = [](std::string why) { return std::unexpected(Unusable{std::move(why)}); };
     DataDirectory opened;
     opened.root_ = root;
+    opened.name_ = name;
     auto lock = root->lock("LOCK");
     if (!lock && lock.error() == Error::busy) {
         std::string holder(64, '\0');
@@ -87,20 +117,21 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
             file ? (*file)->read(0, std::as_writable_bytes(std::span(holder))) : Result<std::size_t>(0);
         holder.resize(got.value_or(0));
         while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-        return std::unexpected(
+        return wrong(
             fmt::format("the data directory {} is in use by another Fulmar ({}); stop that one, or "
                         "start this one with another --data directory",
                         name, holder.empty() ? "unknown process" : holder));
     }
     if (!lock) return broken("LOCK", lock.error());
     opened.lock_ = std::move(*lock);
+    if (auto gone = give_up_reserve(*root); !gone) return broken("reserve", gone.error());
     auto entries = root->list();
     if (!entries) return broken("list", entries.error());
 
     auto meta = read_sealed(*root, "meta");
     if (!meta && meta.error() == Error::missing) {
         if (!unfounded(*entries))
-            return std::unexpected(
+            return wrong(
                 fmt::format("the data directory {} is not empty and is not Fulmar's (it has no meta file); "
                             "name an empty or a new directory with --data",
                             name));
@@ -108,7 +139,7 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
             return broken("meta", written.error());
         opened.meta_ = wanted;
     } else if (!meta && meta.error() == Error::damaged) {
-        return std::unexpected(fmt::format(
+        return wrong(fmt::format(
             "in the data directory {} the meta file is damaged; restore it from a backup: without "
             "it nobody can tell whose data this is",
             name));
@@ -117,37 +148,38 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     } else {
         auto found = parse_number<int>(value_of(*meta, "format"));
         if (!found || *found > format)
-            return std::unexpected(
+            return wrong(
                 fmt::format("the data directory {} has format {}, this Fulmar knows formats up to {}; "
                             "run the version that wrote it, or a newer one",
                             name, value_of(*meta, "format"), format));
-        auto broker = parse_number<std::int32_t>(value_of(*meta, "broker.id"));
-        if (*found < 1 || !broker || !from_text(value_of(*meta, "cluster.id"), opened.meta_.cluster_id) ||
-            !from_text(value_of(*meta, "directory.id"), opened.meta_.directory_id))
-            return std::unexpected(fmt::format(
+        auto read = read_meta(*meta);
+        if (*found < 1 || !read)
+            return wrong(fmt::format(
                 "in the data directory {} the meta file makes no sense; restore it from a backup", name));
-        opened.meta_.broker_id = BrokerId{*broker};
+        opened.meta_ = *read;
+        auto broker = std::to_underlying(read->broker_id);
         if (opened.meta_.broker_id != wanted.broker_id)
-            return std::unexpected(
+            return wrong(
                 fmt::format("the data directory {} belongs to broker {}, and broker.id is {}; set "
                             "broker.id={}, or name another directory with --data",
-                            name, *broker, std::to_underlying(wanted.broker_id), *broker));
+                            name, broker, std::to_underlying(wanted.broker_id), broker));
     }
 
     Bytes who = bytes_of(owner);
     auto lock_file = root->open("LOCK");
     if (!lock_file) return broken("LOCK", lock_file.error());
     if (auto cut = (*lock_file)->truncate(0); !cut) return broken("LOCK", cut.error());
-    if (auto written = (*lock_file)->write(0, std::span(&who, 1)); !written)
+    // On a full disk nobody learns who has it.
+    if (auto written = (*lock_file)->write(0, std::span(&who, 1)); !written && written.error() != Error::full)
         return broken("LOCK", written.error());
 
     if (auto read = opened.read_partitions(); !read) return broken("partitions", read.error());
     if (opened.doubled_)
-        return std::unexpected(
+        return wrong(
             fmt::format("the data directory {} has two directories of one partition, {} and {}, and which is "
                         "right nobody can tell: move one of them elsewhere",
                         name, opened.doubled_->first, opened.doubled_->second));
-    if (auto wrong = opened.read_points(name)) return std::unexpected(*wrong);
+    if (auto bad = opened.read_points()) return std::unexpected(*bad);
     return opened;
 }
 
@@ -155,10 +187,12 @@ Result<> DataDirectory::read_partitions() {
     auto entries = root_->list();
     if (!entries) return std::unexpected(entries.error());
     for (auto& entry : *entries) {
-        bool ours = entry.directory ? entry.name == file_systems_own || entry.name == "quarantine" ||
-                                          entry.name == "coord"
-                                    : entry.name == "LOCK" || entry.name == "meta" ||
-                                          entry.name == "checkpoint" || entry.name == "CLEAN";
+        bool ours =
+            entry.directory
+                ? entry.name == file_systems_own || entry.name == "quarantine" || entry.name == "coord"
+                : entry.name == "LOCK" || entry.name == "meta" || entry.name == "checkpoint" ||
+                      entry.name == "CLEAN" || entry.name == "directories" || entry.name == "reserve" ||
+                      entry.name.starts_with("absent.");
         if (ours) continue;
         if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
             if (auto removed = root_->remove(entry.name); !removed) return removed;
@@ -184,8 +218,8 @@ Result<> DataDirectory::read_partitions() {
 }
 
 // What it returns is the reason why the directory must not be used.
-std::optional<std::string> DataDirectory::read_points(const std::string& name) {
-    auto broken = [&](std::string_view what, Error error) { return unusable(name, what, error); };
+std::optional<DataDirectory::Unusable> DataDirectory::read_points() {
+    auto broken = [&](std::string_view what, Error error) { return unusable(name_, what, error); };
     auto text = read_sealed(*root_, "checkpoint");
     if (!text && text.error() != Error::missing && text.error() != Error::damaged)
         return broken("checkpoint", text.error());

@@ -1,12 +1,15 @@
-// DataDirectory: what a broker keeps, beside the partitions themselves: whose it is, that nobody else uses
-// it, where recovery may begin, and whether the last stop was a clean one. Synchronous: for a job.
+// DataDirectory: what a broker keeps in one of its directories, beside the partitions themselves: whose it
+// is, that nobody else uses it, where recovery may begin, and whether the last stop was a clean one. Several
+// are opened together (log/data_directories.h). Synchronous: for a job.
 //
 //   LOCK         held while a process uses the directory; says which
-//   meta         cluster id, broker id, directory id, format
+//   meta         cluster id, broker id, directory id, format; home.id, unless coord/ is here
 //   checkpoint   a line a partition: its recovery point, and its log start offset
 //   CLEAN        there after a clean stop only: the checksum of the checkpoint it vouches for
+//   reserve      room for what must go on when the disk is full (log/disk_room.h)
 //   quarantine/  what was found and not understood, or cut off; nothing is deleted
-//   coord/       the embedded store
+//   coord/       the embedded store, in the broker's home; it also has
+//   directories  the others of this broker, and absent.<directory id>: what stands in one that is away
 //   <topic>-<partition>.<topic id>/
 #pragma once
 
@@ -25,6 +28,7 @@ namespace fulmar {
 struct DirectoryMeta {
     Uuid cluster_id{}, directory_id{};
     BrokerId broker_id{};
+    Uuid home_id{};  // The directory that holds coord/, when that is another one.
     bool operator==(const DirectoryMeta&) const = default;
 };
 
@@ -33,15 +37,21 @@ public:
     // This build writes `format`, and reads no other.
     static constexpr int format = 1;
 
+    // Whose it is, before anything else is done with it: `missing` when nobody has founded it, and nothing
+    // stands in it but what a crash while founding it leaves; `damaged`.
+    static Result<DirectoryMeta> look(Directory& root);
     // Locks, reads or, when it is empty, founds the directory as `wanted` (whose cluster and directory ids
-    // only matter then). The text says what is wrong and what to do; it calls the directory `name`, the path
-    // that the user gave. `owner` goes into LOCK: "process 42".
-    static std::expected<DataDirectory, std::string> open(std::shared_ptr<Directory> root,
-                                                          const std::string& name,
-                                                          const DirectoryMeta& wanted,
-                                                          const std::string& owner);
+    // only matter then). `owner` goes into LOCK: "process 42".
+    struct Unusable {
+        std::string why;    // What is wrong and what to do; it calls the directory `name`, as the user does.
+        bool disk = false;  // The disk said no: what is there may be all right.
+    };
+    static std::expected<DataDirectory, Unusable> open(std::shared_ptr<Directory> root,
+                                                       const std::string& name, const DirectoryMeta& wanted,
+                                                       const std::string& owner);
 
     const DirectoryMeta& meta() const { return meta_; }
+    const std::string& name() const { return name_; }
     const std::shared_ptr<Directory>& root() const { return root_; }
     bool was_clean() const { return clean_; }
 
@@ -63,9 +73,10 @@ public:
 private:
     DataDirectory() = default;
     Result<> read_partitions();
-    std::optional<std::string> read_points(const std::string& name);
+    std::optional<Unusable> read_points();
 
     std::shared_ptr<Directory> root_;
+    std::string name_;
     std::unique_ptr<Directory::Lock> lock_;
     DirectoryMeta meta_;
     std::map<PartitionId, std::string> partitions_;

@@ -16,7 +16,7 @@ RecoveryPoint at(std::int64_t offset) {
     return {.offset = Offset{offset}, .position = std::uint64_t(offset) * 100};
 }
 
-std::expected<DataDirectory, std::string> open(Directory& root, DirectoryMeta wanted = ours) {
+std::expected<DataDirectory, DataDirectory::Unusable> open(Directory& root, DirectoryMeta wanted = ours) {
     // A directory handle of its own, as the one given belongs to the test.
     struct Borrowed final : Directory {
         explicit Borrowed(Directory& d) : d(d) {}
@@ -47,7 +47,7 @@ class DataDirectoryTest : public testing::Test {
 protected:
     DataDirectory opened() {
         auto made = open(*world_.data);
-        EXPECT_TRUE(made) << (made ? "" : made.error());
+        EXPECT_TRUE(made) << (made ? "" : made.error().why);
         return std::move(*made);
     }
     // Opens it, as the next life does, and closes it again.
@@ -55,8 +55,9 @@ protected:
         auto before = test::names(*world_.data);
         auto made = open(*world_.data, wanted);
         ASSERT_FALSE(made);
-        EXPECT_NE(made.error().find(text), std::string::npos) << made.error();
-        EXPECT_NE(made.error().find("the data directory /some/path "), std::string::npos) << made.error();
+        EXPECT_NE(made.error().why.find(text), std::string::npos) << made.error().why;
+        EXPECT_NE(made.error().why.find("the data directory /some/path "), std::string::npos)
+            << made.error().why;
         world_.disk.locks.clear();
         if (!before.starts_with("LOCK ")) before = test::names(*world_.data);
         EXPECT_EQ(test::names(*world_.data), before);  // It leaves everything where it is.
@@ -94,12 +95,12 @@ TEST_F(DataDirectoryTest, one_that_another_uses_is_refused_by_name) {
     auto first = opened();
     auto second = open(*world_.data);
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error(),
+    EXPECT_EQ(second.error().why,
               "the data directory /some/path is in use by another Fulmar (process 42); stop that one, or "
               "start this one "
               "with another --data directory");
     put("LOCK", "");
-    EXPECT_NE(open(*world_.data).error().find("(unknown process)"), std::string::npos);
+    EXPECT_NE(open(*world_.data).error().why.find("(unknown process)"), std::string::npos);
 }
 
 TEST_F(DataDirectoryTest, each_refusal_says_what_is_wrong_and_what_to_do) {
@@ -272,7 +273,7 @@ TEST(DataDirectoryCrash, founding_is_whole_or_begun_anew) {
     test::at_every_death([](Directory&) {}, [](Directory& data) { (void)open(data); },
                          [](Directory& data, bool through) {
                              auto again = open(data, {uuid_from(9, 9), uuid_from(9, 9), ours.broker_id});
-                             ASSERT_TRUE(again) << again.error();
+                             ASSERT_TRUE(again) << again.error().why;
                              bool first = again->meta() == ours;
                              EXPECT_TRUE(first || again->meta().cluster_id == uuid_from(9, 9));
                              if (through) EXPECT_TRUE(first);
@@ -289,7 +290,7 @@ TEST(DataDirectoryCrash, a_checkpoint_is_the_old_or_the_new_one) {
         },
         [&](Directory& data, bool through) {
             auto made = open(data);
-            ASSERT_TRUE(made) << made.error();
+            ASSERT_TRUE(made) << made.error().why;
             EXPECT_TRUE(made->recovery_points() == new_points ||
                         (!through && made->recovery_points() == old_points));
             EXPECT_FALSE(made->was_clean());
@@ -306,7 +307,7 @@ TEST(DataDirectoryCrash, a_stop_is_clean_only_when_its_points_are_there) {
         },
         [&](Directory& data, bool through) {
             auto made = open(data);
-            ASSERT_TRUE(made) << made.error();
+            ASSERT_TRUE(made) << made.error().why;
             EXPECT_TRUE(!through || made->was_clean());
             if (made->was_clean()) EXPECT_EQ(made->recovery_points(), points);
         });
@@ -318,7 +319,7 @@ TEST(DataDirectoryCrash, a_start_that_got_anywhere_near_serving_is_not_clean_any
                          [](Directory& data) { (void)open(data); },
                          [&](Directory& data, bool through) {
                              auto made = open(data);
-                             ASSERT_TRUE(made) << made.error();
+                             ASSERT_TRUE(made) << made.error().why;
                              EXPECT_FALSE(through && made->was_clean());
                              EXPECT_EQ(made->recovery_points(), points);
                          });

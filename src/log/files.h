@@ -30,6 +30,8 @@ public:
     // as clean that it never wrote (ATC'20, "Can applications recover from fsync failures?").
     virtual Result<> drop_cache() = 0;
     virtual Result<> truncate(std::uint64_t size) = 0;
+    // fallocate: room for so many bytes is the file's, written or not; `refused` where that cannot be had.
+    virtual Result<> allocate(std::uint64_t size) = 0;
     virtual Result<std::uint64_t> size() = 0;
     virtual bool cached(std::uint64_t position) = 0;  // RWF_NOWAIT: a read here would not wait for the disk.
 };

@@ -15,7 +15,7 @@ TEST(EmbeddedStoreOnTheRealLoop, keeps_the_contract) {
     std::string root = std::filesystem::temp_directory_path() / "fulmar-store-XXXXXX";
     ASSERT_TRUE(::mkdtemp(root.data()));
     {
-        real::Runtime runtime(1, 1, nullptr);
+        real::Runtime runtime(1, 1, {});
         auto& loop = runtime.host().cores[0]->loop;
         auto open = [&] {
             auto store = open_embedded(loop, root + "/coord");

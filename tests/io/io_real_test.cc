@@ -28,7 +28,7 @@ class Real : public testing::TestWithParam<Promise> {};
 TEST_P(Real, keeps_the_contract) {
     Scratch scratch;
     bool ended = false;
-    real::Runtime runtime(2, 2, real::open_directory(scratch.path(), false).value());
+    real::Runtime runtime(2, 2, {real::open_directory(scratch.path(), false)});
     World given{"127.0.0.1", 24 << 20, [] { ::kill(::getpid(), SIGTERM); }};
     runtime.run([&](Host& host) { return to_the_end(GetParam(), host, given, ended); });
     EXPECT_TRUE(ended);
@@ -100,7 +100,7 @@ TEST(RealNetwork, an_address_in_use_by_another_is_told_apart) {
     ASSERT_EQ(::bind(taken, reinterpret_cast<sockaddr*>(&at), size), 0);
     ASSERT_EQ(::listen(taken, 1), 0);
     ASSERT_EQ(::getsockname(taken, reinterpret_cast<sockaddr*>(&at), &size), 0);
-    real::Runtime runtime(1, 1, real::open_directory(scratch.path(), false).value());
+    real::Runtime runtime(1, 1, {real::open_directory(scratch.path(), false)});
     auto& network = runtime.host().cores[0]->network;
     EXPECT_EQ(told(network.listen({"127.0.0.1", ntohs(at.sin_port)})), exists);
     EXPECT_EQ(told(network.listen({"not an address", 0})), to_text(Error::refused));
@@ -111,7 +111,7 @@ TEST(RealNetwork, an_address_in_use_by_another_is_told_apart) {
 // Two handles are needed to listen; when only one is left, the port is not kept with it.
 TEST(RealNetwork, a_listen_that_fails_for_lack_of_handles_leaves_the_port_free) {
     Scratch scratch;
-    real::Runtime runtime(1, 1, real::open_directory(scratch.path(), false).value());
+    real::Runtime runtime(1, 1, {real::open_directory(scratch.path(), false)});
     auto& network = runtime.host().cores[0]->network;
     auto address = [](int port) {
         return sockaddr_in{.sin_family = AF_INET,

@@ -53,7 +53,7 @@ inline const std::string missing = to_text(Error::missing), exists = to_text(Err
 // In a job, as all that may block. What is expected of the disk is a plain function.
 inline Task<> in_a_job(Host& host, void (*look)(Directory& data)) {
     co_await host.cores[0]->disk.run([&] {
-        look(*host.data);
+        look(**host.data[0]);
         return true;
     });
 }

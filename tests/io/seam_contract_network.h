@@ -95,7 +95,7 @@ inline Task<> pieces(Host& host, World world) {
     auto& seam = *host.cores[0];
     auto small = pattern(700, 1), large = pattern(100'000, 2);
     auto make = [&] {
-        auto file = host.data->create("pieces").value();
+        auto file = (*host.data[0])->create("pieces").value();
         EXPECT_TRUE(write_text(*file, 0, small) && write_text(*file, 700, large));
         return file;
     };
@@ -130,7 +130,7 @@ inline Task<> short_files(Host& host, World world) {
         auto text = pattern(size);
         auto name = std::to_string(size);
         auto make = [&] {
-            auto file = host.data->create(name).value();
+            auto file = (*host.data[0])->create(name).value();
             EXPECT_TRUE(write_text(*file, 0, text));
             return file;
         };

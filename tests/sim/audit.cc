@@ -136,4 +136,34 @@ Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done) {
     done = true;
 }
 
+static Task<Result<>> expect_away(Seam& seam, Workload& work, const Place& place) {
+    Client client(seam, work.server);
+    co_await co_await client.connect();
+    auto complain = [&](std::string_view what, ErrorCode error) {
+        if (error != ErrorCode::kafka_storage_error)
+            work.ledger.complain(fmt::format("away, and served: {} of {}-{} gives {}", what, place.topic,
+                                             place.partition, kafka::to_text(error)));
+    };
+    for (auto at : {ListOffsetsRequest::latest, ListOffsetsRequest::earliest})
+        complain("an offset", (co_await co_await ask_offset(client, place, at)).error);
+    auto see = [](const Ledger::Record&) {};
+    complain("a fetch", (co_await co_await fetch(client, work, place, Offset{0}, 11, see)).error);
+    co_return {};
+}
+Task<> read_without(Seam& seam, Workload& work, std::set<Place> there, std::set<Place> away, bool& done) {
+    for (auto& place : away)
+        while (!co_await expect_away(seam, work, place)) co_await pause(seam, work, 10);
+    for (auto& place : there) {
+        std::vector<Ledger::Record> records;
+        Offset end{};
+        auto error = co_await read_until_told(seam, work, place, records, false, end);
+        if (error != ErrorCode::none || end != work.ledger.final_end(place))
+            work.ledger.complain(fmt::format("unreadable beside a lost disk: {}-{} gives {} and ends at {}",
+                                             place.topic, place.partition, kafka::to_text(error),
+                                             std::to_underlying(end)));
+        for (auto& record : records) work.ledger.judge_served(place, record);
+    }
+    done = true;
+}
+
 }  // namespace fulmar::sim

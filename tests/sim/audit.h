@@ -12,4 +12,8 @@ Task<> read_all(Seam& seam, Workload& work, bool& done);
 // so.
 Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done);
 
+// The same while one of the disks is away: what stands on it, `away`, gives errors and nothing else, and the
+// rest, `there`, is what it was.
+Task<> read_without(Seam& seam, Workload& work, std::set<Place> there, std::set<Place> away, bool& done);
+
 }  // namespace fulmar::sim

@@ -82,12 +82,33 @@ void DirectoryState::lose(World& world, Loss loss) {
     }
 }
 
+static std::uint64_t used_in(DirectoryState& directory) {
+    std::uint64_t all = 0;
+    for (auto& [name, entry] : directory.names()) {
+        auto* file = std::get_if<std::shared_ptr<FileState>>(&entry);
+        all += file ? std::max<std::uint64_t>((*file)->seen.size(), (*file)->allocated)
+                    : used_in(*std::get<std::shared_ptr<DirectoryState>>(entry));
+    }
+    return all;
+}
+std::uint64_t DiskState::used() const { return used_in(*root); }
+
 namespace {
+
+Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power::Needs needs,
+                       std::uint64_t bytes = 0) {
+    auto outcome = power.operate(world, needs);
+    if (outcome.error || power.state != Power::State::on) return outcome;
+    if (disk.lost) return {Error::failed, false, false};
+    bool full = needs == Power::Needs::room && disk.quota > 0 && disk.used() + bytes >= disk.quota;
+    if (full) return {Error::full, true, true};
+    return outcome;
+}
 
 class SimFile final : public File {
 public:
-    SimFile(World& world, Power& power, std::shared_ptr<FileState> state)
-        : world_(world), power_(power), state_(std::move(state)) {
+    SimFile(World& world, Power& power, DiskState& disk, std::shared_ptr<FileState> state)
+        : world_(world), power_(power), disk_(disk), state_(std::move(state)) {
         ++world_.open_files;
     }
     ~SimFile() override { --world_.open_files; }
@@ -95,13 +116,13 @@ public:
         AtWork here(the_world);
         std::vector<std::byte> bytes;
         for (auto& part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
-        auto outcome = power_.operate(world_, Power::Needs::room);
+        auto outcome = operate(world_, power_, disk_, Power::Needs::room, bytes.size());
         if (outcome.partly) bytes.resize(std::size_t(world_.disk.below(bytes.size() + 1)));
         if (outcome.effect && !bytes.empty()) state_->change({position, std::move(bytes)});
         return result(outcome);
     }
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override {
-        if (auto outcome = power_.operate(world_, Power::Needs::nothing); outcome.error)
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::nothing); outcome.error)
             return std::unexpected(*outcome.error);
         auto& bytes = state_->seen;
         position = std::min<std::uint64_t>(position, bytes.size());
@@ -111,26 +132,32 @@ public:
     }
     Result<> sync() override {
         AtWork here(the_world);
-        auto outcome = power_.operate(world_, Power::Needs::nothing);
+        auto outcome = operate(world_, power_, disk_, Power::Needs::nothing);
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         return result(outcome);
     }
     Result<> drop_cache() override {
         AtWork here(the_world);
-        if (auto outcome = power_.operate(world_, Power::Needs::nothing); outcome.error)
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::nothing); outcome.error)
             return std::unexpected(*outcome.error);
         state_->drop_cache();
         return {};
     }
     Result<> truncate(std::uint64_t size) override {
         AtWork here(the_world);
-        auto outcome = power_.operate(world_, Power::Needs::nothing);
+        auto outcome = operate(world_, power_, disk_, Power::Needs::nothing);
         if (outcome.effect) state_->change({size, {}, true});
         return result(outcome);
     }
+    Result<> allocate(std::uint64_t size) override {
+        AtWork here(the_world);
+        auto outcome = operate(world_, power_, disk_, Power::Needs::room, size);
+        if (!outcome.error) state_->allocated = size;
+        return result(outcome);
+    }
     Result<std::uint64_t> size() override {
-        if (auto outcome = power_.operate(world_, Power::Needs::nothing); outcome.error)
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::nothing); outcome.error)
             return std::unexpected(*outcome.error);
         return state_->seen.size();
     }
@@ -143,6 +170,7 @@ private:
     }
     World& world_;
     Power& power_;
+    DiskState& disk_;
     std::shared_ptr<FileState> state_;
 };
 
@@ -173,13 +201,13 @@ public:
     }
     Result<std::shared_ptr<File>> open(const std::string& name) override {
         AtWork here(the_world);
-        if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::handle); outcome.error)
             return std::unexpected(*outcome.error);
         auto at = names().find(name);
         if (at == names().end()) return std::unexpected(Error::missing);
         auto* file = std::get_if<std::shared_ptr<FileState>>(&at->second);
         if (!file) return std::unexpected(Error::failed);
-        return std::make_shared<SimFile>(world_, power_, *file);
+        return std::make_shared<SimFile>(world_, power_, disk_, *file);
     }
     Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
         AtWork here(the_world);
@@ -191,7 +219,7 @@ public:
     }
     Result<std::shared_ptr<Directory>> open_directory(const std::string& name) override {
         AtWork here(the_world);
-        if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::handle); outcome.error)
             return std::unexpected(*outcome.error);
         auto at = names().find(name);
         if (at == names().end()) return std::unexpected(Error::missing);
@@ -218,17 +246,21 @@ public:
         return change(false, [&](auto& names) { names.erase(name); });
     }
     Result<std::vector<Entry>> list() override {
-        if (auto outcome = power_.operate(world_, Power::Needs::handle); outcome.error)
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::handle); outcome.error)
             return std::unexpected(*outcome.error);
         std::vector<Entry> entries;
         for (auto& [name, entry] : names())
             entries.push_back({name, std::holds_alternative<std::shared_ptr<DirectoryState>>(entry)});
         return entries;
     }
-    Result<Space> space() override { return Space{1ULL << 40, 1ULL << 39}; }
+    Result<Space> space() override {
+        if (disk_.lost) return std::unexpected(Error::failed);
+        if (disk_.quota == 0) return Space{1ULL << 40, 1ULL << 39};
+        return Space{disk_.quota, disk_.quota - std::min(disk_.quota, disk_.used())};
+    }
     Result<> sync() override {
         AtWork here(the_world);
-        auto outcome = power_.operate(world_, Power::Needs::nothing);
+        auto outcome = operate(world_, power_, disk_, Power::Needs::nothing);
         if (!outcome.error || outcome.effect) state_->sync();
         if (outcome.error) return std::unexpected(*outcome.error);
         return {};
@@ -248,7 +280,8 @@ private:
     template <class F>
     Result<> change(bool needs_room, F effect) {
         AtWork here(the_world);
-        auto outcome = power_.operate(world_, needs_room ? Power::Needs::room : Power::Needs::nothing);
+        auto outcome =
+            operate(world_, power_, disk_, needs_room ? Power::Needs::room : Power::Needs::nothing);
         bool refused = outcome.error == Error::full;  // A name is made whole or not at all.
         if (outcome.effect && !refused) effect(state_->changed());
         if (outcome.error) return std::unexpected(*outcome.error);

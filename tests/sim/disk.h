@@ -41,6 +41,7 @@ struct FileState {
         bool truncation = false;
     };
     std::vector<std::byte> seen, safe;
+    std::uint64_t allocated = 0;
     std::vector<Change> unsynced;
 
     void change(Change c);
@@ -67,6 +68,9 @@ struct DirectoryState {
 struct DiskState {
     std::shared_ptr<DirectoryState> root = std::make_shared<DirectoryState>();
     std::set<std::string> locks;  // Of the process that lives.
+    bool lost = false;            // Every operation on it fails, until it is back.
+    std::uint64_t quota = 0;      // So many bytes find room, when it is not 0.
+    std::uint64_t used() const;
 };
 
 std::shared_ptr<Directory> open_root(World& world, Power& power, DiskState& disk);

@@ -41,6 +41,8 @@ constexpr Planted bugs[] = {
     {"retention-by-record-time", Bug::retention_by_record_time, {}, true},
     {"retention-past-high-watermark", Bug::retention_past_high_watermark, {}, true},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
+    {"lost-directory-begun-anew", Bug::lost_directory_begun_anew},
+    {"failed-directory-goes-on", Bug::failed_directory_goes_on},
 };
 
 int usage() {

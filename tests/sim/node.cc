@@ -79,7 +79,13 @@ void Node::boot() {
     started = Instant{world.programs.below(1 << 30) - world.now / 1000};
     host_ = std::make_unique<Host>();
     for (auto& core : cores_) host_->cores.push_back(&core->seam);
-    host_->data = open_root(world, power, disk);
+    host_->data.emplace_back(open_root(world, power, disk));
+    for (auto& other : other_disks) {
+        if (other.away == Away::no) host_->data.emplace_back(open_root(world, power, other.disk));
+        else if (other.away == Away::unmounted)
+            host_->data.emplace_back(open_root(world, power, other.mount_point));
+        else host_->data.emplace_back(std::unexpected(Error::failed));
+    }
     world.after(0, cores_[0].get(), "boot", [this] {
         AtWork here(owner);
         cores_[0]->spawn(program(*host_));
@@ -104,12 +110,15 @@ void Node::die(bool power_cut) {
     for (auto core = cores_.rbegin(); core != cores_.rend(); ++core) (*core)->die();
     world.forget(*this);  // What their ends have still caused here.
     if (power_cut) disk.root->lose(world, Loss(world.disk.below(5)));
+    for (auto& other : other_disks)
+        if (power_cut) other.disk.root->lose(world, Loss(world.directories.below(5)));
     if (lived) over();
 }
 void Node::over() {
     power = {};
     host_.reset();
     disk.locks.clear();
+    for (auto& other : other_disks) other.disk.locks.clear(), other.mount_point = {};
     on_end();
 }
 

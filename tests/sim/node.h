@@ -1,6 +1,7 @@
 // A simulated computer: its disk outlives kills and power cuts, its cores, sockets and coroutines do not.
 #pragma once
 
+#include <deque>
 #include <set>
 
 #include "io/seam.h"
@@ -64,7 +65,15 @@ public:
     bool dies_without_power = false;                             // When it dies at a file operation.
     bool ended_by_itself = false;                                // The last life did.
     Power power;
-    DiskState disk;
+    DiskState disk;  // Of its home.
+    // Others, and what stands in their places while they are not there.
+    enum class Away : std::uint8_t { no, unreadable, unmounted };
+    struct OtherDisk {
+        DiskState disk{}, mount_point{};
+        Away away = Away::no;  // At the next start.
+        bool used = false;     // A broker has served with it; before, whatever is in its place is taken.
+    };
+    std::deque<OtherDisk> other_disks;
     World& world;
     const std::string name;
     const Owner owner;  // Of what its programs hold.

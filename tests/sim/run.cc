@@ -88,6 +88,9 @@ public:
         broker_.boot();
         office_.boot();
         next_fault();
+        work_.disks_fill = world_.directories.one_in(4);
+        if (work_.disks_fill) fill_disk();
+        if (!broker_.other_disks.empty() && !page_cache_) lose_disk();
         live();
         finish();
         planted_bug = Bug::none;
@@ -125,6 +128,10 @@ private:
         if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
         if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
         if (options_.deletion && chance.one_in(3)) plan_deletion();
+        for (auto n = world_.directories.between(0, 2); n > 0; --n) {
+            broker_.other_disks.emplace_back();
+            serving_.settings.data_directories.push_back(fmt::format("./other-{}", n));
+        }
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
@@ -138,8 +145,8 @@ private:
         auto latency = Millis(chance.between(0, 5));
         broker_.program = [this, latency](Host& host) {
             failure_.reset();
-            serving_.on_ready = [this](const Broker&) { ready_ = true; };
-            serving_.open_store = [this, latency](Loop& loop) {
+            serving_.on_ready = [this](const Broker& broker) { note_ready(broker); };
+            serving_.open_store = [this, latency](Loop& loop, const std::string&) {
                 ModelStore::World world{[this] { return world_.disk.next(); }, latency};
                 return std::expected<std::unique_ptr<coord::Store>, std::string>(
                     std::make_unique<LifeStore>(loop, store_, std::move(world), life_));
@@ -151,6 +158,13 @@ private:
             if (life_) life_->abandon();
         };
         broker_.on_end = [this] { ended(); };
+    }
+    void note_ready(const Broker& broker) {
+        ready_ = true;
+        for (auto& each : broker.directories())
+            for (std::size_t n = 0; n < broker_.other_disks.size(); ++n)
+                if (each.root && serving_.settings.data_directories[n + 1] == each.name)
+                    broker_.other_disks[n].used = true;
     }
     // The broker's process is over, however that came.
     void ended() {
@@ -182,6 +196,7 @@ private:
         if (over_) return;
         world_.after(world_.faults.between(100, 40'000), nullptr, "boot", [this] {
             if (broker_.alive()) return;
+            plan_disks();
             broker_.boot();
             plan_life();
         });
@@ -198,6 +213,44 @@ private:
                                     : page_cache_ || chance.one_in(4) ? Error::exhausted
                                                                       : Error::failed;
         }
+    }
+    // What was lost is back at some start; and some are away at one.
+    void plan_disks() {
+        auto& chance = world_.directories;
+        for (auto& other : broker_.other_disks) {
+            bool away = !work_.calm && other.used && chance.one_in(other.disk.lost ? 2 : 8);
+            world_.disk_errors += away;
+            other.disk.lost = away && other.disk.lost && chance.one_in(2);
+            other.away = !away || other.disk.lost ? Node::Away::no
+                         : chance.one_in(2)       ? Node::Away::unreadable
+                                                  : Node::Away::unmounted;
+        }
+    }
+    DiskState& any_disk() {
+        auto n = std::size_t(world_.directories.below(broker_.other_disks.size() + 1));
+        return n == 0 ? broker_.disk : broker_.other_disks[n - 1].disk;
+    }
+    // Somebody else fills a disk, and goes away again.
+    void fill_disk() {
+        auto& chance = world_.directories;
+        world_.after(chance.between(50'000, 2'000'000), nullptr, "full", [this, &chance] {
+            if (work_.calm) return;
+            auto& disk = any_disk();
+            disk.quota = disk.used() + std::uint64_t(chance.below(chance.one_in(2) ? 1'000 : 30'000));
+            ++world_.disk_errors;
+            world_.after(chance.between(10'000, 9'000'000), nullptr, "room", [&disk] { disk.quota = 0; });
+            fill_disk();
+        });
+    }
+    void lose_disk() {
+        auto& chance = world_.directories;
+        world_.after(chance.between(10'000, 500'000), nullptr, "disk", [this, &chance] {
+            if (work_.calm) return;
+            auto& others = broker_.other_disks;
+            others[std::size_t(chance.below(others.size()))].disk.lost = true;
+            ++world_.disk_errors;
+            lose_disk();
+        });
     }
     // Faults that come with time, until there were enough.
     void next_fault() {
@@ -236,6 +289,11 @@ private:
         world_.sends_per_reset = 0;
         broker_.power.dies_at = broker_.power.fails_at = 0;
         broker_.power.full_for = broker_.power.exhausted_for = 0;
+        broker_.disk.quota = 0;
+        for (auto& other : broker_.other_disks)
+            other.disk.lost = false, other.disk.quota = 0, other.away = Node::Away::no;
+        // What was lost is offline until the next start.
+        if (!broker_.other_disks.empty()) broker_.request_stop();
     }
     std::uint64_t faults() const {
         return std::uint64_t(kills_ + power_cuts_ + stops_) + world_.disk_errors + world_.resets +
@@ -336,6 +394,7 @@ private:
         compare(fresh, before, "wrote");
         compare(fresh, held_without_clients(), "read");
         stop_in_order();
+        if (ledger_.complaints().empty() && !cut_short()) without_a_disk();
         if (ledger_.complaints().empty() && !cut_short()) after_harm();
         stop_all();
         if (world_.open_sockets > 0)
@@ -388,7 +447,10 @@ private:
     // Then what was deleted is off the disk.
     void look_for_deleted() {
         if (!forget_deleted()) return;
-        for (auto& cycle : cycles_) judge_disk(broker_.disk, work_, cycle);
+        for (auto& cycle : cycles_) {
+            judge_disk(broker_.disk, work_, cycle);
+            for (auto& other : broker_.other_disks) judge_disk(other.disk, work_, cycle);
+        }
     }
     void stop_in_order() {
         broker_.request_stop();
@@ -397,11 +459,50 @@ private:
         if (broker_.alive()) ledger_.complain("stuck: the broker does not stop");
         else if (failure_) ledger_.complain("failed: the last stop says " + *failure_);
     }
+    static std::set<Place> places_on(const DiskState& disk) {
+        std::set<Place> places;
+        for (auto& [name, entry] : disk.root->names())
+            if (partition_of_directory(name) && !name.starts_with("cycle.")) places.insert(place_of(name));
+        return places;
+    }
+    // A disk is away at a start, or is lost behind it: the others are served meanwhile, and it when it is
+    // back.
+    void without_a_disk() {
+        auto& chance = world_.directories;
+        auto& others = broker_.other_disks;
+        if (others.empty()) return;
+        ledger_.retain_all();
+        serving_.settings.topic_defaults.erase("log.retention.ms");
+        auto& other = others[std::size_t(chance.below(others.size()))];
+        if (!other.used) return;
+        auto away = places_on(other.disk), there = places_on(broker_.disk);
+        for (auto& each : others)
+            if (&each != &other) there.merge(places_on(each.disk));
+        // Who made them is not asked about them.
+        std::erase_if(there, [&](auto& place) { return !ledger_.places().contains(place); });
+        std::erase_if(away, [&](auto& place) { return !ledger_.places().contains(place); });
+        other.away = chance.one_in(2) ? Node::Away::unreadable : Node::Away::unmounted;
+        for (int lives = 0; lives < 2; ++lives) {
+            if (lives == 1) other.away = Node::Away::no, there.merge(away), away.clear();
+            bool read = false;
+            office_.die(false);
+            office_.program = [this, &read, there, away](Host& host) {
+                return read_without(*host.cores[0], work_, there, away, read);
+            };
+            broker_.boot();
+            office_.boot();
+            auto began = world_.now;
+            while (!read && world_.now - began < calm_patience && step()) {}
+            if (cut_short()) return;
+            if (!read) return ledger_.complain("stuck: what is beside a lost disk cannot be read");
+            stop_in_order();
+        }
+    }
     // While nobody runs something befalls a file. Whoever starts then serves nothing wrong, and says so where
     // something is gone; also after another death, which makes no damage a torn tail.
     void after_harm() {
         auto& chance = world_.faults;
-        auto harms = spoil(chance, broker_.disk);
+        auto harms = spoil(chance, any_disk());
         serving_.settings.topic_defaults.erase("log.retention.ms");  // What is left stays.
         ledger_.retain_all();
         for (auto lives = chance.between(1, 3); lives > 0; --lives) {

@@ -7,12 +7,6 @@ namespace fulmar::sim {
 
 namespace {
 
-// "topic.0-2.<id>": the place.
-Place place_of(const std::string& name) {
-    auto dash = name.rfind('-', name.find_last_of('.'));
-    return {name.substr(0, dash), partition_of_directory(name)->index};
-}
-
 void put(FileState& file, std::vector<std::byte> bytes) { file.safe = file.seen = std::move(bytes); }
 
 // The offsets of the batches that touch [from, until) of a log.
@@ -105,6 +99,10 @@ private:
 
 }  // namespace
 
+Place place_of(const std::string& name) {
+    auto dash = name.rfind('-', name.find_last_of('.'));
+    return {name.substr(0, dash), partition_of_directory(name)->index};
+}
 bool Harm::excuses(Offset offset) const {
     if (lost.contains(offset) || (end_lost && offset >= *end_lost)) return true;
     if (hits < 2 || lost.empty()) return false;

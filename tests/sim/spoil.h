@@ -16,6 +16,9 @@ struct Harm {
 };
 using Harms = std::map<Place, Harm>;
 
+// Of the directory "topic.0-2.<id>".
+Place place_of(const std::string& name);
+
 // One to three blows, each to a log, to a file beside one, or to a file of the whole directory.
 Harms spoil(Chance& chance, DiskState& disk);
 

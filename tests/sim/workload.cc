@@ -426,7 +426,8 @@ static Task<Result<>> administer_some(Workload& work, Client& client, const std:
                                                                                      arena, frame);
         auto error = made.topics[0].error_code;
         if (error == ErrorCode::none) work.topics[name] = topic.num_partitions;
-        else if (error != ErrorCode::topic_already_exists && error != ErrorCode::not_controller)
+        else if (error != ErrorCode::topic_already_exists && error != ErrorCode::not_controller &&
+                 !(work.disks_fill && error == ErrorCode::kafka_storage_error))
             work.ledger.complain(fmt::format("refused: topic {} got {}", name, kafka::to_text(error)));
     } else if (chance.one_in(2)) {
         MetadataRequest request;  // All topics.

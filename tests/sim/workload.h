@@ -20,6 +20,7 @@ struct Workload {
     std::map<std::string, int> topics;  // With their partitions.
     std::set<std::string> stamped{};    // Topics whose time stamps are the broker's.
     bool page_cache = false;            // What is acknowledged need not be on the disk.
+    bool disks_fill = false;            // So topics are refused at times.
     bool trims = false;                 // Records are deleted by request.
 };
 

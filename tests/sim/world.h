@@ -4,6 +4,9 @@
 //   network   late, in order within a connection; reads split anywhere; windows that fill when the reader is
 //             slow; resets that cut a send anywhere
 //   disk      jobs late and in any order; errors, short writes and full disks at any operation
+//   disks     of several, one of which every operation fails from some moment on, or that is away when the
+//   node
+//             starts, and back at a later start
 //   node      dead at any file operation, in a job or not. Killed, what it wrote stays, synced or not.
 //             Without power, of what was not synced nothing, all, some, or torn pieces stay, and names are as
 //             they were at some moment since their last sync
@@ -37,14 +40,15 @@ public:
           disk(seed, 3),
           programs(seed, 4),
           workload(seed, 5),
-          faults(seed, 6) {}
+          faults(seed, 6),
+          directories(seed, 7) {}
     // `action` will happen to `where`, unless that dies before; to no core in particular if null.
     void after(Micros delay, Core* where, std::string_view what, std::move_only_function<void()> action);
     bool step();  // The next event. False: there is none, nothing will ever happen again.
     void forget(Node& node);
     void note(std::uint64_t fact) { hash = (hash ^ fact) * 0x100000001b3; }
 
-    Chance schedule, network, disk, programs, workload, faults;
+    Chance schedule, network, disk, programs, workload, faults, directories;
     std::uint64_t sends_per_reset = 80;  // On average. 0: none is reset.
     Micros job_delay_max = 1000, job_told_max = 3000;
     std::map<std::string, Node*> nodes;

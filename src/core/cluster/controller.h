@@ -32,6 +32,7 @@ enum class TopicRefusal : std::uint8_t {
     invalid_replication,
     invalid_assignment,
     invalid_config,
+    disk_full,
     no_room,        // Over what a request, a topic or the store may hold.
     broker_config,  // A setting that only a broker's start can set, or a value that it cannot go by.
     contradiction,  // Assignment beside a number, or the topic twice in one request.

@@ -27,7 +27,9 @@ struct Scene {
         serving.settings = *settings;
         serving.owner = "simulated";
         serving.on_ready = [this](const Broker&) { ready = true; };
-        serving.open_store = [this](Loop& loop) -> std::expected<std::unique_ptr<coord::Store>, std::string> {
+        serving.open_store =
+            [this](Loop& loop,
+                   const std::string&) -> std::expected<std::unique_ptr<coord::Store>, std::string> {
             return std::make_unique<ModelStore>(loop, state,
                                                 ModelStore::World{[this] { return world.disk.next(); }});
         };
@@ -192,7 +194,7 @@ Task<> failing_disk(Scene& scene, Seam& seam) {
         ++refusals_seen;
         said = co_await visitor.ask(metrics);
         if (said == "gone") continue;
-        EXPECT_NE(said.find("\nfulmar_data_directory_failed 1\n"), said.npos);
+        EXPECT_NE(said.find("\nfulmar_data_directory_failed{directory=\"./fulmar-data\"} 1\n"), said.npos);
         EXPECT_NE(said.find("\nfulmar_storage_failures_total{operation=\"write\"} 1\n"), said.npos);
     }
     EXPECT_TRUE(scene.serving.failure);

@@ -11,7 +11,14 @@ HttpAnswer readyz(const Host& host, const Broker& broker, bool listening) {
     if (broker.failure()) return {.status = 503, .body = *broker.failure() + '\n'};
     if (host.stop.requested) return {.status = 503, .body = "stopping\n"};
     if (!listening) return {.status = 503, .body = "starting: the logs are being recovered\n"};
-    return {.body = "ok\n"};
+    HttpAnswer answer{.body = "ok\n"};
+    for (auto& directory : broker.directories()) {
+        auto what = directory.trouble;
+        if (what.empty() && directory.seen.room != Room::plenty)
+            what = "the disk is full, no records are taken";
+        if (!what.empty()) answer.body += "data directory " + directory.name + ": " + what + '\n';
+    }
+    return answer;
 }
 
 }  // namespace fulmar::console

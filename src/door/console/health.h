@@ -7,9 +7,10 @@
 
 namespace fulmar::console {
 
-// 200 as long as the data directory works; else 503 and why, until the process ends for it.
+// 200 as long as the home of the data works; else 503 and why, until the process ends for it.
 HttpAnswer healthz(const Broker& broker);
-// 200 once recovery is over and clients are listened to (`listening`), until a stop begins.
+// 200 once recovery is over and clients are listened to (`listening`), until a stop begins; with a line for
+// each data directory that is away or has failed, since the others are served all the same.
 HttpAnswer readyz(const Host& host, const Broker& broker, bool listening);
 
 }  // namespace fulmar::console

@@ -18,8 +18,8 @@ struct PartitionView {
 // What one core has, or all of them together.
 struct View {
     Counters counters{};
-    std::uint64_t unsynced_bytes = 0, partitions = 0, damaged = 0, segments = 0, log_bytes = 0;
-    bool failed = false;
+    std::uint64_t unsynced_bytes = 0, partitions = 0, damaged = 0, offline = 0, segments = 0, log_bytes = 0;
+    std::vector<bool> failed{};  // By data directory.
     std::vector<PartitionView> detail{};
 
     void add(View other) {
@@ -27,9 +27,11 @@ struct View {
         unsynced_bytes += other.unsynced_bytes;
         partitions += other.partitions;
         damaged += other.damaged;
+        offline += other.offline;
         segments += other.segments;
         log_bytes += other.log_bytes;
-        failed |= other.failed;
+        failed.resize(std::max(failed.size(), other.failed.size()));
+        for (std::size_t n = 0; n < other.failed.size(); ++n) failed[n] = failed[n] || other.failed[n];
         std::ranges::move(other.detail, std::back_inserter(detail));
     }
 };
@@ -40,13 +42,15 @@ struct Detail {
 };
 
 View look(Shard& shard, const Detail& detail) {
-    View view{.counters = shard.counters(),
-              .unsynced_bytes = shard.budget.unsynced_bytes(),
-              .partitions = shard.partitions().size(),
-              .failed = shard.budget.failed()};
+    View view{.counters = shard.counters(), .partitions = shard.partitions().size()};
+    for (auto& directory : shard.directories) {
+        view.unsynced_bytes += directory.budget.unsynced_bytes();
+        view.failed.push_back(directory.budget.failed());
+    }
     for (auto& [id, partition] : shard.partitions()) {
         auto& log = partition->log();
         view.damaged += partition->damaged();
+        view.offline += partition->offline();
         view.segments += log.segments().size();
         view.log_bytes += log.size_bytes();
         if (!detail.wanted || (detail.only && id.topic != *detail.only)) continue;
@@ -148,8 +152,10 @@ void tell_records(Exposition& out, const View& view, const Broker& broker) {
     out.latencies(counters.syncs);
     out.gauge("fulmar_unsynced_bytes", "Bytes that are written and not known to be on disk yet.");
     out.value(view.unsynced_bytes);
-    out.gauge("fulmar_unsynced_limit_bytes", "At this many producers wait: unsynced.bytes.max.");
-    out.value(std::uint64_t(broker.settings().unsynced_bytes_max));
+    out.gauge("fulmar_unsynced_limit_bytes",
+              "At this many producers wait: unsynced.bytes.max, for each data directory.");
+    out.value(std::uint64_t(broker.settings().unsynced_bytes_max) *
+              std::max<std::size_t>(view.failed.size(), 1));
 }
 
 void tell_storage(Exposition& out, const View& view, const Broker& broker, Instant now) {
@@ -159,9 +165,23 @@ void tell_storage(Exposition& out, const View& view, const Broker& broker, Insta
     out.value(counters.failed_writes, {{"operation", "write"}});
     out.value(counters.failed_syncs, {{"operation", "sync"}});
     out.gauge("fulmar_data_directory_failed",
-              "1 when a write or sync failed for good: nothing is acknowledged any more, and the process "
-              "ends.");
-    out.value(std::uint64_t(view.failed || broker.failure()));
+              "1 when the data directory is away, or a write or sync in it failed for good: nothing of it is "
+              "served any more. With the one that has the metadata the process ends.");
+    auto directories = broker.directories();
+    for (std::size_t n = 0; n < directories.size(); ++n)
+        out.value(
+            std::uint64_t(!directories[n].trouble.empty() || (n < view.failed.size() && view.failed[n])),
+            {{"directory", directories[n].name}});
+    auto tell = [&](std::string_view name, std::string_view help, auto number) {
+        out.gauge(name, help);
+        for (auto& directory : directories)
+            out.value(std::uint64_t(number(directory)), {{"directory", directory.name}});
+    };
+    tell("fulmar_data_directory_full",
+         "1 when no records are taken there, since the disk is full; 2 when it is read only.",
+         [](auto& directory) { return directory.seen.room; });
+    tell("fulmar_data_directory_usable_bytes", "What is free on its disk for the broker.",
+         [](auto& directory) { return directory.seen.space.usable_bytes; });
     out.counter("fulmar_damaged_reads_total", "Reads that met bytes which are not what was written.");
     out.value(counters.damaged_reads);
     out.counter("fulmar_rebuilt_indexes_total", "Indexes of segments that were lost or bad, and made anew.");
@@ -195,6 +215,8 @@ void tell_logs(Exposition& out, View& view, std::size_t topics) {
     out.gauge("fulmar_damaged_partitions",
               "Partitions of which nobody knows the end: they are served up to it, and take no writes.");
     out.value(view.damaged);
+    out.gauge("fulmar_offline_partitions", "Partitions whose data directory is away or has failed.");
+    out.value(view.offline);
     out.gauge("fulmar_segments", "Segments of all logs.");
     out.value(view.segments);
     out.gauge("fulmar_log_bytes", "Bytes of all logs.");

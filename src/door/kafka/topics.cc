@@ -16,9 +16,15 @@ static constexpr std::int64_t partitions_a_request = cluster::partitions_max;
 // And it grows no more topics than have so many partitions then: whatever comes of it, each is looked at.
 static constexpr std::int64_t grown_a_request = 10 * partitions_a_request;
 
-static TopicAnswers refuse_all(std::size_t topics, std::string text) {
-    Controller::Refused refused{TopicRefusal::no_room, std::move(text)};
+static TopicAnswers refuse_all(std::size_t topics, std::string text,
+                               TopicRefusal why = TopicRefusal::no_room) {
+    Controller::Refused refused{why, std::move(text)};
     return TopicAnswers(topics, std::unexpected(std::move(refused)));
+}
+// The metadata of a broker lies in its home.
+static bool read_only(const Call& call) { return call.here.directories[0].room == Room::none; }
+static TopicAnswers refuse_read_only(std::size_t topics) {
+    return refuse_all(topics, "The disk is full.", TopicRefusal::disk_full);
 }
 static TopicAnswers too_many(std::size_t topics) {
     return refuse_all(topics,
@@ -53,6 +59,7 @@ static TopicId new_id(Call& call, const std::string& name) {
 }
 
 Task<TopicAnswers> create_topics(Call& call, std::vector<Controller::CreateTopic> wanted) {
+    if (read_only(call)) co_return refuse_read_only(wanted.size());
     std::int64_t partitions = 0;
     for (auto& each : wanted) partitions += partitions_of(each.topic, call.broker.settings().num_partitions);
     if (partitions > partitions_a_request) co_return too_many(wanted.size());
@@ -61,6 +68,7 @@ Task<TopicAnswers> create_topics(Call& call, std::vector<Controller::CreateTopic
 }
 
 Task<TopicAnswers> grow_topics(Call& call, std::vector<Controller::GrowTopic> wanted) {
+    if (read_only(call)) co_return refuse_read_only(wanted.size());
     std::int64_t more = 0, all = 0;
     for (auto& each : wanted) {
         auto* topic = call.here.image().find(each.name);
@@ -82,7 +90,8 @@ Task<TopicAnswers> delete_topics(Call& call, std::vector<Controller::DeleteTopic
 }
 
 Task<TopicAnswers> alter_configs(Call& call, std::vector<Controller::AlterConfigs> wanted) {
-    return ask(call, &ControllerHost::alter_configs, std::move(wanted));
+    if (read_only(call)) co_return refuse_read_only(wanted.size());
+    co_return co_await ask(call, &ControllerHost::alter_configs, std::move(wanted));
 }
 
 ErrorCode error_of(TopicRefusal why) {
@@ -93,6 +102,7 @@ ErrorCode error_of(TopicRefusal why) {
         case TopicRefusal::invalid_replication: return ErrorCode::invalid_replication_factor;
         case TopicRefusal::invalid_assignment: return ErrorCode::invalid_replica_assignment;
         case TopicRefusal::invalid_config: return ErrorCode::invalid_config;
+        case TopicRefusal::disk_full: return ErrorCode::kafka_storage_error;
         case TopicRefusal::no_room: return ErrorCode::policy_violation;
         case TopicRefusal::broker_config:
         case TopicRefusal::contradiction: return ErrorCode::invalid_request;

@@ -282,7 +282,7 @@ Result<std::unique_ptr<Directory::Lock>> RealDirectory::lock(const std::string& 
 }
 
 Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool create,
-                                                  std::size_t descriptors_max) {
+                                                  std::shared_ptr<OpenFiles> files) {
     for (std::size_t end = 1; create && end != path.npos && end < path.size();) {
         end = path.find('/', end + 1);
         auto part = path.substr(0, end);
@@ -301,7 +301,7 @@ Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool 
     }
     int opened = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0) return failure();
-    std::shared_ptr<Tree> tree(new Tree{opened, std::make_shared<OpenFiles>(descriptors_max)});
+    std::shared_ptr<Tree> tree(new Tree{opened, std::move(files)});
     return std::make_shared<RealDirectory>(std::move(tree), nullptr, "");
 }
 

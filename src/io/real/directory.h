@@ -60,8 +60,9 @@ private:
 };
 
 // Opens the directory at `path`; with `create`, makes it and its missing parents first. The files below it
-// have at most so many descriptors.
-Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool create,
-                                                  std::size_t descriptors_max = descriptors_for_files());
+// have as many descriptors as `files` has.
+Result<std::shared_ptr<Directory>> open_directory(
+    const std::string& path, bool create,
+    std::shared_ptr<OpenFiles> files = std::make_shared<OpenFiles>(descriptors_for_files()));
 
 }  // namespace fulmar::real

@@ -136,6 +136,13 @@ Result<> RealFile::truncate(std::uint64_t size) {
     if (cut < 0) return failure();
     return {};
 }
+Result<> RealFile::allocate(std::uint64_t size) {
+    auto held = pin();
+    if (!held) return std::unexpected(held.error());
+    if (::fallocate(held->descriptor(), FALLOC_FL_KEEP_SIZE, 0, off_t(size)) == 0) return {};
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return std::unexpected(Error::refused);
+    return failure();
+}
 Result<std::uint64_t> RealFile::size() {
     auto held = pin();
     if (!held) return std::unexpected(held.error());

@@ -22,6 +22,7 @@ public:
     Result<> sync() override { return flush(); }
     Result<> drop_cache() override;
     Result<> truncate(std::uint64_t size) override;
+    Result<> allocate(std::uint64_t size) override;
     Result<std::uint64_t> size() override;
     // Of one that is closed, not even the name may be.
     bool cached(std::uint64_t position) override;

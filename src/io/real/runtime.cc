@@ -70,10 +70,12 @@ struct Runtime::Impl {
     Host host;
 };
 
-Runtime::Runtime(int cores, int disk_threads, std::shared_ptr<Directory> data)
+Runtime::Runtime(int cores, int disk_threads, std::vector<Result<std::shared_ptr<Directory>>> data)
     : impl_(std::make_unique<Impl>(disk_threads)) {
     std::signal(SIGPIPE, SIG_IGN);  // sendfile to a peer that has gone would end the process.
-    auto files = data ? static_cast<RealDirectory&>(*data).tree()->files : std::make_shared<OpenFiles>(0);
+    auto opened = std::ranges::find_if(data, [](auto& each) { return each && *each; });
+    auto files = opened != data.end() ? static_cast<RealDirectory&>(***opened).tree()->files
+                                      : std::make_shared<OpenFiles>(0);
     for (int i = 0; i < cores; ++i) {
         impl_->cores.push_back(std::make_unique<Core>(impl_->pool, impl_->ports, files));
         impl_->host.cores.push_back(&impl_->cores.back()->seam);

@@ -11,7 +11,8 @@ namespace fulmar::real {
 
 class Runtime {
 public:
-    Runtime(int cores, int disk_threads, std::shared_ptr<Directory> data);
+    // The directories that could be opened share what they keep open.
+    Runtime(int cores, int disk_threads, std::vector<Result<std::shared_ptr<Directory>>> data);
     ~Runtime();
     // Runs `program` on core 0, and all that it spawns there, to its end; the other cores serve meanwhile.
     // SIGTERM and SIGINT ask it to stop; a second one ends the process.

@@ -34,6 +34,7 @@ Task<Answer> handle_delete_records(Call& call) {
     if (!request) co_return Answer::close();
     std::vector<std::vector<Told>> partitions(request->topics.size());
     std::vector<DeleteRecordsResponse::Topic> topics;
+    std::vector<std::vector<std::optional<PartitionId>>> ids(request->topics.size());
     bool moved = false;
     for (auto& asked_topic : request->topics) {
         auto& told_all = partitions[topics.size()];
@@ -41,6 +42,7 @@ Task<Answer> handle_delete_records(Call& call) {
         for (auto& asked : asked_topic.partitions) {
             auto& told = told_all.emplace_back(asked.partition_index, -1);
             auto id = call.here.image().find(asked_topic.name, asked.partition_index);
+            ids[topics.size()].push_back(id);
             if (!id) {
                 told.error_code = ErrorCode::unknown_topic_or_partition;
                 continue;
@@ -63,11 +65,14 @@ Task<Answer> handle_delete_records(Call& call) {
         bool elsewhere = &home != &call.loop();
         if (elsewhere) co_await Hop(home);
         bool kept = co_await call.broker.next_checkpoint();
-        if (elsewhere) co_await Hop(call.loop());
-        for (auto& told_all : partitions)
-            for (auto& told : told_all)
-                if (!kept && told.error_code == ErrorCode::none)
+        for (std::size_t t = 0; t < partitions.size(); ++t)
+            for (std::size_t p = 0; p < partitions[t].size(); ++p) {
+                auto& told = partitions[t][p];
+                if (told.error_code == ErrorCode::none &&
+                    (!kept || call.broker.offline().contains(*ids[t][p])))
                     told = {told.partition_index, -1, ErrorCode::kafka_storage_error};
+            }
+        if (elsewhere) co_await Hop(call.loop());
     }
     DeleteRecordsResponse response;
     response.topics = topics;

@@ -11,15 +11,20 @@ namespace {
 
 using Topic = DescribeLogDirsResponse::Topic;
 using Told = DescribeLogDirsResponse::Partition;
-// By topic; views of what the caller keeps.
+// By topic.
 using Sizes = std::map<std::string, std::vector<Told>>;
 
 void collect(const Shard& shard,
-             const std::optional<std::set<std::pair<std::string_view, std::int32_t>>>& wanted, Sizes& sizes) {
+             const std::optional<std::set<std::pair<std::string_view, std::int32_t>>>& wanted,
+             std::vector<Sizes>& sizes) {
     for (auto& [id, partition] : shard.partitions()) {
         auto* topic = shard.image().find(id.topic);
-        if (!topic || (wanted && !wanted->contains({topic->name, id.index}))) continue;
-        sizes[topic->name].push_back({id.index, std::int64_t(partition->log().size_bytes()), 0, false});
+        if (!topic || partition->offline() || (wanted && !wanted->contains({topic->name, id.index})))
+            continue;
+        // One that was never written is in none yet, and is told of where it would be sought first.
+        auto place = partition->directory() ? partition->directory()->index : 0;
+        sizes[place][topic->name].push_back(
+            {id.index, std::int64_t(partition->log().size_bytes()), 0, false});
     }
 }
 
@@ -35,33 +40,44 @@ Task<Answer> handle_describe_log_dirs(Call& call) {
         for (auto& topic : *request->topics)
             for (auto index : topic.partitions) wanted->emplace(topic.topic, index);
     }
-    Sizes sizes;
-    bool failed = false;
+    auto& home = call.broker.controller_loop();
+    auto told_by_home = [&] { return call.broker.directories(); };
+    auto directories =
+        &home == &call.loop() ? told_by_home() : co_await call_on(home, call.loop(), told_by_home);
+    std::vector<Sizes> sizes(directories.size());
+    std::vector<bool> failed(directories.size());
     for (int core = 0; core < call.broker.cores(); ++core) {
         auto& shard = call.broker.shard(core);
         auto look = [&] {
-            failed |= shard.budget.failed();
+            for (auto& directory : shard.directories)
+                failed[directory.index] = failed[directory.index] || directory.budget.failed();
             collect(shard, wanted, sizes);
         };
         if (&shard == &call.here) look();
         else co_await call_on(shard.seam.loop, call.loop(), look);
     }
-    std::vector<Topic> topics;
-    for (auto& [name, partitions] : sizes) {
-        std::ranges::sort(partitions, {}, &Told::partition_index);
-        topics.push_back({name, partitions});
-    }
-    DescribeLogDirsResponse::Result directory;
-    directory.log_dir = call.broker.settings().data_directory;
-    if (failed) directory.error_code = ErrorCode::kafka_storage_error;
-    else directory.topics = topics;
-    auto data = call.broker.data();
-    if (auto space = co_await call.seam().disk.run([&] { return data->space(); })) {
-        directory.total_bytes = std::int64_t(space->total_bytes);
-        directory.usable_bytes = std::int64_t(space->usable_bytes);
+    std::vector<std::vector<Topic>> topics(directories.size());
+    std::vector<DescribeLogDirsResponse::Result> results;
+    for (std::size_t n = 0; n < directories.size(); ++n) {
+        for (auto& [name, partitions] : sizes[n]) {
+            std::ranges::sort(partitions, {}, &Told::partition_index);
+            topics[n].push_back({name, partitions});
+        }
+        auto& directory = directories[n];
+        auto& told = results.emplace_back();
+        told.log_dir = directory.name;
+        if (failed[n] || !directory.trouble.empty()) {
+            told.error_code = ErrorCode::kafka_storage_error;
+            continue;
+        }
+        told.topics = topics[n];
+        if (auto space = co_await call.seam().disk.run([&] { return directory.root->space(); })) {
+            told.total_bytes = std::int64_t(space->total_bytes);
+            told.usable_bytes = std::int64_t(space->usable_bytes);
+        }
     }
     DescribeLogDirsResponse response;
-    response.results = std::span(&directory, 1);
+    response.results = results;
     co_return answer(call, response);
 }
 

@@ -17,8 +17,8 @@ constexpr std::int32_t partitions_a_page_max = 2000;
 // Builds one page; its arrays live here.
 class Page {
 public:
-    explicit Page(std::int32_t limit)
-        : left_(std::size_t(std::clamp<std::int32_t>(limit, 1, partitions_a_page_max))) {}
+    Page(const Shard& here, std::int32_t limit)
+        : here_(here), left_(std::size_t(std::clamp<std::int32_t>(limit, 1, partitions_a_page_max))) {}
 
     bool full() const { return left_ == 0; }
     void add(const cluster::Topic& topic, std::size_t first) {
@@ -33,13 +33,15 @@ public:
             // The image owns these lists, and does not change while the answer is made.
             auto& state = const_cast<cluster::PartitionState&>(topic.partitions[i]);
             auto& partition = partitions.emplace_back();
-            bool led = state.leader != cluster::no_leader;
+            bool offline = here_.offline.contains({topic.id, std::int32_t(i)});
+            bool led = state.leader != cluster::no_leader && !offline;
             partition.error_code = led ? ErrorCode::none : ErrorCode::leader_not_available;
             partition.partition_index = std::int32_t(i);
-            partition.leader_id = state.leader;
+            partition.leader_id = led ? state.leader : cluster::no_leader;
             partition.leader_epoch = state.leader_epoch;
             partition.replica_nodes = state.replicas;
             partition.isr_nodes = state.isr;
+            if (offline) partition.offline_replicas = state.replicas;
             partition.eligible_leader_replicas.emplace();
             partition.last_known_elr.emplace();
         }
@@ -65,6 +67,7 @@ public:
     }
 
 private:
+    const Shard& here_;
     std::size_t left_;
     std::vector<DescribeTopicPartitionsResponse::Topic> topics_;
     std::vector<std::vector<DescribeTopicPartitionsResponse::Partition>> partitions_;
@@ -97,7 +100,7 @@ Task<Answer> handle_describe_topic_partitions(Call& call) {
     std::set<std::string_view> names;
     for (auto& topic : request->topics) names.insert(topic.name);
     bool all = names.empty();
-    Page page(request->response_partition_limit);
+    Page page(call.here, request->response_partition_limit);
     if (cursor && (cursor->partition_index < 0 || (!all && !names.contains(cursor->topic_name)))) {
         for (auto name : names) page.add(ErrorCode::invalid_request, name);
     } else if (all) {

@@ -26,10 +26,11 @@ public:
         for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
             // The image owns these lists, and does not change while the answer is made.
             auto& state = const_cast<cluster::PartitionState&>(topic.partitions[i]);
-            bool led = state.leader != cluster::no_leader;
-            auto error = led ? ErrorCode::none : ErrorCode::leader_not_available;
-            partitions.push_back(
-                {error, std::int32_t(i), state.leader, state.leader_epoch, state.replicas, state.isr, {}});
+            bool offline = call_.here.offline.contains({topic.id, std::int32_t(i)});
+            auto leader = offline ? cluster::no_leader : state.leader;
+            auto error = leader != cluster::no_leader ? ErrorCode::none : ErrorCode::leader_not_available;
+            partitions.push_back({error, std::int32_t(i), leader, state.leader_epoch, state.replicas,
+                                  state.isr, offline ? std::span(state.replicas) : std::span<BrokerId>()});
         }
         told.partitions = partitions;
     }

@@ -1,0 +1,139 @@
+// What the broker does about its data directories: which partition goes into which, and what becomes of those
+// whose directory is away or fails.
+#include <fmt/format.h>
+
+#include "base/log_sink.h"
+#include "broker/broker.h"
+
+namespace fulmar {
+
+// The home also has the metadata, without which a broker can promise nothing: the process ends with it, and
+// the next start recovers from what is on the disk.
+Task<> Broker::directory_failed(std::size_t directory, std::string why) {
+    if (directory == 0) {
+        fail(std::move(why));
+        co_return;
+    }
+    if (failed_[directory]) co_return;
+    auto there = placement_->in(directory);
+    log_error("{}: {} partitions are offline until a start finds it well; the others are served", why,
+              there.size());
+    failed_[directory] = std::move(why);
+    offline_.insert(there.begin(), there.end());
+    co_await on_each([&](Shard& shard) {
+        shard.directories[directory].budget.fail();
+        shard.take_offline(there);
+    });
+    // Known for sure now, the next start could only guess what stood there if it were away.
+    auto noted = co_await host_.cores[0]->disk.run([&] { return data_->note_failed(directory, there); });
+    if (!noted && noted.error() == Error::failed)
+        fail(fmt::format("the data directory {} failed", data_->home().name()));
+}
+
+Task<std::optional<std::size_t>> Broker::place(int core, PartitionId id) {
+    if (core != 0) co_await Hop(controller_loop());
+    std::vector<bool> takes;
+    for (std::size_t n = 0; n < failed_.size(); ++n)
+        takes.push_back(!failed_[n] && rooms_[n].room == Room::plenty);
+    auto place = placement_->place(id, takes);
+    if (core != 0) co_await Hop(host_.cores[std::size_t(core)]->loop);
+    co_return place;
+}
+
+Reconcile::Site Broker::site_of(const PartitionId& id) const {
+    if (offline_.contains(id)) return {.away = true};
+    auto& present = const_cast<DataDirectories&>(*data_).present();
+    // Where there is one directory, nobody asks where to put anything.
+    auto place = present.size() == 1 ? 0 : placement_->of(id);
+    if (!place) return {};
+    return {*place, present[*place].root(), failed_[*place].has_value()};
+}
+
+static constexpr Millis room_every{5'000};
+
+Task<> Broker::watch_room() {
+    ++running_;
+    auto& home = controller_loop();
+    while (!stopping_) {
+        co_await look_for_room();
+        if (stopping_) break;
+        if (full_.empty()) {
+            room_due_->set(home.now() + room_every);
+            co_await *room_due_;
+        }
+    }
+    --running_;
+    ended_.notify(home);
+}
+Task<> Broker::ask_for_room(int core, std::size_t directory) {
+    shard(core).telling();
+    co_await Hop(controller_loop());
+    full_.insert(directory);
+    room_due_->wake();
+    co_await Hop(host_.cores[std::size_t(core)]->loop);
+    shard(core).told();
+}
+Task<> Broker::look_for_room() {
+    RoomRules rules{
+        std::uint64_t(settings_.disk_full_percent), std::uint64_t(settings_.disk_read_only_percent),
+        std::uint64_t(settings_.disk_full_free_bytes), std::uint64_t(settings_.disk_reserve_bytes)};
+    for (std::size_t n = 0; n < rooms_.size(); ++n) {
+        if (failed_[n]) continue;
+        auto& directory = data_->present()[n];
+        bool full = full_.erase(n) > 0;
+        auto seen = co_await host_.cores[0]->disk.run(
+            [&] { return fulmar::look_for_room(*directory.root(), rules, full); });
+        if (!seen && seen.error() == Error::failed)
+            co_await directory_failed(n, fmt::format("the data directory {} failed", directory.name()));
+        if (!seen) continue;
+        auto before = std::exchange(rooms_[n], *seen).room;
+        if (seen->room == before) continue;
+        auto free = seen->space.usable_bytes;
+        if (seen->room == Room::plenty)
+            log_info("the data directory {} has room again: {} bytes", directory.name(), free);
+        else
+            log_error("the data directory {} has {} bytes of room left: {}", directory.name(), free,
+                      seen->room == Room::none ? "it is read only" : "no records are taken");
+        co_await on_each([&](Shard& shard) { shard.directories[n].room = seen->room; });
+    }
+}
+
+// Which partitions may stand in a directory that is away; as soon as all topics are known.
+Task<std::expected<void, std::string>> Broker::find_away() {
+    if (data_->absent().empty()) co_return std::expected<void, std::string>();
+    std::set<PartitionId> unplaced;
+    auto add = [&](const TopicId& topic, std::int32_t partitions) {
+        for (std::int32_t i = 0; i < partitions; ++i)
+            if (!data_->places().contains({topic, i})) unplaced.insert({topic, i});
+    };
+    for (auto& [name, topic] : controller_->image().topics())
+        add(topic->id, std::int32_t(topic->partitions.size()));
+    for (auto& [id, gone] : controller_->tombstones()) add(id, gone.partitions);
+    auto away = co_await host_.cores[0]->disk.run([&] { return data_->away(unplaced); });
+    if (!away)
+        co_return std::unexpected(
+            fmt::format("the data directory {} cannot be used: what stands in those that "
+                        "are away: {}",
+                        data_->home().name(), to_text(away.error())));
+    offline_ = std::move(*away);
+    co_await on_each([&](Shard& shard) { shard.take_offline(offline_); });
+    for (auto& absent : data_->absent())
+        log_error(
+            "the data directory {} is away: {}. {} partitions that may stand in it are offline until a "
+            "start finds it; if it is gone for good, start with log.dirs.gone={}",
+            absent.name, absent.why, offline_.size(), to_text(absent.id));
+    co_return std::expected<void, std::string>();
+}
+
+std::vector<Broker::DirectoryState> Broker::directories() const {
+    std::vector<DirectoryState> all;
+    if (!data_) return all;
+    auto& present = const_cast<DataDirectories&>(*data_).present();
+    for (std::size_t n = 0; n < present.size(); ++n)
+        all.push_back({present[n].name(), present[n].root(), failed_[n].value_or(""), rooms_[n]});
+    if (failure_) all.front().trouble = *failure_;
+    for (auto& absent : data_->absent()) all.push_back({absent.name, nullptr, absent.why, {}});
+    return all;
+}
+
+}  // namespace fulmar
