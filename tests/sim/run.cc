@@ -127,7 +127,7 @@ private:
         auto& topics = serving_.settings.topic_defaults;
         if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
         if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
-        if (options_.deletion && chance.one_in(3)) plan_deletion();
+        if (chance.one_in(3)) plan_deletion();
         for (auto n = world_.directories.between(0, 2); n > 0; --n) {
             broker_.other_disks.emplace_back();
             serving_.settings.data_directories.push_back(fmt::format("./other-{}", n));
