@@ -49,7 +49,7 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
     CHECK(!given.empty() && rules.fresh.size() >= given.size());
     DataDirectories all;
     if (auto why = all.open_home(given, rules)) return std::unexpected(*why);
-    auto& home = all.home();
+    const auto home = all.home().name();
     for (auto& id : rules.gone)
         if (auto known = all.known_.find(id); known != all.known_.end()) {
             log_warning("the data directory {} with id {} is gone for good, with all that was in it",
@@ -57,7 +57,7 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
             all.known_.erase(known);
         }
     for (std::size_t n = 0; n < given.size(); ++n)
-        if (given[n].name != home.name())
+        if (given[n].name != home)
             if (auto why = all.open_other(given[n], rules.fresh[n], rules)) return std::unexpected(*why);
     auto here = [&](auto& id) {
         return std::ranges::any_of(all.present_,
@@ -68,8 +68,8 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
         if (!here(id)) all.absent_.push_back({id, name, "log.dirs does not name it any more"});
     if (auto why = all.find_partitions()) return std::unexpected(*why);
     if (auto kept = all.keep_list(); !kept)
-        return std::unexpected(fmt::format("the data directory {} cannot be used: {}: {}", home.name(),
-                                           list_name, to_text(kept.error())));
+        return std::unexpected(fmt::format("the data directory {} cannot be used: {}: {}", home, list_name,
+                                           to_text(kept.error())));
     return all;
 }
 

@@ -1,0 +1,205 @@
+"""Several data directories in real processes: one fails, one is not there, a disk is full."""
+
+import re
+import signal
+import urllib.request
+
+import records
+from broker import Broker, free_port
+
+STORAGE_ERROR, LEADER_NOT_AVAILABLE = 56, 5
+PARTITIONS = 4
+
+
+class SpreadBroker(Broker):
+    """With a home and one more directory; `named` are those that the command line names."""
+
+    def __init__(self, *arguments):
+        super().__init__(metrics=f"127.0.0.1:{free_port()}")
+        self.arguments = list(arguments)
+        self.other = self.data.with_name("other")
+        self.named = [self.data, self.other]
+
+    def command(self):
+        command = super().command()
+        at = command.index("--data")
+        named = [word for path in self.named for word in ("--data", str(path))]
+        return command[:at] + named + command[at + 2 :] + self.arguments
+
+    def get(self, path):
+        return urllib.request.urlopen(f"http://{self.metrics}{path}").read().decode()
+
+
+def partitions_in(directory):
+    return {int(re.match(r"spread-(\d+)\.", path.name)[1]) for path in directory.glob("spread-*")}
+
+
+def produce(c, partition, value):
+    """The error, and the offset."""
+    body = c.produce_body("spread", partition, records.values_batch(value))
+    (part,) = c.call("Produce", 9, body)["Responses"][0]["PartitionResponses"]
+    return part["ErrorCode"], part["BaseOffset"]
+
+
+def filled(broker):
+    with broker.connect() as c:
+        c.create_topic("spread", PARTITIONS)
+        for partition in range(PARTITIONS):
+            assert produce(c, partition, b"first") == (0, 0)
+    home, other = partitions_in(broker.data), partitions_in(broker.other)
+    assert len(home) == len(other) == PARTITIONS / 2 and not home & other
+    return home, other
+
+
+def check(broker, there, away, ends=1):
+    with broker.connect() as c:
+        for partition in there:
+            assert c.end_offset("spread", partition) == ends
+            part = c.fetch("spread", partition, 0)
+            assert part["ErrorCode"] == 0 and part["Records"]
+        asked = {"Topics": [{"Name": "spread"}], "AllowAutoTopicCreation": False}
+        (topic,) = c.call("Metadata", 9, asked)["Topics"]
+        told = {part["PartitionIndex"]: part for part in topic["Partitions"]}
+        for partition in there:
+            assert (told[partition]["ErrorCode"], told[partition]["OfflineReplicas"]) == (0, [])
+        for partition in away:
+            assert c.fetch("spread", partition, 0)["ErrorCode"] == STORAGE_ERROR
+            assert produce(c, partition, b"no")[0] == STORAGE_ERROR
+            asked = {"PartitionIndex": partition, "Timestamp": -1}
+            body = {"ReplicaId": -1, "Topics": [{"Name": "spread", "Partitions": [asked]}]}
+            (part,) = c.call("ListOffsets", 4, body)["Topics"][0]["Partitions"]
+            assert part["ErrorCode"] == STORAGE_ERROR
+            part = told[partition]
+            assert (part["ErrorCode"], part["LeaderId"]) == (LEADER_NOT_AVAILABLE, -1), part
+            assert part["OfflineReplicas"] == [1]
+        told = {d["LogDir"]: d for d in c.call("DescribeLogDirs", 4, {"Topics": None})["Results"]}
+        assert told[str(broker.data)]["ErrorCode"] == 0
+        assert told[str(broker.other)]["ErrorCode"] == (STORAGE_ERROR if away else 0)
+    bad = int(bool(away))
+    metrics = broker.get("/metrics")
+    assert f'fulmar_data_directory_failed{{directory="{broker.other}"}} {bad}\n' in metrics
+    assert f'fulmar_data_directory_failed{{directory="{broker.data}"}} 0\n' in metrics
+    assert f"fulmar_offline_partitions {len(away)}\n" in metrics
+    ready = broker.get("/readyz").splitlines()
+    assert ready[0] == "ok" and len(ready) == 1 + bad, ready
+
+
+def test_partitions_are_spread_and_found_again():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        check(broker, home | other, set())
+        broker.named.reverse()
+        broker.restart()
+        check(broker, home | other, set())
+        broker.kill9()
+        broker.start()
+        check(broker, home | other, set())
+
+
+def test_a_sync_that_fails_costs_its_directory_alone():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        broker.stop()
+        hit = min(other)
+        (log,) = broker.other.glob(f"spread-{hit}.*/*.log")
+        injected = ["-e", "inject=fdatasync:error=EIO:when=1+"]
+        broker.prefix = ["strace", "-f", "-o", "/dev/null", "-P", str(log), *injected]
+        broker.start()
+        with broker.connect() as c:
+            assert produce(c, hit, b"lost")[0] == STORAGE_ERROR
+            for partition in home:
+                assert produce(c, partition, b"second") == (0, 1)
+        check(broker, home, other, ends=2)
+        broker.stop()
+        broker.prefix = []
+        broker.start()
+        check(broker, home, set(), ends=2)
+        with broker.connect() as c:
+            for partition in other:
+                assert c.fetch("spread", partition, 0)["Records"]
+                assert produce(c, partition, b"again")[0] == 0
+
+
+def test_a_directory_that_is_missing_is_not_begun_anew():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        broker.stop()
+        elsewhere = broker.other.rename(broker.other.with_name("elsewhere"))
+        broker.start()
+        check(broker, home, other)
+        assert not partitions_in(broker.other)
+        with broker.connect() as c:  # What is made meanwhile has a place.
+            c.create_topic("later")
+            assert c.produce("later", 0, records.values_batch(b"v")) == 0
+        broker.restart()
+        check(broker, home, other)
+        with broker.connect() as c:
+            assert c.end_offset("later", 0) == 1
+        broker.stop()
+        broker.other.rmdir()
+        elsewhere.rename(broker.other)
+        broker.start()
+        check(broker, home | other, set())
+
+
+def test_a_directory_that_is_gone_for_good_is_given_up():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        broker.stop()
+        (gone,) = re.findall(r"directory.id=(\S+)", (broker.other / "meta").read_text())
+        broker.other.rename(broker.other.with_name("elsewhere"))
+        broker.start()
+        assert f"log.dirs.gone={gone}" in broker.output()
+        broker.stop()
+        broker.arguments = ["--set", f"log.dirs.gone={gone}"]
+        broker.start()
+        with broker.connect() as c:
+            for partition in other:
+                assert c.end_offset("spread", partition) == 0
+                assert produce(c, partition, b"anew") == (0, 0)
+        check(broker, home | other, set())
+
+
+def test_without_its_home_a_broker_does_not_start():
+    with SpreadBroker() as broker:
+        filled(broker)
+        broker.stop()
+        broker.named = [broker.other]
+        try:
+            broker.start()
+        except AssertionError:
+            assert broker.process.wait(5) == 1
+        assert "whose metadata is in another directory" in broker.output()
+        broker.named = [broker.data, broker.other]
+        broker.start()
+
+
+def test_a_disk_that_is_full_takes_nothing_and_gives_all():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        assert (broker.data / "reserve").stat().st_blocks > 0
+        broker.stop()
+        # One percent is in use on every disk.
+        broker.arguments = ["--set", "disk.full.percent=1", "--set", "disk.read.only.percent=1"]
+        broker.start()
+        deadline = [broker.get("/metrics") for _ in range(100)]
+        assert f'fulmar_data_directory_full{{directory="{broker.data}"}} 2\n' in deadline[-1]
+        assert not (broker.data / "reserve").exists()
+        with broker.connect() as c:
+            for partition in home | other:
+                assert produce(c, partition, b"no")[0] == STORAGE_ERROR
+                assert c.fetch("spread", partition, 0)["Records"]
+            body = {"Topics": [{"Name": "more", "NumPartitions": 1, "ReplicationFactor": 1}], "timeoutMs": 9000}
+            (made,) = c.call("CreateTopics", 7, body)["Topics"]
+            assert made["ErrorCode"] == STORAGE_ERROR, made
+            body = {"Topics": [{"Name": "spread"}], "TimeoutMs": 9000}
+            (removed,) = c.call("DeleteTopics", 6, body)["Responses"]
+            assert removed["ErrorCode"] == 0
+        assert "no records are taken" in broker.get("/readyz")
+        broker.process.send_signal(signal.SIGTERM)
+        assert broker.process.wait(5) == 0
+        broker.arguments = []
+        broker.start()
+        with broker.connect() as c:
+            c.create_topic("spread")
+            assert produce(c, 0, b"anew") == (0, 0)
