@@ -187,6 +187,7 @@ TEST_F(Directories, a_recovery_point_is_known_of_what_was_moved_by_hand) {
 // A death at any operation leaves what the next start takes.
 TEST_F(Directories, a_founding_that_died_is_done_again) {
     for (int at = 1, done = 0; done == 0; ++at) {
+        opened_.reset();
         disks_.clear();
         power_ = {.state = sim::Power::State::on, .dies_at = at};
         auto first = open({"/a", "/b"});
