@@ -4,8 +4,8 @@
 
 #include <functional>
 
+#include "broker/background.h"
 #include "broker/controller_host.h"
-#include "broker/janitor.h"
 #include "broker/placement.h"
 #include "broker/reconcile.h"
 #include "broker/settings.h"
@@ -85,7 +85,7 @@ private:
     // `forgot`: points are gone.
     Task<bool> checkpoint(bool forgot = false);
     Task<> close_partitions(Shard& shard);
-    Task<> stop_janitor(Janitor& janitor, Loop& there);
+    Task<> stop_background(Background& background, Loop& there);
     void fail(std::string why);
     // On core 0. Nothing of it is served any more until the next start; without the home the process ends.
     Task<> directory_failed(std::size_t directory, std::string why);
@@ -116,8 +116,8 @@ private:
     std::unique_ptr<ControllerHost> controller_;
     std::optional<Reconcile> reconcile_;
     std::optional<std::string> failure_;
-    std::vector<std::unique_ptr<Janitor>> janitors_;  // One a core, which it lives on.
-    std::vector<DataDirectory::Points> points_;       // By directory, as of the last checkpoint begun.
+    std::vector<std::unique_ptr<Background>> background_;  // One a core, which it lives on.
+    std::vector<DataDirectory::Points> points_;            // By directory, as of the last checkpoint begun.
     std::uint64_t checkpoints_begun_ = 0, checkpoints_done_ = 0;
     Signal checkpointed_;
     std::optional<Instant> checkpointed_at_;

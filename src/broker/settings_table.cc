@@ -163,6 +163,14 @@ std::span<const Setting> settings_table() {
          .what =
              "Room that each data directory holds in a file for what must go on when the disk is full; at "
              "most a 64th of the disk."},
+        {.key = "background.bytes.per.second",
+         .kind = Setting::Number{&S::background_bytes_per_second, 64 << 10, 64 * gib, true},
+         .fallback = "67108864",
+         .what = "What work in the background reads and writes in a second, so that clients have the disk."},
+        {.key = "log.scrub.interval.ms",
+         .kind = Setting::Duration{&S::log_scrub_interval, 1000, long_max},
+         .fallback = "604800000",
+         .what = "In what time all data is read from the disk and checked."},
         {.key = "producer.id.expiration.ms",
          .kind = Setting::Duration{&S::producer_id_expiration, 1, long_max},
          .fallback = "86400000",

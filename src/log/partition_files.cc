@@ -5,23 +5,11 @@
 #include <algorithm>
 
 #include "base/log_sink.h"
-#include "base/text.h"
 #include "log/partition_log.h"
 
 namespace fulmar {
 
 namespace {
-
-// The offset in "00000000000000000042<suffix>".
-std::optional<Offset> offset_in(std::string_view name, std::string_view suffix) {
-    constexpr std::size_t digits = 20;
-    if (name.size() != digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-    auto number = name.substr(0, digits);
-    if (number.find_first_not_of("0123456789") != number.npos) return std::nullopt;
-    number.remove_prefix(std::min(number.find_first_not_of('0'), digits - 1));
-    auto offset = parse_number<std::int64_t>(number);
-    return offset ? std::optional(Offset{*offset}) : std::nullopt;
-}
 
 template <class Take>
 Result<> into_quarantine(Directory& data, const std::string& as, Take take) {
@@ -41,21 +29,27 @@ Result<PartitionFiles> list_partition(Directory& data, Directory& directory, con
     auto entries = directory.list();
     if (!entries) return std::unexpected(entries.error());
     PartitionFiles files;
+    std::vector<SegmentName> all;
     for (auto& entry : *entries) {
         if (!entry.directory) {
-            if (auto base = offset_in(entry.name, ".log")) {
-                files.segments.push_back(*base);
+            if (auto segment = segment_of_file(entry.name, ".log")) {
+                files.segments.push_back(*segment);
+                all.push_back(*segment);
                 continue;
             }
-            if (auto at = offset_in(entry.name, ".producers")) {
+            if (auto at = offset_of_file(entry.name, ".producers")) {
                 files.snapshots.push_back(*at);
                 continue;
             }
-            if (offset_in(entry.name, ".index")) continue;
+            if (auto segment = segment_of_file(entry.name, ".index")) {
+                if (segment->compacted()) all.push_back(*segment);  // Perhaps without its log.
+                continue;
+            }
             if (entry.name == epochs_file_name) {
                 files.epochs = true;
                 continue;
             }
+            if (entry.name == compacted_file_name) continue;
             if (entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
                 if (auto removed = directory.remove(entry.name); !removed)
                     return std::unexpected(removed.error());
@@ -65,6 +59,11 @@ Result<PartitionFiles> list_partition(Directory& data, Directory& directory, con
         log_warning("{}/{}: not a name of Fulmar's, moved to quarantine/", name, entry.name);
         if (auto moved = move_to_quarantine(data, directory, entry.name, name + "." + entry.name); !moved)
             return std::unexpected(moved.error());
+    }
+    files.segments = living(files.segments);
+    for (auto& segment : all) {
+        if (std::ranges::find(files.segments, segment) != files.segments.end()) continue;
+        if (auto gone = remove_segment(directory, segment); !gone) return std::unexpected(gone.error());
     }
     return files;
 }
@@ -94,8 +93,8 @@ Result<> move_to_quarantine(Directory& data, Directory& from, const std::string&
     return moved ? from.sync() : moved;
 }
 
-Result<> remove_segment(Directory& directory, Offset base) {
-    for (auto& name : {index_file_name(base), log_file_name(base)})
+Result<> remove_segment(Directory& directory, const SegmentName& segment) {
+    for (auto& name : {index_file_name(segment), log_file_name(segment)})
         if (auto gone = directory.remove(name); !gone && gone.error() != Error::missing) return gone;
     return {};
 }

@@ -9,11 +9,12 @@
 namespace fulmar {
 
 struct PartitionFiles {
-    std::vector<Offset> segments, snapshots;  // Ascending.
+    std::vector<SegmentName> segments;  // Those that live.
+    std::vector<Offset> snapshots;
     bool epochs = false;
 };
-// Removes what a crash has left half made (".tmp"), and moves what has no name of ours to `data`'s
-// quarantine/, under `name`, the partition's directory.
+// In the order of offsets. Removes what a crash has left half made (".tmp") and what compaction has replaced,
+// and moves what has no name of ours to `data`'s quarantine/, under `name`, the partition's directory.
 Result<PartitionFiles> list_partition(Directory& data, Directory& directory, const std::string& name);
 
 // Copies what stands from `position` on into a file of quarantine/, and moves a file there: under names made
@@ -23,8 +24,9 @@ Result<> keep_in_quarantine(Directory& data, const std::string& as, File& from, 
 Result<> move_to_quarantine(Directory& data, Directory& from, const std::string& name, const std::string& as);
 
 // A segment, its index and nothing else; `missing` files are no error.
-Result<> remove_segment(Directory& directory, Offset base);
+Result<> remove_segment(Directory& directory, const SegmentName& segment);
 
 inline constexpr const char* epochs_file_name = "epochs";
+inline constexpr const char* compacted_file_name = "compacted";
 
 }  // namespace fulmar

@@ -76,6 +76,8 @@ inline void look_at_files(Directory& data) {
     EXPECT_EQ(read_text(*a, 10, 16), "");
     EXPECT_EQ(read_text(*a, 99, 16), "");  // and behind it nothing.
 
+    EXPECT_TRUE(a->allocate(4096));  // It has room, and no more bytes than before.
+    EXPECT_EQ(a->size(), 10U);
     EXPECT_TRUE(a->truncate(5) && write_text(*a, 5, "xy"));
     EXPECT_EQ(read_text(*a, 3, 16), "abxy");
     EXPECT_TRUE(a->truncate(4) && a->truncate(6));  // Grown again, it has zeros and not what was there.

@@ -16,7 +16,8 @@ Power::Outcome Power::operate(World& world, Needs needs) {
         return {Error::failed, done, done && world.disk.one_in(3)};
     }
     if (state != State::on) return {Error::failed, false, false};
-    bool due = fails_at > 0 && --fails_at == 0;
+    bool counts = !syncs_only || needs == Needs::sync;
+    bool due = counts && fails_at > 0 && --fails_at == 0;
     if (due && failure == Error::full) full_for = world.disk.between(1, 6), due = false;
     if (due && failure == Error::exhausted) exhausted_for = world.disk.between(1, 6), due = false;
     if (exhausted_for > 0 && needs == Needs::handle) {
@@ -132,7 +133,7 @@ public:
     }
     Result<> sync() override {
         AtWork here(the_world);
-        auto outcome = operate(world_, power_, disk_, Power::Needs::nothing);
+        auto outcome = operate(world_, power_, disk_, Power::Needs::sync);
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         return result(outcome);

@@ -18,6 +18,7 @@ struct Power {
     std::int64_t dies_at = 0;   // It dies at this operation from now; 0: it lives.
     std::int64_t fails_at = 0;  // This operation from now fails; 0: none does.
     Error failure = Error::failed;
+    bool syncs_only = false;  // Only syncs of files count for that.
     // With `full` or `exhausted`: so many operations that need room, or a handle, fail.
     std::int64_t full_for = 0, exhausted_for = 0;
     std::uint64_t operations = 0;
@@ -27,7 +28,7 @@ struct Power {
         std::optional<Error> error;
         bool effect = true, partly = false;
     };
-    enum class Needs : std::uint8_t { nothing, room, handle };
+    enum class Needs : std::uint8_t { nothing, room, handle, sync };
     Outcome operate(World& world, Needs needs);
 };
 

@@ -212,6 +212,7 @@ private:
             broker_.power.failure = chance.one_in(2)                  ? Error::full
                                     : page_cache_ || chance.one_in(4) ? Error::exhausted
                                                                       : Error::failed;
+            broker_.power.syncs_only = broker_.power.failure == Error::failed && world_.directories.one_in(2);
         }
     }
     // What was lost is back at some start; and some are away at one.
