@@ -33,7 +33,8 @@ std::vector<std::string> open_paths() {
 class OpenFiles : public testing::Test {
 protected:
     std::shared_ptr<Directory> with_bound(std::size_t descriptors_max) {
-        data = real::open_directory(scratch.path(), false, std::make_shared<real::OpenFiles>(descriptors_max)).value();
+        data = real::open_directory(scratch.path(), false, std::make_shared<real::OpenFiles>(descriptors_max))
+                   .value();
         return data;
     }
     std::size_t open_files() { return static_cast<real::RealDirectory&>(*data).tree()->files->open(); }

@@ -213,6 +213,7 @@ private:
                                     : page_cache_ || chance.one_in(4) ? Error::exhausted
                                                                       : Error::failed;
             broker_.power.syncs_only = broker_.power.failure == Error::failed && world_.directories.one_in(2);
+            if (broker_.power.syncs_only) broker_.power.fails_at = world_.directories.between(1, 20);
         }
     }
     // What was lost is back at some start; and some are away at one.
