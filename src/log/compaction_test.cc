@@ -399,6 +399,10 @@ TEST(Compaction, what_was_deleted_meanwhile_stays_deleted) {
         (void)keyed.log().advance_start(start);
         return keyed.log().replace(std::move(*made));
     };
+    auto copy = keyed.log();
+    EXPECT_EQ(pass_over(Offset{6}).size(), 1U);  // All of it, and what is behind goes on.
+    EXPECT_EQ(all_of(keyed.log()), (Records{{Offset{6}, {"z", "1"}}}));
+    keyed.partition.log = copy;
     auto replaced = pass_over(Offset{3});  // In the second.
     EXPECT_EQ(replaced.size(), 2U);
     EXPECT_EQ(keyed.log().segments().size(), 2U);

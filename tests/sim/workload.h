@@ -19,8 +19,17 @@ struct Workload {
     int clients = 0, clients_done = 0;
     std::map<std::string, int> topics;  // With their partitions.
     std::set<std::string> stamped{};    // Topics whose time stamps are the broker's.
-    bool page_cache = false;            // What is acknowledged need not be on the disk.
-    bool trims = false;                 // Records are deleted by request.
+    std::set<std::string> compacted{};  // Topics of which the last record of each key stays.
+    // No tombstone is there whose time was over then.
+    std::optional<Timestamp> tombstones_over{};
+    // Of each idempotent producer what was acknowledged last, and where it is.
+    struct Acknowledged {
+        std::vector<std::byte> batch;
+        Offset base{};
+    };
+    std::map<Place, std::map<int, Acknowledged>> last_acknowledged{};
+    bool page_cache = false;  // What is acknowledged need not be on the disk.
+    bool trims = false;       // Records are deleted by request.
 };
 
 struct ProducerPlan {
@@ -55,6 +64,8 @@ struct Told {
     Offset offset{};
 };
 Task<Result<Told>> ask_offset(Client& client, const Place& place, Timestamp at);
+// What is acknowledged to a producer, by an answer that says where it is, for a batch that it sends again.
+Task<Result<Told>> send_again(Client& client, const Place& place, Bytes batch);
 // Up to so long, by chance.
 Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms);
 
