@@ -29,7 +29,8 @@ public:
     bool start(Receive& op) override {
         AtWork here(the_world);
         CHECK(!std::exchange(receiving_, &op));
-        pump();
+        if (op.argument.empty() && !over_ && chance_.one_in(core_.world.waits_per_early_end)) tell_receiver(0U);
+        else pump();
         return false;
     }
     bool start(Send& op) override {
@@ -132,13 +133,17 @@ private:
     std::shared_ptr<SimSocket> shared_or_null() { return weak_from_this().lock(); }
     void pump() {
         if (!receiving_ || (arrived_.empty() && !over_)) return;
+        // What was lent is filled now, as the kernel may: it must still be there, however late its owner hears.
+        tell_receiver(hand_over(receiving_->argument));
+    }
+    void tell_receiver(Result<std::size_t> result) {
         auto& op = *std::exchange(receiving_, nullptr);
-        core_.world.after(chance_.below(50), &core_, "receive", [self = shared_from_this(), &op] {
-            op.result = self->hand_over(op.argument);
-            self->core_.resume(op);
-        });
+        op.result = result;
+        core_.world.after(chance_.below(50), &core_, "receive",
+                          [self = shared_from_this(), &op] { self->core_.resume(op); });
     }
     Result<std::size_t> hand_over(std::span<std::byte> into) {
+        if (into.empty() && !closed_) return 0U;
         if (arrived_.empty()) return std::unexpected(over_ == Error::reset ? told_of_reset() : Error::closed);
         auto n = std::min(arrived_.size(), into.size());
         if (chance_.one_in(2)) n = 1 + std::size_t(chance_.below(n));

@@ -38,7 +38,8 @@ public:
     }
     bool start(Receive& op) override {
         // After a short read there was no more: to ask again would be a call for nothing.
-        if (std::exchange(drained_, false)) return wait(op, tcp::socket::wait_read), false;
+        bool drained = std::exchange(drained_, false);
+        if (drained || op.argument.empty()) return wait(op, tcp::socket::wait_read), false;
         return begin(op, tcp::socket::wait_read);
     }
     bool start(Send& op) override { return begin(op, tcp::socket::wait_write); }
@@ -74,6 +75,7 @@ private:
     }
     // False: it would block.
     bool attempt(Receive& op) {
+        if (op.argument.empty()) return op.result = 0U, true;
         auto n = ::recv(socket_.native_handle(), op.argument.data(), op.argument.size(), MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
         if (n < 0) op.result = failure();
