@@ -18,7 +18,7 @@ TEST_P(Simulated, keeps_the_contract) {
         SCOPED_TRACE(seed);
         bool ended = false;
         sim::World world(seed);
-        world.sends_per_reset = world.waits_per_early_end = 0;
+        world.sends_per_reset = 0;
         sim::Node node(world, "server", 2);
         seam_contract::World given{"server", 300'000, [&] { node.request_stop(); }};
         node.program = [&](Host& host) { return to_the_end(GetParam(), host, given, ended); };

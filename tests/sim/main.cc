@@ -41,6 +41,8 @@ constexpr Planted bugs[] = {
     {"retention-by-record-time", Bug::retention_by_record_time, {}, true},
     {"retention-past-high-watermark", Bug::retention_past_high_watermark, {}, true},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
+    {"idle-buffer-kept", Bug::idle_buffer_kept, "held:"},
+    {"receive-buffer-freed", Bug::receive_buffer_freed, "closed:"},
 };
 
 int usage() {

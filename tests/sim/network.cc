@@ -29,8 +29,7 @@ public:
     bool start(Receive& op) override {
         AtWork here(the_world);
         CHECK(!std::exchange(receiving_, &op));
-        if (op.argument.empty() && !over_ && chance_.one_in(core_.world.waits_per_early_end)) tell_receiver(0U);
-        else pump();
+        pump();
         return false;
     }
     bool start(Send& op) override {
@@ -134,11 +133,8 @@ private:
     void pump() {
         if (!receiving_ || (arrived_.empty() && !over_)) return;
         // What was lent is filled now, as the kernel may: it must still be there, however late its owner hears.
-        tell_receiver(hand_over(receiving_->argument));
-    }
-    void tell_receiver(Result<std::size_t> result) {
         auto& op = *std::exchange(receiving_, nullptr);
-        op.result = result;
+        op.result = hand_over(op.argument);
         core_.world.after(chance_.below(50), &core_, "receive",
                           [self = shared_from_this(), &op] { self->core_.resume(op); });
     }

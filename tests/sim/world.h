@@ -46,7 +46,6 @@ public:
 
     Chance schedule, network, disk, programs, workload, faults;
     std::uint64_t sends_per_reset = 80;  // On average. 0: none is reset.
-    std::uint64_t waits_per_early_end = 20;  // Of waits for something to receive; likewise.
     Micros job_delay_max = 1000, job_told_max = 3000;
     std::map<std::string, Node*> nodes;
     Core* current = nullptr;  // Whose turn it is.

@@ -40,12 +40,9 @@ public:
     std::size_t unfinished_bytes(Instant before) const {
         return slots_.empty() && !receiver_.empty() && begun_ < before ? receiver_.room() : 0;
     }
-    // What an idle one's buffer takes beyond the least. It cannot be given back while the socket waits to
-    // fill it.
-    std::size_t idle_bytes() const {
-        return slots_.empty() && receiver_.empty() && receiver_.room() > Receiver::small_bytes
-                   ? receiver_.room()
-                   : 0;
+    // Planted: while the socket waits to fill it.
+    void free_lent_buffer() {
+        if (receiver_.empty()) receiver_.give_back();
     }
 
 private:
@@ -60,6 +57,7 @@ private:
     Task<> ring_late(Instant deadline);  // Planted.
     Task<> send();
     Task<bool> receive();
+    bool failed(Error why);
 
     Broker& broker_;
     Shard& here_;

@@ -1,5 +1,7 @@
 #include "door/kafka/receiver.h"
 
+#include <bit>
+
 namespace fulmar::kafka {
 
 static constexpr std::size_t length_bytes = 4;
@@ -20,19 +22,18 @@ Frame Receiver::take() {
     return {buffer_, bytes};
 }
 
+void Receiver::give_back() {
+    CHECK(empty());
+    buffer_.reset();
+    room_ = start_ = filled_ = 0;
+}
 std::span<std::byte> Receiver::space() {
-    // Nothing is in it, and what came last was small: then it need not be large. Only here, where nobody
-    // waits to fill it, may it go.
-    bool oversized = start_ == filled_ && room_ > small_bytes && last_bytes_ < small_bytes / 2;
-    if (oversized) {
-        buffer_.reset();
-        room_ = start_ = filled_ = 0;
-    }
+    // A whole frame of that size has come through: its like gets as much at once, or begins small.
+    if (room_ == 0 && last_bytes_ + length_bytes > small_bytes) grow(std::bit_ceil(last_bytes_ + length_bytes));
     if (start_ == filled_ && start_ > 0 && buffer_.use_count() == 1) start_ = filled_ = 0;
     if (room_ - filled_ == 0 || (start_ > 0 && room_ - filled_ < small_bytes / 4)) {
         auto part = filled_ - start_;
-        // A whole frame of this size has come through before: its like gets as much at once. A length field
-        // alone gets nothing.
+        // A length field alone gets nothing.
         if (!grow(std::max({small_bytes, 2 * part, part < room_ / 2 ? room_ : 0}))) return {};
     }
     return {&buffer_[filled_], room_ - filled_};
