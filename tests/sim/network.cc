@@ -132,7 +132,8 @@ private:
     std::shared_ptr<SimSocket> shared_or_null() { return weak_from_this().lock(); }
     void pump() {
         if (!receiving_ || (arrived_.empty() && !over_)) return;
-        // What was lent is filled now, as the kernel may: it must still be there, however late its owner hears.
+        // What was lent is filled now, as the kernel may: it must still be there, however late its owner
+        // hears.
         auto& op = *std::exchange(receiving_, nullptr);
         op.result = hand_over(op.argument);
         core_.world.after(chance_.below(50), &core_, "receive",

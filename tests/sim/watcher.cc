@@ -48,7 +48,7 @@ static void judge_buffers(Workload& work, std::string_view metrics) {
 Task<> watch(Seam& seam, Workload& work) {
     auto& chance = work.world.workload;
     auto state = [&] { return std::tuple(work.clients_done, work.resting, work.rests); };
-    constexpr Millis metrics_age{2'000};
+    constexpr Millis settling{4'000};
     auto last = state();
     auto since = seam.loop.now();
     while (work.clients_done < work.clients) {
@@ -57,7 +57,7 @@ Task<> watch(Seam& seam, Workload& work) {
         auto path = paths[chance.below(std::size(paths))];
         if (state() != last) last = state(), since = seam.loop.now();
         bool all_rest = work.resting > 0 && work.clients_done + work.resting == work.clients;
-        bool settled = all_rest && seam.loop.now() - since > metrics_age;
+        bool settled = all_rest && seam.loop.now() - since > settling;
         auto answer = co_await ask_once(seam, work, path, !chance.one_in(5));
         if (settled && state() == last) judge_buffers(work, answer);
     }

@@ -307,6 +307,18 @@ def test_requests_that_never_end_make_room_for_others():
             hog.close()
 
 
+def test_connections_that_rest_leave_their_room_to_others():
+    large = frame(struct.pack(">hhih", 18, 0, 1, -1) + bytes(9 * MIB))  # Bytes behind a request are ignored.
+    with SetBroker(queued_max_request_bytes=64 * MIB) as broker:
+        clients = [broker.connect(timeout=30) for _ in range(12)]
+        for c in clients:
+            c.send_bytes(large)
+            c.receive_frame()
+        for c in clients:  # None had to go.
+            c.call("ApiVersions", 0)
+            c.close()
+
+
 def test_frames_under_way_count_as_requests_held():
     with SetBroker(queued_max_request_bytes=256 * MIB) as broker:
         with broker.connect() as c:

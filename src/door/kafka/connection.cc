@@ -53,11 +53,11 @@ Task<> Connection::run() {
 
 // Whether there is more to look at.
 Task<bool> Connection::receive() {
-    bool large = receiver_.room() > Receiver::small_bytes;
-    if (receiver_.empty() && large && !planted(Bug::idle_buffer_kept)) {
-        // What comes next may be long in coming, and needs no buffer before that.
-        receiver_.give_back();
+    if (receiver_.empty() && receiver_.room() > Receiver::small_bytes && !planted(Bug::idle_buffer_kept)) {
+        // What comes next may be long in coming: then its buffer can go. A small one costs less than asking.
+        waits_unlent_ = true;
         auto there = co_await socket_->receive({});
+        waits_unlent_ = false;
         if (!there) co_return failed(there.error());
     }
     auto deadline = loop_.now() + buffer_patience;

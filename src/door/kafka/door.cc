@@ -5,11 +5,10 @@
 #include <algorithm>
 
 #include "base/log_sink.h"
-#include "base/planted.h"
 
 namespace fulmar::kafka {
 
-static constexpr Millis sweep_every{1'000}, accept_pause{100}, arrival_patience{5'000};
+static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{1'000}, arrival_patience{5'000};
 
 struct KafkaDoor::Part {
     Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
@@ -116,8 +115,8 @@ Task<> KafkaDoor::sweep(Part& part) {
                 ++part.shard.counters().closed_idle;
                 connection.close();
             }
-            if (planted(Bug::receive_buffer_freed) && connection.idle_since(now + -Millis(10'000)))
-                connection.free_lent_buffer();
+            if (part.budget.short_of || connection.idle_since(now + -buffer_kept))
+                connection.give_back_buffer();
         }
         part.shard.counters().request_buffer_bytes = part.budget.bytes;
         if (std::exchange(part.budget.short_of, false)) make_room(part);

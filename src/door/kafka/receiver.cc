@@ -1,7 +1,5 @@
 #include "door/kafka/receiver.h"
 
-#include <bit>
-
 namespace fulmar::kafka {
 
 static constexpr std::size_t length_bytes = 4;
@@ -28,12 +26,13 @@ void Receiver::give_back() {
     room_ = start_ = filled_ = 0;
 }
 std::span<std::byte> Receiver::space() {
-    // A whole frame of that size has come through: its like gets as much at once, or begins small.
-    if (room_ == 0 && last_bytes_ + length_bytes > small_bytes) grow(std::bit_ceil(last_bytes_ + length_bytes));
+    // What came last was small: then it need not be large.
+    if (empty() && room_ > small_bytes && last_bytes_ < small_bytes / 2) give_back();
     if (start_ == filled_ && start_ > 0 && buffer_.use_count() == 1) start_ = filled_ = 0;
     if (room_ - filled_ == 0 || (start_ > 0 && room_ - filled_ < small_bytes / 4)) {
         auto part = filled_ - start_;
-        // A length field alone gets nothing.
+        // A whole frame of this size has come through before: its like gets as much at once. A length field
+        // alone gets nothing.
         if (!grow(std::max({small_bytes, 2 * part, part < room_ / 2 ? room_ : 0}))) return {};
     }
     return {&buffer_[filled_], room_ - filled_};

@@ -34,8 +34,7 @@ public:
     Bytes peek() const;
     Frame take();
 
-    // Where the next bytes go; empty when the budget has no room for a larger buffer now. The first buffer is
-    // as large as the last frame needed, if there is room.
+    // Where the next bytes go; empty when the budget has no room for a larger buffer now.
     std::span<std::byte> space();
     // Holds no buffer until `space` is asked for. REQUIRES: empty, and that nobody waits to fill it.
     void give_back();
