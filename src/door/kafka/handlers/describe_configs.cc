@@ -159,17 +159,12 @@ struct Describe {
     }
 };
 
-}  // namespace
-
-Task<Answer> handle_describe_configs(Call& call) {
-    Arena arena(arrays_budget(call));
-    auto request = read<Asked>(call, arena);
-    if (!request) co_return Answer::close();
+Task<Answer> describe_all(Call& call, const Asked& request) {
     Held held(call);
-    Describe describe{call, *request, held};
+    Describe describe{call, request, held};
     std::vector<Told::Result> results;
     std::size_t turn_ends = configs_a_turn;
-    for (auto& resource : request->resources) {
+    for (auto& resource : request.resources) {
         results.push_back(describe.result(resource));
         // A refused one costs something too.
         if (held.total + results.size() < turn_ends) continue;
@@ -179,6 +174,18 @@ Task<Answer> handle_describe_configs(Call& call) {
     Told response;
     response.results = results;
     co_return answer(call, response);
+}
+
+}  // namespace
+
+Task<Answer> handle_describe_configs(Call& call) {
+    Arena arena(arrays_budget(call));
+    auto request = read<Asked>(call, arena);
+    if (!request) co_return Answer::close();
+    co_await call.here.describing.enter();
+    auto told = co_await describe_all(call, *request);
+    call.here.describing.leave(call.loop());
+    co_return told;
 }
 
 }  // namespace fulmar::kafka
