@@ -33,6 +33,8 @@ enum class Bug : std::uint8_t {
     checkpoint_leads,               // A checkpoint says more is durable than is.
     index_never_written,            // It stays in memory, eight entries a batch, until the next start.
     deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.
+    idle_buffer_kept,               // A connection keeps a large receive buffer while nothing comes.
+    receive_buffer_freed,           // An idle connection's buffer goes while its socket waits to fill it.
 };
 
 // Where one stands.

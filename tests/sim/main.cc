@@ -45,6 +45,8 @@ constexpr Planted bugs[] = {
     {"compacted-not-synced", Bug::compacted_not_synced},
     {"checkpoint-leads", Bug::checkpoint_leads},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
+    {"idle-buffer-kept", Bug::idle_buffer_kept, "held:"},
+    {"receive-buffer-freed", Bug::receive_buffer_freed, "closed:"},
 };
 
 int usage() {

@@ -278,6 +278,10 @@ private:
                 !plan.idempotent && chance.one_in(2) ? std::int16_t(chance.below(2)) : std::int16_t(-1);
             plan.version = int(chance.between(3, 12));
             plan.pipeline = int(chance.between(1, 5));
+            if (plan.acks == -1 && chance.one_in(4)) {
+                plan.rests = true;
+                plan.batches_least = plan.pipeline + 1;
+            }
             producers.push_back(std::move(plan));
         }
         count = chance.between(1, 3);

@@ -91,8 +91,13 @@ public:
     Task<> run() {
         int rounds = 0;
         while (!finished()) {
+            auto rested_in = std::exchange(rested_in_, 0);
             auto went = co_await round();
             if (went) continue;
+            auto& broker = work_.broker;
+            if (rested_in == broker.lives && broker.alive() && !broker.stopping())
+                work_.ledger.complain(
+                    fmt::format("closed: the connection of producer {} is of no use after a rest", plan_.id));
             client_.disconnect();
             CHECK(++rounds < 1'000'000);
             co_await pause(seam_, work_, work_.world.workload.one_in(2) ? 2 : 30);
@@ -128,8 +133,17 @@ private:
         std::erase_if(open_, [](const OpenBatch& batch) { return batch.done; });
         if (!held) co_return std::unexpected(Error::reset);
         if (!open_.empty()) co_await pause(seam_, work_, 20);
+        else if (plan_.rests && work_.calm) co_await rest();
         else if (chance.one_in(3)) co_await pause(seam_, work_, 10);
         co_return {};
+    }
+    // Nothing befalls its connection meanwhile.
+    Task<> rest() {
+        auto life = work_.broker.lives;
+        ++work_.resting, ++work_.rests;
+        co_await Timer(seam_.loop, Millis(work_.world.workload.between(10'500, 20'000)));
+        --work_.resting;
+        rested_in_ = life;
     }
     // Open batches as requests, in their order: some take several, of different partitions, and name these in
     // any order, as clients do.
@@ -183,7 +197,8 @@ private:
             auto& place = plan_.places[batch.place];
             bool compacted = work_.compacted.contains(place.topic);
             // What opens to far more than it takes is refused where its keys must be looked at.
-            auto most = chance.one_in(100) && !compacted ? 100'000U : chance.one_in(8) ? 9000U : 200U;
+            bool large = chance.one_in(plan_.rests ? 3 : 100) && !compacted;
+            auto most = large ? 100'000U : chance.one_in(8) ? 9000U : 200U;
             value.append(std::size_t(chance.below(most)), char('a' + chance.below(26)));
             // Long ago, so that no broker whose clock is set back takes it for the future.
             Timestamp stamp{1'700'000'000'000 + made_ + chance.below(30)};
@@ -256,6 +271,7 @@ private:
     std::vector<std::int32_t> sequences_;
     std::deque<OpenBatch> open_;
     int made_ = 0, done_since_calm_ = 0;
+    int rested_in_ = 0;  // The life of the broker that its connection has just rested in.
 };
 
 }  // namespace
