@@ -51,7 +51,10 @@ Result<PartitionFiles> list_partition(Directory& data, Directory& directory, con
                 files.snapshots.push_back(*at);
                 continue;
             }
-            if (offset_in(entry.name, ".index")) continue;
+            if (auto base = offset_in(entry.name, ".index")) {
+                files.indexes.push_back(*base);
+                continue;
+            }
             if (entry.name == epochs_file_name) {
                 files.epochs = true;
                 continue;

@@ -9,7 +9,7 @@
 namespace fulmar {
 
 struct PartitionFiles {
-    std::vector<Offset> segments, snapshots;  // Ascending.
+    std::vector<Offset> segments, indexes, snapshots;  // Ascending.
     bool epochs = false;
 };
 // Removes what a crash has left half made (".tmp"), and moves what has no name of ours to `data`'s
