@@ -127,7 +127,8 @@ std::optional<PartitionId> partition_of_directory(std::string_view name);
 // "00000000000000000042.log".
 std::string log_file_name(Offset base);
 
-// Makes a partition's directory and its empty first segment, durably. For a job. What a crash left half
+// Makes a partition's directory and its empty first segment, durably but for the directory's own name: the
+// caller syncs `data` before it uses them, for many that are made at once. For a job. What a crash left half
 // made is taken over.
 struct MadeLog {
     std::shared_ptr<Directory> directory;
