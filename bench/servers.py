@@ -53,7 +53,7 @@ def serving(command, port, request, cpu=None):
     the end."""
     started = time.monotonic()
     pinned = [] if cpu is None else ["taskset", "-c", str(cpu)]
-    process = subprocess.Popen([*pinned, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen([*pinned, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         first_answer(port, process, request)
         yield process, time.monotonic() - started
