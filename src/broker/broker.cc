@@ -9,8 +9,10 @@ namespace fulmar {
 // How far the durable end may be ahead of the recovery point: what a start after a crash reads again as
 // something that may be torn.
 static constexpr Millis checkpoint_every{1'000};
-// Recoveries at once on one core: they wait for the disk, whose pool is shared.
+// Jobs at once that recover a core's partitions: they wait for the disk, whose pool is shared. A job has
+// several: the way there and back costs as much as a partition with little to read.
 static constexpr int recoveries_at_once = 4;
+static constexpr std::size_t recoveries_a_job = 16;
 
 Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
@@ -188,32 +190,53 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
                           std::optional<std::string>& bad) {
     ++running_;
     auto& home = controller_loop();
+    struct Recovery {
+        PartitionId id;
+        RecoveryRules rules;
+        std::optional<Result<Recovered>> found{};
+    };
     while (next < ids.size() && !bad) {
-        auto id = ids[next++];
-        auto& name = data_->partitions().at(id);
-        auto point = data_->recovery_point(id);
-        RecoveryRules rules{.clean = data_->was_clean(),
-                            .clocks = {home.now(), shard(0).clock().latest(home.clocks())}};
-        if (auto* topic = controller_->image().find(id.topic);
-            topic && std::size_t(id.index) < topic->partitions.size())
-            rules.leader_epoch_max = topic->partitions[std::size_t(id.index)].leader_epoch;
-        auto found = co_await host_.cores[0]->disk.run(
-            [&] { return fulmar::recover(*host_.data, name, point, rules); });
-        if (!found) {
-            bad = fmt::format("{} cannot be recovered: {}", name, to_text(found.error()));
-            break;
+        std::vector<Recovery> some;
+        for (; next < ids.size() && some.size() < recoveries_a_job; ++next) {
+            auto& id = ids[next];
+            RecoveryRules rules{.clean = data_->was_clean(),
+                                .clocks = {home.now(), shard(0).clock().latest(home.clocks())}};
+            if (auto* topic = controller_->image().find(id.topic);
+                topic && std::size_t(id.index) < topic->partitions.size())
+                rules.leader_epoch_max = topic->partitions[std::size_t(id.index)].leader_epoch;
+            some.push_back({id, rules});
         }
-        found_.tails_cut += found->bytes_cut > 0;
-        found_.bytes_cut += found->bytes_cut;
-        found_.losses_possible += found->loss_possible;
+        auto name_of = [&](const PartitionId& id) -> auto& { return data_->partitions().at(id); };
+        co_await host_.cores[0]->disk.run([&] {
+            for (auto& one : some) {
+                one.found =
+                    fulmar::recover(*host_.data, name_of(one.id), data_->recovery_point(one.id), one.rules);
+                if (!*one.found) return false;
+            }
+            return true;
+        });
+        std::vector<PartitionId> unknown;
         auto restore = [&] {
-            auto partition = shard(core).find(id);
-            if (partition) partition->restore(std::move(*found));
-            return partition != nullptr;
+            for (auto& one : some) {
+                if (!one.found || !*one.found) break;
+                if (auto partition = shard(core).find(one.id)) partition->restore(std::move(**one.found));
+                else unknown.push_back(one.id);
+            }
         };
-        bool known = co_await call_on(shard(core).seam.loop, home, restore);
+        for (auto& one : some) {
+            if (!one.found) break;
+            auto& found = *one.found;
+            if (!found) {
+                bad = fmt::format("{} cannot be recovered: {}", name_of(one.id), to_text(found.error()));
+                break;
+            }
+            found_.tails_cut += found->bytes_cut > 0;
+            found_.bytes_cut += found->bytes_cut;
+            found_.losses_possible += found->loss_possible;
+        }
+        co_await call_on(shard(core).seam.loop, home, restore);
         // Never deleted for not being known: the metadata may be the one that is wrong.
-        if (!known) log_warning("{} belongs to no topic; it is left as it is", name);
+        for (auto& id : unknown) log_warning("{} belongs to no topic; it is left as it is", name_of(id));
     }
     --running_;
     ended_.notify(home);

@@ -11,6 +11,7 @@
 #include "broker/counters.h"
 #include "broker/disk_budget.h"
 #include "broker/pacer.h"
+#include "broker/shared_sync.h"
 #include "broker/waiters.h"
 #include "core/clock_watch.h"
 #include "core/cluster/image.h"
@@ -28,6 +29,7 @@ struct PartitionContext {
     DiskBudget& budget;
     std::shared_ptr<Directory> data;
     bool page_cache_acks = false;
+    SharedSync data_names{seam, data};  // Of partitions that are made.
     // To open a batch takes milliseconds, to compress it anew up to seconds: large ones, and one of many
     // small ones, are worked on off the loop, so that others have their turns. One at a time, since the
     // disk's threads are few.

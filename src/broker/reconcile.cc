@@ -8,18 +8,28 @@
 namespace fulmar {
 
 static constexpr Millis retry_after{1'000};
+// Topics at once: a file system that tells the disk of each block that is free waits for it each time.
+static constexpr int removals_at_once = 4;
 
 void Reconcile::topic_gone(cluster::TopicGone gone) {
     waiting_.push_back(std::move(gone));
     wanted_.notify(home_.loop);
 }
+void Reconcile::wake() {
+    wanted_.notify(home_.loop);
+    for (auto* timer : patience_) timer->wake();
+}
 void Reconcile::stop() {
     stopping_ = true;
-    wanted_.notify(home_.loop);
-    if (patience_) patience_->wake();
+    wake();
 }
 
 Task<> Reconcile::run() {
+    for (int i = 0; i < removals_at_once; ++i) home_.loop.spawn(work());
+    while (working_ > 0) co_await ended_.wait();
+}
+Task<> Reconcile::work() {
+    ++working_;
     while (!stopping_ && !failure_) {
         if (waiting_.empty()) {
             co_await wanted_.wait();
@@ -30,6 +40,8 @@ Task<> Reconcile::run() {
         co_await retire(gone.id);
         if (co_await remove(gone)) removed_.push_back(gone.id);
     }
+    --working_;
+    ended_.notify(home_.loop);
 }
 
 Task<> Reconcile::settle() {
@@ -46,22 +58,28 @@ Task<> Reconcile::retire(const TopicId& id) {
     }
 }
 
+Task<> Reconcile::wait_a_little() {
+    Timer timer(home_.loop, retry_after);
+    patience_.push_back(&timer);
+    co_await timer;
+    std::erase(patience_, &timer);
+}
+
 // That they are gone for good, the checkpoint sees to that no longer knows them: it syncs the same directory.
 Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
     auto& root = *data_.root();
     for (std::int32_t i = 0; i < gone.partitions;) {
-        if (stopping_) co_return false;
+        if (stopping_ || failure_) co_return false;
         auto name = partition_directory_name(gone.name, {gone.id, i});
         auto done = co_await home_.disk.run([&] { return remove_partition(root, name); });
         if (done) {
             ++i;
         } else if (done.error() == Error::exhausted || done.error() == Error::full) {
-            patience_.emplace(home_.loop, retry_after);
-            co_await *patience_;
-            patience_.reset();
+            co_await wait_a_little();
         } else if (done.error() == Error::failed) {
             failure_ =
                 fmt::format("what deleted topics had cannot be removed: {}: {}", name, to_text(done.error()));
+            wake();  // The others end with it.
             co_return false;
         } else {  // Something of somebody else's stands in it. The tombstone stays.
             log_warning("{}: cannot be removed, although its topic was deleted: {}", name,

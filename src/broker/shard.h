@@ -66,7 +66,7 @@ private:
     cluster::ConfigMap values_;
     cluster::Image image_;
     std::map<PartitionId, std::shared_ptr<Partition>> partitions_;
-    std::vector<std::shared_ptr<Partition>> retired_;
+    std::map<TopicId, std::vector<std::shared_ptr<Partition>>> retired_;
 };
 
 // The core on which a partition lives.

@@ -45,7 +45,8 @@ public:
     const std::shared_ptr<Directory>& root() const { return root_; }
     bool was_clean() const { return clean_; }
 
-    // The partitions that have a directory, and its name.
+    // The partitions that have a directory, and its name, which `open` has synced: a kill may have come
+    // before.
     const std::map<PartitionId, std::string>& partitions() const { return partitions_; }
     // What was durable of `id` for sure when the last life ended. A partition that has a point above 0 and no
     // directory is damaged.

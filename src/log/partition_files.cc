@@ -42,6 +42,7 @@ Result<PartitionFiles> list_partition(Directory& data, Directory& directory, con
                 continue;
             }
             if (auto segment = segment_of_file(entry.name, ".index")) {
+                files.indexes.push_back(*segment);
                 if (segment->compacted()) all.push_back(*segment);  // Perhaps without its log.
                 continue;
             }

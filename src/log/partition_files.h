@@ -9,7 +9,7 @@
 namespace fulmar {
 
 struct PartitionFiles {
-    std::vector<SegmentName> segments;  // Those that live.
+    std::vector<SegmentName> segments, indexes;  // Of the segments those that live.
     std::vector<Offset> snapshots;
     bool epochs = false;
 };
