@@ -70,6 +70,10 @@ public:
     // An index with these entries in place of what stands there, whole or not at all.
     static Result<Index> replace(Directory& directory, Offset base, std::span<const IndexEntry> entries);
 
+    // Only the file, durably, under a name that is not taken.
+    static Result<> write_file(Directory& directory, const std::string& name, Offset base,
+                               std::span<const IndexEntry> entries);
+
 private:
     Offset base_{};
     std::shared_ptr<File> file_;

@@ -37,30 +37,30 @@ Result<> into_quarantine(Directory& data, const std::string& as, Take take) {
 
 }  // namespace
 
-Result<PartitionFiles> list_partition(Directory& data, Directory& directory, const std::string& name) {
+Result<PartitionFiles> name_partition_files(Directory& directory) {
     auto entries = directory.list();
     if (!entries) return std::unexpected(entries.error());
     PartitionFiles files;
     for (auto& entry : *entries) {
-        if (!entry.directory) {
-            if (auto base = offset_in(entry.name, ".log")) {
-                files.segments.push_back(*base);
-                continue;
-            }
-            if (auto at = offset_in(entry.name, ".producers")) {
-                files.snapshots.push_back(*at);
-                continue;
-            }
-            if (offset_in(entry.name, ".index")) continue;
-            if (entry.name == epochs_file_name) {
-                files.epochs = true;
-                continue;
-            }
-            if (entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
-                if (auto removed = directory.remove(entry.name); !removed)
-                    return std::unexpected(removed.error());
-                continue;
-            }
+        auto offset = [&](std::string_view suffix) {
+            return entry.directory ? std::nullopt : offset_in(entry.name, suffix);
+        };
+        if (auto base = offset(".log")) files.segments.push_back(*base);
+        else if (auto at = offset(".producers")) files.snapshots.push_back(*at);
+        else if (auto of = offset(".index")) files.indexes.push_back(*of);
+        else if (!entry.directory && entry.name == epochs_file_name) files.epochs = true;
+        else files.others.push_back(entry);
+    }
+    return files;
+}
+Result<PartitionFiles> list_partition(Directory& data, Directory& directory, const std::string& name) {
+    auto files = name_partition_files(directory);
+    if (!files) return files;
+    for (auto& entry : std::exchange(files->others, {})) {
+        if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
+            if (auto removed = directory.remove(entry.name); !removed)
+                return std::unexpected(removed.error());
+            continue;
         }
         log_warning("{}/{}: not a name of Fulmar's, moved to quarantine/", name, entry.name);
         if (auto moved = move_to_quarantine(data, directory, entry.name, name + "." + entry.name); !moved)

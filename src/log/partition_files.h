@@ -9,11 +9,14 @@
 namespace fulmar {
 
 struct PartitionFiles {
-    std::vector<Offset> segments, snapshots;  // Ascending.
+    std::vector<Offset> segments, snapshots, indexes;  // Ascending.
     bool epochs = false;
+    std::vector<Directory::Entry> others;  // Of no name of ours.
 };
+// Changes nothing.
+Result<PartitionFiles> name_partition_files(Directory& directory);
 // Removes what a crash has left half made (".tmp"), and moves what has no name of ours to `data`'s
-// quarantine/, under `name`, the partition's directory.
+// quarantine/, under `name`, the partition's directory. `others` is empty then.
 Result<PartitionFiles> list_partition(Directory& data, Directory& directory, const std::string& name);
 
 // Copies what stands from `position` on into a file of quarantine/, and moves a file there: under names made
