@@ -78,10 +78,8 @@ void Layout::lay_segment(std::size_t n) {
         copy(piece.position);
         bool none_in_front = piece.position == 0 && n == 0;
         auto epoch = none_in_front ? first_epoch() : piece.leader_epoch;
-        bool whole = piece.kind == ScanPiece::Kind::misplaced && piece.until_known &&
-                     piece.offsets == piece.until - piece.from;
         auto until = piece.until_known ? piece.until : audit_.end_lost ? repair_.end : piece.from;
-        if (whole)
+        if (piece.fits_here())
             repair_.segments.back().parts.push_back({.kind = Kind::placed,
                                                      .old_segment = segment.base,
                                                      .position = piece.position,
@@ -111,7 +109,7 @@ void Layout::tell() {
         }
     for (auto& segment : audit_.segments) {
         for (auto& piece : segment.damaged)
-            if (piece.bytes > 0 && piece.kind != ScanPiece::Kind::misplaced)
+            if (piece.bytes > 0 && !piece.fits_here())
                 says.push_back(fmt::format("move {} bytes from byte {} of {} to quarantine/", piece.bytes,
                                            piece.position, log_file_name(segment.base)));
         if (!segment.index_right) says.push_back(fmt::format("make {} anew", index_file_name(segment.base)));

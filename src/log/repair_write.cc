@@ -102,7 +102,7 @@ Result<> Preparation::keep_damaged() {
     for (auto& segment : audit_.segments) {
         auto name = log_file_name(segment.base);
         for (auto& piece : segment.damaged) {
-            if (piece.bytes == 0) continue;
+            if (piece.bytes == 0 || piece.fits_here()) continue;
             auto file = directory_->open(name);
             if (!file) return std::unexpected(file.error());
             auto as = fmt::format("{}.{}.damaged", name_, std::to_underlying(piece.from));
@@ -301,7 +301,6 @@ Result<> look_at(Directory& data, const std::string& name, const RecoveryPoint& 
     if (!found) return std::unexpected(found.error());
     if (found->damaged) return std::unexpected(Error::damaged);
     if (!found->log.exists()) return {};
-    if (auto written = found->log.write_index(); !written) return written;
     auto place = found->log.place_of(found->log.end());
     ProducerSnapshot snapshot{found->log.end().offset, place.segment, place.position,
                               found->sequences.states()};

@@ -26,6 +26,8 @@ struct ScanPiece {
     std::optional<wire::BatchView> batch{};
     std::uint64_t end() const { return position + bytes; }
     bool damaged() const { return kind != Kind::batch; }
+    // One misplaced batch that fits what it stands in: then it is known where it belongs.
+    bool fits_here() const { return kind == Kind::misplaced && until_known && offsets == until - from; }
 };
 
 struct ScanRules {

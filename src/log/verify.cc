@@ -18,11 +18,12 @@ namespace {
 class IndexCheck {
 public:
     explicit IndexCheck(const Index& index) : index_(index) {}
+    // The same boundary may come twice: a log that is opened and closed ends with its end again.
     Result<> load() {
         while (n_ < index_.size()) {
             auto entry = index_.entry(n_);
             if (!entry && entry.error() != Error::damaged) return std::unexpected(entry.error());
-            if (entry && (!last_ || (entry->at.position > last_->at.position &&
+            if (entry && (!last_ || (entry->at.position >= last_->at.position &&
                                      entry->at.offset >= last_->at.offset))) {
                 here_ = *entry;
                 return {};
@@ -264,8 +265,11 @@ void Audit::end_of_segment(std::size_t n, const IndexCheck& check) {
         audit_.offsets_left_out += std::uint64_t(next - end);
         return;
     }
-    segment.damaged.push_back(
-        {.kind = ScanPiece::Kind::unreadable, .position = segment.size, .from = end, .until = next});
+    segment.damaged.push_back({.kind = ScanPiece::Kind::unreadable,
+                               .position = segment.size,
+                               .from = end,
+                               .until = next,
+                               .leader_epoch = segment.epoch});
 }
 
 Result<> Audit::read_segment(std::size_t n) {
@@ -331,7 +335,8 @@ void Audit::judge_end() {
                                 .position = last.size,
                                 .from = audit_.end,
                                 .until = audit_.end,
-                                .until_known = false});
+                                .until_known = false,
+                                .leader_epoch = last.epoch});
     }
 }
 
