@@ -25,25 +25,38 @@ Result<SegmentScan::Seen> SegmentScan::look(std::uint64_t position) {
     Seen seen{*batch, true,
               base >= at_.offset && next > base && next <= end && base - rules_.base <= UINT32_MAX &&
                   before_known && epoch >= epoch_ && epoch <= rules_.leader_epoch_max};
-    auto follows = position + claimed;
-    if (!seen.fits || follows + batch_header_bytes > rules_.size) return seen;
-    auto header = window_.at(position, claimed + batch_header_bytes);
-    if (!header) return std::unexpected(header.error());
-    BatchView after(header->subspan(claimed));
-    bool contradicts = after.base_offset() < next || after.leader_epoch() < epoch;
-    if (!contradicts || after.magic() != wire::magic_2) return seen;
-    // One of the two lies. It is this one when the next fits without it, and it does not itself follow what
-    // is in front.
-    bool next_fits = after.base_offset() >= at_.offset && after.leader_epoch() >= epoch_;
-    bool suspect = base > at_.offset || epoch > epoch_;
-    if (!next_fits || !suspect) return seen;
-    auto whole = valid_batch(window_, follows, rules_.size, std::nullopt, INT32_MAX);
-    if (!whole) return std::unexpected(whole.error());
-    seen.fits = !*whole;
+    if (!seen.fits) return seen;
+    auto contradicts = next_contradicts(position, *seen.batch);
+    if (!contradicts) return std::unexpected(contradicts.error());
+    seen.fits = !*contradicts;
     auto again = window_.at(position, claimed);
     if (!again) return std::unexpected(again.error());
     seen.batch = BatchView::whole(*again);
     return seen;
+}
+
+// Of two batches that contradict each other one lies. It is this one when the next fits without it, and it
+// does not itself follow what is in front.
+Result<bool> SegmentScan::next_contradicts(std::uint64_t position, const BatchView& batch) {
+    auto base = batch.base_offset(), next = batch.next_offset();
+    auto epoch = batch.leader_epoch();
+    bool suspect = base > at_.offset || epoch > epoch_;
+    if (!suspect) return false;
+    auto follows = position + batch.size();
+    if (follows == rules_.size) {
+        if (!rules_.next_base) return rules_.one_epoch && at_.position > 0 && epoch > epoch_;
+        return rules_.next_epoch && *rules_.next_epoch < epoch && *rules_.next_epoch >= epoch_;
+    }
+    if (follows + batch_header_bytes > rules_.size) return false;
+    auto header = window_.at(follows, batch_header_bytes);
+    if (!header) return std::unexpected(header.error());
+    if (header->size() < batch_header_bytes) return false;
+    BatchView after(*header);
+    bool fits = after.base_offset() >= at_.offset && after.leader_epoch() >= epoch_;
+    if (!fits || (after.base_offset() >= next && after.leader_epoch() >= epoch)) return false;
+    auto whole = valid_batch(window_, follows, rules_.size, std::nullopt, INT32_MAX);
+    if (!whole) return std::unexpected(whole.error());
+    return whole->has_value();
 }
 
 std::optional<LogPoint> SegmentScan::known_behind(std::uint64_t position) const {

@@ -33,10 +33,12 @@ struct ScanPiece {
 struct ScanRules {
     Offset base{};  // Of the segment.
     std::uint64_t size = 0;
-    std::optional<Offset> next_base{};  // Where the next segment begins.
-    std::optional<LogPoint> known{};    // A boundary that is known otherwise.
-    std::int32_t leader_epoch_min = 0;  // Of what stands in front.
+    std::optional<Offset> next_base{};         // Where the next segment begins,
+    std::optional<std::int32_t> next_epoch{};  // and the epoch of its first batch.
+    std::optional<LogPoint> known{};           // A boundary that is known otherwise.
+    std::int32_t leader_epoch_min = 0;         // Of what stands in front.
     std::int32_t leader_epoch_max = INT32_MAX;
+    bool one_epoch = false;        // The log was written in one.
     const Index* index = nullptr;  // Shows boundaries behind damage.
 };
 
@@ -61,6 +63,7 @@ private:
         bool right = false, fits = false;
     };
     Result<Seen> look(std::uint64_t position);
+    Result<bool> next_contradicts(std::uint64_t position, const wire::BatchView& batch);
     Result<std::uint64_t> behind(std::uint64_t position, std::uint64_t size_if_right);
     Result<std::optional<std::uint64_t>> chain_behind(std::uint64_t position);
     std::optional<LogPoint> known_behind(std::uint64_t position) const;

@@ -84,6 +84,7 @@ private:
     Result<> read_epochs();
     Result<> read_snapshots();
     Result<> read_segment(std::size_t n);
+    Result<std::optional<std::int32_t>> first_epoch(Offset base);
     Result<> scan(std::size_t n, const std::shared_ptr<File>& file, const Index& index, IndexCheck& check);
     void end_of_segment(std::size_t n, const IndexCheck& check);
     void judge_end();
@@ -168,8 +169,11 @@ Result<> Audit::read_snapshots() {
         known.segment = (*snapshot)->segment;
         known.position = (*snapshot)->position;
         given(at);
-        bool in_front = files_.segments.empty() || at <= files_.segments.front();
-        if (unsettled(known.segment, known.position) || in_front) known.right = true;
+        bool no_use = files_.segments.empty() || at <= files_.segments.front();
+        // Of a segment that is gone, as compaction leaves it: nobody goes by it.
+        no_use |= !files_.segments.empty() && at <= files_.segments.back() &&
+                  !std::ranges::binary_search(files_.segments, known.segment);
+        if (unsettled(known.segment, known.position) || no_use) known.right = true;
         else snapshots_at_[{known.segment, known.position}] = audit_.snapshots.size() - 1;
     }
     return {};
@@ -193,11 +197,29 @@ void Audit::boundary(std::size_t n, std::uint64_t position, Offset low, Offset h
                             std::to_underlying(low)));
 }
 
+Result<std::optional<std::int32_t>> Audit::first_epoch(Offset base) {
+    auto none = std::optional<std::int32_t>();
+    auto file = directory_->open(log_file_name(base));
+    if (!file) return std::unexpected(file.error());
+    auto size = (*file)->size();
+    if (!size) return std::unexpected(size.error());
+    Window window(**file, *size);
+    auto batch = valid_batch(window, 0, *size, std::nullopt, INT32_MAX);
+    if (!batch) return std::unexpected(batch.error());
+    return *batch ? std::optional((*batch)->leader_epoch()) : none;
+}
+
 Result<> Audit::scan(std::size_t n, const std::shared_ptr<File>& file, const Index& index,
                      IndexCheck& check) {
     auto& segment = audit_.segments[n];
     ScanRules rules{.base = segment.base, .size = segment.size, .index = &index};
-    if (!is_last(n)) rules.next_base = files_.segments[n + 1];
+    if (!is_last(n)) {
+        rules.next_base = files_.segments[n + 1];
+        auto epoch = first_epoch(*rules.next_base);
+        if (!epoch) return std::unexpected(epoch.error());
+        rules.next_epoch = *epoch;
+    }
+    rules.one_epoch = !files_.epochs;
     bool point_here = !audit_.believed && point_.offset > Offset{0} && segment.base == point_.segment &&
                       point_.position > 0 && point_.position <= segment.size;
     if (point_here) rules.known = LogPoint{point_.offset, point_.position};
