@@ -26,6 +26,8 @@ Task<> Partition::retain(bool by_age) {
     RetentionRules keeps{by_age ? rules.retention : std::nullopt, rules.retention_bytes};
     bool all = !rules.deletes || (!keeps.age && !keeps.bytes);
     if (all || damaged_ || retired_ || !log_.exists() || context_.budget.failed()) co_return;
+    if (by_age && ClockWatch::void_stamp(log_.newest().appended_before, context_.believed_time()))
+        log_.appended_at(context_.believed_time());
     auto active_is_old = [&] {
         return keeps.age && log_.newest().at.position > 0 && durable_ == log_.end() &&
                context_.believed_time() - retained_from(log_.newest()) > *keeps.age;

@@ -60,7 +60,9 @@ TEST(ClockWatch, data_written_while_it_is_doubted_is_not_stamped_too_early) {
     // Two days off: the hour that follows is doubted, and its data is of today.
     ClockWatch after_a_rest(at(0h).wall);
     EXPECT_FALSE(after_a_rest.trusts(at(0h, 48h)));
-    EXPECT_EQ(after_a_rest.latest(at(10min, 48h)), at(10min, 48h).wall);
+    EXPECT_EQ(after_a_rest.latest(at(10min, 48h)), ClockWatch::not_known);
+    EXPECT_TRUE(after_a_rest.trusts(at(70min, 48h)));
+    EXPECT_EQ(after_a_rest.latest(at(71min, 48h)), at(71min, 48h).wall);
     ClockWatch set_back;
     EXPECT_TRUE(set_back.trusts(at(0h)));
     EXPECT_FALSE(set_back.trusts(at(1min, -48h)));

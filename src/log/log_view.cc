@@ -4,6 +4,7 @@
 
 #include "base/log_sink.h"
 #include "base/planted.h"
+#include "core/clock_watch.h"
 #include "log/batch_walk.h"
 #include "log/timed_record.h"
 
@@ -65,13 +66,14 @@ Result<> LogView::mend_index(std::size_t n) {
 Result<IndexEntry> LogView::last_entry(std::size_t n) {
     auto& segment = segments_[n];
     CHECK(!is_active(n));
-    if (segment.last) return *segment.last;
+    if (segment.last && !ClockWatch::void_stamp(segment.last->appended_before, wall_)) return *segment.last;
     auto size = segment.file->size();
     if (!size) return std::unexpected(size.error());
     if (auto entries = segment.index.size(); entries > 0) {
         auto last = segment.index.entry(entries - 1);
         if (!last && last.error() != Error::damaged) return last;
-        if (last && last->at.position == *size) {
+        bool void_stamp = last && ClockWatch::void_stamp(last->appended_before, wall_);
+        if (last && last->at.position == *size && !void_stamp) {
             segment.last = *last;
             news_.push_back({.base = segment.base, .last = *last});
             return *last;

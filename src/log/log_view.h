@@ -59,7 +59,7 @@ public:
     // The largest time stamp from `from` on; -1 when there is nothing.
     Result<Timestamp> largest_time(Offset from);
     // The last entry of the n-th segment's index: what time says of all of it. It is made anew where it is
-    // not there or not right.
+    // not there or not right, or stamped by a clock that was wrong.
     Result<IndexEntry> last_entry(std::size_t n);
 
     std::size_t size() const { return segments_.size(); }

@@ -77,6 +77,8 @@ public:
     Result<> write_index();
     // Of all that is in the active segment: where it ends, in its file, and what time says of it.
     const IndexEntry& newest() const { return newest_; }
+    // Nobody knows better when that was appended.
+    void appended_at(Timestamp latest) { newest_.appended_before = latest; }
     std::size_t unwritten_entries() const { return tail_.size(); }
     // The files that hold anything behind `durable`, and must be synced for what is here to be durable.
     std::vector<std::shared_ptr<File>> unsynced_files(LogPoint durable) const;

@@ -1,5 +1,6 @@
 #include "log/retention.h"
 
+#include "core/clock_watch.h"
 #include "tests/log/log_world.h"
 
 namespace fulmar {
@@ -89,6 +90,20 @@ TEST_F(RetentionTest, one_that_is_young_keeps_what_is_behind_it) {
     segment(0ms);
     wall_ = start + 9 * day;
     EXPECT_EQ(expired({.age = 2 * day, .bytes = {}}), 2U);
+}
+
+// A clock that showed 2037 once, or a life that did not know the time.
+TEST_F(RetentionTest, a_stamp_ahead_of_the_clock_counts_from_the_look_that_finds_it) {
+    wall_ = ClockWatch::not_known;
+    segment(0ms);
+    wall_ = start + 10 * day;
+    segment(0ms);
+    segment(0ms);
+    EXPECT_EQ(expired({.age = 3 * day, .bytes = {}}), 0U);
+    wall_ = wall_ + 2 * day;
+    EXPECT_EQ(expired({.age = 3 * day, .bytes = {}}), 0U);
+    wall_ = wall_ + 1 * day + 1h + 1ms;
+    EXPECT_EQ(expired({.age = 3 * day, .bytes = {}}), 2U);
 }
 
 TEST_F(RetentionTest, what_is_too_much_goes_from_the_front) {

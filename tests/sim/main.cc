@@ -19,7 +19,6 @@ struct Planted {
     std::string_view name;
     Bug bug;
     std::string_view oracle = {};  // How the first complaint begins, where no other may come before.
-    bool deletion = false;         // It shows only where records are deleted.
 };
 constexpr Planted bugs[] = {
     {"ack-before-sync", Bug::ack_before_sync},
@@ -38,8 +37,8 @@ constexpr Planted bugs[] = {
     {"time-search-begins-late", Bug::time_search_begins_late},
     {"index-never-written", Bug::index_never_written, "grown:"},
     {"index-trusted", Bug::index_trusted},
-    {"retention-by-record-time", Bug::retention_by_record_time, {}, true},
-    {"retention-past-high-watermark", Bug::retention_past_high_watermark, {}, true},
+    {"retention-by-record-time", Bug::retention_by_record_time},
+    {"retention-past-high-watermark", Bug::retention_past_high_watermark},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
 };
 
@@ -50,7 +49,6 @@ int usage() {
         "  --seeds N [--from S]  run N seeds, each twice, from S on (default: from the clock)\n"
         "  --trace             print every event (with --seed)\n"
         "  --until-event N     stop there (with --seed)\n"
-        "  --deletion          records are deleted too, by request and for their age\n"
         "  --bug NAME          plant a bug; --bugs lists them\n"
         "  --kept FILE         the seeds that FILE lists, each twice\n"
         "  --planted [N]       every bug must be caught within N seeds (default 500)\n");
@@ -81,13 +79,12 @@ bool twice(const RunOptions& options, RunResult& first) {
     return false;
 }
 
-int run_many(std::uint64_t from, std::uint64_t count, bool deletion) {
+int run_many(std::uint64_t from, std::uint64_t count) {
     auto start = std::chrono::steady_clock::now();
     std::uint64_t bad = 0, events = 0, acknowledged = 0, seen = 0, faults = 0, least = UINT64_MAX, digest = 0;
     std::int64_t virtual_ms = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
         RunOptions options;
-        options.deletion = deletion;
         options.seed = from + i;
         RunResult result;
         bad += !twice(options, result);
@@ -130,14 +127,13 @@ int run_kept(const std::string& path) {
 
 int run_planted(std::uint64_t seeds) {
     int missed = 0;
-    for (auto& [name, bug, oracle, deletion] : bugs) {
+    for (auto& [name, bug, oracle] : bugs) {
         std::optional<RunResult> caught;
         std::uint64_t seed = 0;
         for (; seed < seeds && !caught; ++seed) {
             RunOptions options;
             options.seed = seed;
             options.bug = bug;
-            options.deletion = deletion;
             auto result = run(options);
             if (!result.complaints.empty()) caught = result;
         }
@@ -165,16 +161,15 @@ int main(int argc, char** argv) {
         else if (word == "--seeds") seeds = number();
         else if (word == "--from") from = number();
         else if (word == "--trace") options.trace = true;
-        else if (word == "--deletion") options.deletion = true;
         else if (word == "--until-event") options.until_event = number();
         else if (word == "--kept") return run_kept(std::string(value()));
         else if (word == "--planted") return run_planted(i + 1 < argc ? number() : 500);
         else if (word == "--bugs") {
-            for (auto& [name, bug, oracle, deletion] : bugs) fmt::print("{}\n", name);
+            for (auto& [name, bug, oracle] : bugs) fmt::print("{}\n", name);
             return 0;
         } else if (word == "--bug") {
             auto name = value();
-            for (auto& [known, bug, oracle, deletion] : bugs)
+            for (auto& [known, bug, oracle] : bugs)
                 if (known == name) options.bug = bug;
             if (options.bug == Bug::none) return usage();
         } else {
@@ -198,7 +193,7 @@ int main(int argc, char** argv) {
         return run_many(
             from.value_or(std::uint64_t(std::chrono::duration_cast<std::chrono::seconds>(now).count()) *
                           100'000),
-            *seeds, options.deletion);
+            *seeds);
     }
     return usage();
 }

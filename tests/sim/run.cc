@@ -124,7 +124,7 @@ private:
         auto& topics = serving_.settings.topic_defaults;
         if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
         if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
-        if (options_.deletion && chance.one_in(3)) plan_deletion();
+        if (chance.one_in(3)) plan_deletion();
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
