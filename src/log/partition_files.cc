@@ -70,13 +70,14 @@ Result<PartitionFiles> list_partition(Directory& data, Directory& directory, con
 }
 
 Result<> keep_in_quarantine(Directory& data, const std::string& as, File& from, std::uint64_t position,
-                            std::uint64_t size) {
+                            std::uint64_t until) {
     return into_quarantine(data, as, [&](Directory& quarantine, const std::string& name) -> Result<> {
         auto kept = quarantine.create(name);
         if (!kept) return std::unexpected(kept.error());
         std::vector<std::byte> piece(1 << 20);
-        for (std::uint64_t done = 0; position + done < size;) {
-            auto got = from.read(position + done, piece);
+        for (std::uint64_t done = 0; position + done < until;) {
+            auto left = std::min<std::uint64_t>(piece.size(), until - position - done);
+            auto got = from.read(position + done, std::span(piece).first(left));
             if (!got) return std::unexpected(got.error());
             if (*got == 0) break;
             Bytes part = Bytes(piece).first(*got);

@@ -19,10 +19,10 @@ Result<PartitionFiles> name_partition_files(Directory& directory);
 // quarantine/, under `name`, the partition's directory. `others` is empty then.
 Result<PartitionFiles> list_partition(Directory& data, Directory& directory, const std::string& name);
 
-// Copies what stands from `position` on into a file of quarantine/, and moves a file there: under names made
-// of `as`, durably.
+// Copies what stands from `position` on, up to `until`, into a file of quarantine/, and moves a file there:
+// under names made of `as`, durably.
 Result<> keep_in_quarantine(Directory& data, const std::string& as, File& from, std::uint64_t position,
-                            std::uint64_t size);
+                            std::uint64_t until);
 Result<> move_to_quarantine(Directory& data, Directory& from, const std::string& name, const std::string& as);
 
 // A segment, its index and nothing else; `missing` files are no error.

@@ -172,6 +172,8 @@ TEST_F(RepairTest, a_damaged_batch_becomes_a_hole_and_all_others_are_served) {
             DiskWorld world;
             write(world);
             spoil(world, n, at);
+            auto spoilt = text(world, log_file_name(Offset{n / 10 * 20}))
+                              .substr(batch_bytes() * std::size_t(n % 10), batch_bytes());
             auto found = damage(world);
             ASSERT_EQ(found.size(), 1U);
             EXPECT_EQ(found[0].file, log_file_name(Offset{n / 10 * 20}));
@@ -186,8 +188,10 @@ TEST_F(RepairTest, a_damaged_batch_becomes_a_hole_and_all_others_are_served) {
             EXPECT_EQ(log.sequences.states().at(0).expected, n == 29 && !placed ? 58 : 60);
             auto kept = world.data->open_directory("quarantine");
             EXPECT_EQ(kept.has_value(), !placed);
-            if (!placed)
-                EXPECT_EQ(test::names(**kept), fmt::format("{}.{}.damaged.0 ", partition_name, 2 * n));
+            if (placed) continue;
+            auto name = fmt::format("{}.{}.damaged.0", partition_name, 2 * n);
+            EXPECT_EQ(test::names(**kept), name + " ");
+            EXPECT_EQ(test::read_all(*(*kept)->open(name).value()), spoilt);
         }
 }
 
