@@ -58,7 +58,7 @@ Task<std::expected<void, std::string>> Broker::start() {
     store_ = std::move(*store);
 
     auto cores = int(host_.cores.size());
-    janitors_.resize(std::size_t(cores));
+    background_.resize(std::size_t(cores));
     for (int core = 0; core < cores; ++core) {
         shards_.push_back(
             std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, host_.data, settings_));
@@ -93,12 +93,14 @@ Task<std::expected<void, std::string>> Broker::start() {
     loop.spawn(run_reconcile());
     loop.spawn(keep());
     for (auto& shard : shards_) {
-        auto& janitor = janitors_[std::size_t(shard->core)];
+        auto& background = background_[std::size_t(shard->core)];
         auto begin = [&] {
             Janitor::Rhythm rhythm{.retention = settings_.log_retention_check_interval,
                                    .producer_expiration = settings_.producer_id_expiration};
-            janitor = std::make_unique<Janitor>(*shard, rhythm);
-            shard->seam.loop.spawn(janitor->run());
+            auto rate = std::uint64_t(settings_.background_bytes_per_second / cores);
+            background =
+                std::make_unique<Background>(*shard, cores, rhythm, settings_.log_scrub_interval, rate);
+            background->start();
         };
         co_await call_on(shard->seam.loop, loop, begin);
     }
@@ -316,10 +318,9 @@ Task<> Broker::close_partitions(Shard& shard) {
     for (auto& [id, partition] : shard.partitions()) co_await partition->close();
     co_await Hop(controller_loop());
 }
-Task<> Broker::stop_janitor(Janitor& janitor, Loop& there) {
+Task<> Broker::stop_background(Background& background, Loop& there) {
     co_await Hop(there);
-    janitor.stop();
-    while (janitor.running()) co_await janitor.ended().wait();
+    co_await background.stop();
     co_await Hop(controller_loop());
 }
 
@@ -331,8 +332,8 @@ Task<> Broker::stop() {
     if (reconcile_) reconcile_->stop();
     while (running_ > 0) co_await ended_.wait();
     for (auto& shard : shards_)
-        if (auto& janitor = janitors_[std::size_t(shard->core)])
-            co_await stop_janitor(*janitor, shard->seam.loop);
+        if (auto& background = background_[std::size_t(shard->core)])
+            co_await stop_background(*background, shard->seam.loop);
     if (reconcile_) co_await reconcile_->settle();
     for (auto& shard : shards_) co_await shard->come_to_rest(home);
     if (recovered_ && !failure_)
@@ -347,7 +348,7 @@ Task<> Broker::stop() {
     // Each core destroys what lives on it.
     for (auto& shard : shards_) {
         auto clear = [&] {
-            janitors_[std::size_t(shard->core)].reset();
+            background_[std::size_t(shard->core)].reset();
             shard->partitions().clear();
         };
         co_await call_on(shard->seam.loop, home, clear);

@@ -4,8 +4,8 @@
 
 #include <functional>
 
+#include "broker/background.h"
 #include "broker/controller_host.h"
-#include "broker/janitor.h"
 #include "broker/reconcile.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
@@ -70,7 +70,7 @@ private:
     // `forgot`: points are gone.
     Task<bool> checkpoint(bool forgot = false);
     Task<> close_partitions(Shard& shard);
-    Task<> stop_janitor(Janitor& janitor, Loop& there);
+    Task<> stop_background(Background& background, Loop& there);
     void fail(std::string why);
     Task<> fail_from(int core, std::string why);
     Task<> ask_for_checkpoint(int core);
@@ -87,8 +87,8 @@ private:
     std::unique_ptr<ControllerHost> controller_;
     std::optional<Reconcile> reconcile_;
     std::optional<std::string> failure_;
-    std::vector<std::unique_ptr<Janitor>> janitors_;  // One a core, which it lives on.
-    DataDirectory::Points points_;                    // As of the last checkpoint that was begun.
+    std::vector<std::unique_ptr<Background>> background_;  // One a core, which it lives on.
+    DataDirectory::Points points_;                         // As of the last checkpoint that was begun.
     std::uint64_t checkpoints_begun_ = 0, checkpoints_done_ = 0;
     Signal checkpointed_;
     std::optional<Instant> checkpointed_at_;

@@ -67,6 +67,8 @@ struct Counters {
     std::uint64_t appended_records = 0, appended_batches = 0, appended_bytes = 0, fetched_bytes = 0;
     Latencies syncs;  // From when a sync was asked for until its core heard of its end.
     std::uint64_t deleted_segments = 0, deleted_bytes = 0;
+    std::uint64_t compacted_bytes = 0, compaction_freed_bytes = 0, compaction_removed_records = 0;
+    std::uint64_t scrubbed_bytes = 0, scrub_damage = 0;
     std::uint64_t failed_writes = 0, failed_syncs = 0, damaged_reads = 0, rebuilt_indexes = 0;
 
     void appended(std::int64_t records, std::size_t bytes) {

@@ -122,7 +122,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
     auto& log = rules_.log;
     Result<> written;
     if (roll_due_ ||
-        log_.must_roll(batch, {log.segment_bytes, log.segment_age - roll_jitter_, log.index_bytes_max}, wall))
+        log_.must_roll(batch, {log.segment_bytes, log.most_age() - roll_jitter_, log.index_bytes_max}, wall))
         written = co_await roll();
     if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
         written = co_await note_epoch();

@@ -10,11 +10,13 @@
 #include "base/planted.h"
 #include "broker/counters.h"
 #include "broker/disk_budget.h"
+#include "broker/pacer.h"
 #include "broker/waiters.h"
 #include "core/clock_watch.h"
 #include "core/cluster/image.h"
 #include "core/cluster/topic_config.h"
 #include "io/turns.h"
+#include "log/compaction_state.h"
 #include "log/recovery.h"
 #include "wire/kafka/errors.h"
 
@@ -44,6 +46,19 @@ struct PartitionContext {
 struct PartitionRules {
     wire::ProduceRules produce;
     cluster::LogRules log;
+};
+
+// What compaction takes, and when it ends early.
+struct CompactionWork {
+    Pacer &own, &shared;
+    std::size_t map_bytes_max;
+    const bool& stopping;
+};
+
+// The same of a scrub.
+struct ScrubWork {
+    Pacer &own, &shared;
+    const bool& stopping;
 };
 
 class Partition {
@@ -106,6 +121,11 @@ public:
     // Deletes what the topic's rules do not keep any longer (log/retention.h): for its age only when the wall
     // clock is to be believed.
     Task<> retain(bool by_age);
+    // Leaves the last record of each key, of what is full and has changed enough (log/compaction.h).
+    bool wants_compaction() const;
+    Task<> compact(CompactionWork by);
+    // Reads all that is durable from the disk, and tells what is damaged; that is not served any more.
+    Task<> scrub(ScrubWork by);
     // Removes the files of what was deleted long enough ago, and writes a snapshot of the producers when much
     // was written since the last: what recovery reads again.
     bool wants_upkeep() const;
@@ -163,6 +183,9 @@ private:
     Task<std::optional<Checked>> check(Bytes records, wire::ProduceRules rules);  // Nothing: refusing.
     Task<Result<>> make_log();
     Task<Result<>> roll();
+    Task<> roll_idle(Millis age);
+    void replaced_by(Segment made);
+    Task<> mend_index(Offset segment);
     Task<Result<>> note_epoch();
     bool may_go(const Left& left) const;
     Task<> remove_left();
@@ -193,6 +216,7 @@ private:
     LogPoint snapshot_;     // Where the producers' newest snapshot stands.
     Millis roll_jitter_{};  // Of the active segment.
     std::vector<Left> left_;
+    std::optional<CompactionState> compaction_;  // Once somebody has looked.
     bool damaged_ = false, syncing_ = false, retired_ = false;
     bool roll_due_ =
         false;  // One failed half way: the new segment's file may be there, so nothing goes behind it.

@@ -26,18 +26,12 @@ Task<> Partition::retain(bool by_age) {
     RetentionRules keeps{by_age ? rules.retention : std::nullopt, rules.retention_bytes};
     bool all = !rules.deletes || (!keeps.age && !keeps.bytes);
     if (all || damaged_ || retired_ || !log_.exists() || context_.budget.failed()) co_return;
-    if (by_age && ClockWatch::void_stamp(log_.newest().appended_before, context_.believed_time()))
-        log_.appended_at(context_.believed_time());
-    auto active_is_old = [&] {
-        return keeps.age && log_.newest().at.position > 0 && durable_ == log_.end() &&
-               context_.believed_time() - retained_from(log_.newest()) > *keeps.age;
-    };
-    if (active_is_old()) {  // Only full segments are deleted.
-        co_await turns_.enter();
-        if (active_is_old() && !retired_ && !context_.budget.failed()) (void)co_await roll();
-        turns_.leave(loop);
-    }
+    if (keeps.age) co_await roll_idle(*keeps.age);  // Only full segments are deleted.
     co_await keeping_.enter();
+    if (retired_ || context_.budget.failed()) {
+        keeping_.leave(loop);
+        co_return;
+    }
     auto& segments = log_.segments();
     // From the first one on: a log that was cut at its end may start in the second, once there is one.
     auto view = log_.view(segments.front().base, durable_, leader_epoch_, context_.stamp_time());
@@ -78,18 +72,18 @@ Task<> Partition::keep_up() {
 
 Task<> Partition::remove_left() {
     co_await keeping_.enter();
-    std::vector<Offset> bases;
+    std::vector<SegmentName> names;
     for (auto& left : left_)
-        if (may_go(left)) bases.push_back(left.segment.base);
+        if (may_go(left)) names.push_back(left.segment.name());
     auto directory = log_.directory();
     auto removed = co_await context_.seam.disk.run([&]() -> Result<> {
-        for (auto base : bases)
-            if (auto gone = remove_segment(*directory, base); !gone) return gone;
+        for (auto& name : names)
+            if (auto gone = remove_segment(*directory, name); !gone) return gone;
         return directory->sync();
     });
     if (removed)
         std::erase_if(left_, [&](const Left& left) {
-            return std::ranges::find(bases, left.segment.base) != bases.end();
+            return std::ranges::find(names, left.segment.name()) != names.end();
         });
     else if (!goes_on("removing a segment", removed.error())) failed();
     keeping_.leave(context_.seam.loop);

@@ -49,8 +49,10 @@ struct Settings {
     std::int64_t request_memory_max;
     Millis log_retention;  // Negative: none.
     Millis log_retention_check_interval;
+    Millis log_scrub_interval;
     Durability durability;
     std::int64_t unsynced_bytes_max;
+    std::int64_t background_bytes_per_second;
     Millis producer_id_expiration;
     LogLevel log_level;
     // What else gives topics their defaults, by the broker's names for it (core/cluster/topic_config.h). Only

@@ -33,7 +33,7 @@ public:
 
 private:
     Outcome segment(const std::string& name, Offset base, std::optional<Offset> next_base);
-    Outcome index(const std::string& name, Offset base);
+    Outcome index(const std::string& name, const SegmentName& of);
     Outcome snapshot(const std::string& name, Offset at);
     Outcome epochs();
     Outcome checkpoint();
@@ -166,8 +166,8 @@ Outcome Dump::segment(const std::string& name, Offset base, std::optional<Offset
     return {};
 }
 
-Outcome Dump::index(const std::string& name, Offset base) {
-    auto index = Index::open(directory_, base);
+Outcome Dump::index(const std::string& name, const SegmentName& of) {
+    auto index = Index::open(directory_, of);
     if (!index) return broken(name, index.error());
     for (std::uint32_t n = 0; n < index->size(); ++n) {
         auto entry = index->entry(n);
@@ -258,10 +258,9 @@ Outcome Dump::file(const std::string& name) {
     for (std::size_t n = 0; n < files->segments.size(); ++n)
         if (log_file_name(files->segments[n]) == name)
             return segment(
-                name, files->segments[n],
-                n + 1 < files->segments.size() ? std::optional(files->segments[n + 1]) : std::nullopt);
-    for (auto base : files->indexes)
-        if (index_file_name(base) == name) return index(name, base);
+                name, files->segments[n].base,
+                n + 1 < files->segments.size() ? std::optional(files->segments[n + 1].base) : std::nullopt);
+    if (auto of = segment_of_file(name, ".index")) return index(name, *of);
     for (auto at : files->snapshots)
         if (snapshot_file_name(at) == name) return snapshot(name, at);
     // What lies in quarantine/ has names of its own, and often begins in the middle of a segment.
@@ -280,11 +279,12 @@ Outcome Dump::all_segments() {
         return std::unexpected(
             fmt::format("{} has no segments; name a partition's directory, or a file in it", options_.path));
     for (std::size_t n = 0; n < files->segments.size(); ++n) {
-        auto next = n + 1 < files->segments.size() ? std::optional(files->segments[n + 1]) : std::nullopt;
+        auto next =
+            n + 1 < files->segments.size() ? std::optional(files->segments[n + 1].base) : std::nullopt;
         if (next && !wanted(*next)) continue;
         auto name = log_file_name(files->segments[n]);
         if (!options_.json) fmt::print("{}\n", name);
-        if (auto done = segment(name, files->segments[n], next); !done) return done;
+        if (auto done = segment(name, files->segments[n].base, next); !done) return done;
     }
     return {};
 }

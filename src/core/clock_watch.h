@@ -33,6 +33,7 @@ public:
         if (jumped_ && first) time_not_known_ = true;
         seen_ = clocks;
         bool trusted = !doubted_since_ || clocks.now - *doubted_since_ >= jump;
+        trusted_ = trusted;
         if (trusted) believed_ = clocks, time_not_known_ = false;
         else if (!believed_) believed_ = {clocks.now, *last_life_};
         return trusted;
@@ -49,13 +50,14 @@ public:
     }
     // Whether a stamp says nothing: once the clock is trusted, nothing was written that far ahead of it.
     static bool void_stamp(Timestamp stamp, Timestamp now) { return stamp > now + jump; }
-    bool jumped() const { return jumped_; }  // Between the last two looks.
+    bool jumped() const { return jumped_; }    // Between the last two looks.
+    bool trusted() const { return trusted_; }  // At the last one.
 
 private:
     std::optional<Timestamp> last_life_;
     std::optional<Clocks> seen_, believed_;
     std::optional<Instant> doubted_since_;
-    bool jumped_ = false, time_not_known_ = false;
+    bool jumped_ = false, time_not_known_ = false, trusted_ = false;
 };
 
 }  // namespace fulmar

@@ -1,7 +1,5 @@
 #include "log/index.h"
 
-#include <fmt/format.h>
-
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/planted.h"
@@ -26,11 +24,9 @@ std::vector<std::byte> packed(Offset base, std::span<const IndexEntry> entries) 
 
 }  // namespace
 
-std::string index_file_name(Offset base) { return fmt::format("{:020}.index", std::to_underlying(base)); }
-
-Result<Index> Index::open(Directory& directory, Offset base) {
-    Index index(base);
-    auto file = directory.open(index_file_name(base));
+Result<Index> Index::open(Directory& directory, const SegmentName& segment) {
+    Index index(segment);
+    auto file = directory.open(index_file_name(segment));
     if (!file && file.error() == Error::missing) return index;
     if (!file) return std::unexpected(file.error());
     auto size = (*file)->size();
@@ -47,14 +43,14 @@ Result<IndexEntry> Index::entry(std::uint32_t n) const {
     if (!got) return std::unexpected(got.error());
     bool right = *got == entry_bytes && load_big<std::uint32_t>(&bytes[24]) == crc32c(Bytes(bytes).first(24));
     if (!right && !planted(Bug::index_trusted)) return std::unexpected(Error::damaged);
-    return IndexEntry{{base_ + load_big<std::uint32_t>(&bytes[0]), load_big<std::uint32_t>(&bytes[4])},
+    return IndexEntry{{base() + load_big<std::uint32_t>(&bytes[0]), load_big<std::uint32_t>(&bytes[4])},
                       Timestamp{load_big<std::int64_t>(&bytes[8])},
                       Timestamp{load_big<std::int64_t>(&bytes[16])}};
 }
 
 Result<> Index::append(Directory& directory, std::span<const IndexEntry> entries) {
     if (!file_) {
-        auto name = index_file_name(base_);
+        auto name = index_file_name(segment_);
         auto made = directory.create(name);
         bool of_another =
             !made && made.error() == Error::exists;  // A crash may leave it without its segment.
@@ -64,7 +60,7 @@ Result<> Index::append(Directory& directory, std::span<const IndexEntry> entries
             if (auto cut = (*made)->truncate(0); !cut) return cut;
         file_ = std::move(*made);
     }
-    auto bytes = packed(base_, entries);
+    auto bytes = packed(base(), entries);
     Bytes part = bytes;
     if (auto written = file_->write(std::uint64_t(size_) * entry_bytes, std::span(&part, 1)); !written)
         return written;
@@ -76,9 +72,10 @@ Result<> Index::cut(std::uint32_t entries) {
     size_ = std::min(size_, entries);
     return file_->truncate(std::uint64_t(size_) * entry_bytes);
 }
-Result<Index> Index::replace(Directory& directory, Offset base, std::span<const IndexEntry> entries) {
-    Index index(base);
-    auto name = index_file_name(base), beside = name + ".tmp";
+Result<Index> Index::replace(Directory& directory, const SegmentName& segment,
+                             std::span<const IndexEntry> entries) {
+    Index index(segment);
+    auto name = index_file_name(segment), beside = name + ".tmp";
     if (auto gone = directory.remove(beside); !gone && gone.error() != Error::missing)
         return std::unexpected(gone.error());
     auto file = directory.create(beside);

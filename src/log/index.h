@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "log/files.h"
+#include "log/segment_name.h"
 
 namespace fulmar {
 
@@ -41,11 +42,12 @@ public:
     static constexpr std::uint64_t usual_interval_bytes = 4096;  // index.interval.bytes
 
     Index() = default;
-    explicit Index(Offset base) : base_(base) {}
+    explicit Index(SegmentName segment) : segment_(segment) {}
     // What is on the disk; none when there is no file. Half an entry at its end is left out.
-    static Result<Index> open(Directory& directory, Offset base);
+    static Result<Index> open(Directory& directory, const SegmentName& segment);
 
-    Offset base() const { return base_; }
+    const SegmentName& segment() const { return segment_; }
+    Offset base() const { return segment_.base; }
     std::uint32_t size() const { return size_; }
     const std::shared_ptr<File>& file() const { return file_; }  // Null while nothing was written.
     // `damaged` when it is not what was written.
@@ -68,14 +70,15 @@ public:
     // Keeps the first `entries`.
     Result<> cut(std::uint32_t entries);
     // An index with these entries in place of what stands there, whole or not at all.
-    static Result<Index> replace(Directory& directory, Offset base, std::span<const IndexEntry> entries);
+    static Result<Index> replace(Directory& directory, const SegmentName& segment,
+                                 std::span<const IndexEntry> entries);
 
     // Only the file, durably, under a name that is not taken.
     static Result<> write_file(Directory& directory, const std::string& name, Offset base,
                                std::span<const IndexEntry> entries);
 
 private:
-    Offset base_{};
+    SegmentName segment_;
     std::shared_ptr<File> file_;
     std::uint32_t size_ = 0;
 };
@@ -96,10 +99,7 @@ template <class InFront>
 Result<IndexEntry> Index::last_where(InFront in_front) const {
     auto count = count_where(in_front);
     if (!count) return std::unexpected(count.error());
-    return *count == 0 ? Result<IndexEntry>(IndexEntry{.at = {base_, 0}}) : entry(*count - 1);
+    return *count == 0 ? Result<IndexEntry>(IndexEntry{.at = {base(), 0}}) : entry(*count - 1);
 }
-
-// "00000000000000000042.index".
-std::string index_file_name(Offset base);
 
 }  // namespace fulmar

@@ -28,7 +28,7 @@ Result<Slice> LogView::read(Offset from, std::size_t bytes_max, bool at_least_on
     if (from >= limit_.offset) return Slice{};
     auto found = read_segment(part(0), from, bytes_max, at_least_one);
     if (!found) return std::unexpected(found.error());
-    news_.push_back({.base = segments_[0].base, .verified = std::move(found->verified)});
+    news_.push_back({.segment = segments_[0].name(), .verified = std::move(found->verified)});
     if (found->index_damaged && !is_active(0))
         if (auto mended = mend_index(0); !mended) return std::unexpected(mended.error());
     bool lost = !found->slice && bytes_max > 0;
@@ -45,20 +45,20 @@ Result<> LogView::mend_index(std::size_t n) {
     if (!size) return std::unexpected(size.error());
     // Of segments that are full nobody else writes the index. Two jobs may; each puts a whole one there.
     SegmentView whole{.file = segment.file,
-                      .index = Index(segment.base),
+                      .index = Index(segment.name()),
                       .end = {n + 1 < segments_.size() ? end_of(n) : end_, *size},
                       .leader_epoch_max = leader_epoch_};
     auto entries = index_entries(whole, Index::usual_interval_bytes, wall_);
     if (!entries) return std::unexpected(entries.error());
     log_warning("segment {}: its index was not right, and is made anew", std::to_underlying(segment.base));
-    auto made = Index::replace(*directory_, segment.base, *entries);
+    auto made = Index::replace(*directory_, segment.name(), *entries);
     if (made) {
         segment.index = *made;
     } else if (made.error() != Error::full && made.error() != Error::exhausted) {
         return std::unexpected(made.error());
     }
     if (!entries->empty()) segment.last = entries->back();
-    news_.push_back({.base = segment.base,
+    news_.push_back({.segment = segment.name(),
                      .index = made ? std::optional(segment.index) : std::nullopt,
                      .last = segment.last});
     return {};
@@ -75,7 +75,7 @@ Result<IndexEntry> LogView::last_entry(std::size_t n) {
         bool void_stamp = last && ClockWatch::void_stamp(last->appended_before, wall_);
         if (last && last->at.position == *size && !void_stamp) {
             segment.last = *last;
-            news_.push_back({.base = segment.base, .last = *last});
+            news_.push_back({.segment = segment.name(), .last = *last});
             return *last;
         }
     }

@@ -14,6 +14,8 @@ struct Segment {
     Verified verified{};
     // Of one that is full: what its index ends with, once somebody has looked.
     std::optional<IndexEntry> last{};
+
+    const SegmentName& name() const { return index.segment(); }
 };
 
 // An epoch, and the first offset that a leader of it has written.
@@ -25,9 +27,9 @@ struct EpochStart {
 
 // What a job has found out about a segment, for its log to remember.
 struct SegmentNews {
-    Offset base{};
-    std::vector<std::uint64_t> verified{};
-    std::optional<Index> index{};  // One made anew.
+    SegmentName segment;
+    std::vector<std::uint64_t> verified{}, doubted{};  // Pieces.
+    std::optional<Index> index{};                      // One made anew.
     std::optional<IndexEntry> last{};
 };
 
@@ -61,6 +63,9 @@ public:
     // The last entry of the n-th segment's index: what time says of all of it. It is made anew where it is
     // not there or not right, or stamped by a clock that was wrong.
     Result<IndexEntry> last_entry(std::size_t n);
+    // Makes the n-th segment's index anew. REQUIRES: it is full.
+    Result<> mend_index(std::size_t n);
+    Offset base_of(std::size_t n) const { return segments_[n].base; }
 
     std::size_t size() const { return segments_.size(); }
     std::uint64_t size_of(std::size_t n) const;  // Of the n-th segment, in front of the limit.
@@ -71,7 +76,6 @@ private:
     Offset end_of(std::size_t n) const;  // Of the n-th segment, or the limit in it.
     bool is_active(std::size_t n) const { return tail_ && n + 1 == segments_.size(); }
     SegmentView part(std::size_t n) const;
-    Result<> mend_index(std::size_t n);
     Result<Timestamp> largest_time_in(std::size_t n, LogPoint start, Offset from) const;
     Result<TimedOffset> find_time_in(std::size_t n, LogPoint start, Offset from, Timestamp at) const;
     template <class InFront>

@@ -5,23 +5,11 @@
 #include <algorithm>
 
 #include "base/log_sink.h"
-#include "base/text.h"
 #include "log/partition_log.h"
 
 namespace fulmar {
 
 namespace {
-
-// The offset in "00000000000000000042<suffix>".
-std::optional<Offset> offset_in(std::string_view name, std::string_view suffix) {
-    constexpr std::size_t digits = 20;
-    if (name.size() != digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-    auto number = name.substr(0, digits);
-    if (number.find_first_not_of("0123456789") != number.npos) return std::nullopt;
-    number.remove_prefix(std::min(number.find_first_not_of('0'), digits - 1));
-    auto offset = parse_number<std::int64_t>(number);
-    return offset ? std::optional(Offset{*offset}) : std::nullopt;
-}
 
 template <class Take>
 Result<> into_quarantine(Directory& data, const std::string& as, Take take) {
@@ -41,15 +29,34 @@ Result<PartitionFiles> name_partition_files(Directory& directory) {
     auto entries = directory.list();
     if (!entries) return std::unexpected(entries.error());
     PartitionFiles files;
+    std::vector<SegmentName> logs, indexes;
     for (auto& entry : *entries) {
-        auto offset = [&](std::string_view suffix) {
-            return entry.directory ? std::nullopt : offset_in(entry.name, suffix);
-        };
-        if (auto base = offset(".log")) files.segments.push_back(*base);
-        else if (auto at = offset(".producers")) files.snapshots.push_back(*at);
-        else if (auto of = offset(".index")) files.indexes.push_back(*of);
-        else if (!entry.directory && entry.name == epochs_file_name) files.epochs = true;
-        else files.others.push_back(entry);
+        if (entry.directory) {
+            files.others.push_back(entry);
+        } else if (auto segment = segment_of_file(entry.name, ".log")) {
+            logs.push_back(*segment);
+        } else if (auto of = segment_of_file(entry.name, ".index")) {
+            indexes.push_back(*of);
+        } else if (auto at = offset_of_file(entry.name, ".producers")) {
+            files.snapshots.push_back(*at);
+        } else if (entry.name == epochs_file_name) {
+            files.epochs = true;
+        } else if (entry.name != compacted_file_name) {
+            files.others.push_back(entry);
+        }
+    }
+    files.segments = living(logs);
+    auto lives = [&](const SegmentName& segment) {
+        return std::ranges::find(files.segments, segment) != files.segments.end();
+    };
+    for (auto& segment : logs)
+        if (!lives(segment)) files.dead.push_back(segment);
+    for (auto& segment : indexes) {
+        if (lives(segment)) continue;
+        bool replaced =
+            std::ranges::any_of(files.segments, [&](auto& other) { return other.replaces(segment); });
+        if (segment.compacted()) files.dead.push_back(segment);  // Perhaps without its log.
+        else if (!replaced) files.indexes_alone.push_back(segment);
     }
     return files;
 }
@@ -66,6 +73,8 @@ Result<PartitionFiles> list_partition(Directory& data, Directory& directory, con
         if (auto moved = move_to_quarantine(data, directory, entry.name, name + "." + entry.name); !moved)
             return std::unexpected(moved.error());
     }
+    for (auto& segment : std::exchange(files->dead, {}))
+        if (auto gone = remove_segment(directory, segment); !gone) return std::unexpected(gone.error());
     return files;
 }
 
@@ -95,8 +104,8 @@ Result<> move_to_quarantine(Directory& data, Directory& from, const std::string&
     return moved ? from.sync() : moved;
 }
 
-Result<> remove_segment(Directory& directory, Offset base) {
-    for (auto& name : {index_file_name(base), log_file_name(base)})
+Result<> remove_segment(Directory& directory, const SegmentName& segment) {
+    for (auto& name : {index_file_name(segment), log_file_name(segment)})
         if (auto gone = directory.remove(name); !gone && gone.error() != Error::missing) return gone;
     return {};
 }

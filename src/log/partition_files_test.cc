@@ -28,10 +28,27 @@ TEST_F(PartitionFilesTest, files_are_told_apart_by_their_names) {
     auto names = test::names(*directory_);
     auto files = list_partition(*world_.data, *directory_, "p");
     ASSERT_TRUE(files);
-    EXPECT_EQ(files->segments, (std::vector{Offset{0}, Offset{42}, Offset{INT64_MAX}}));
+    EXPECT_EQ(files->segments, (std::vector<SegmentName>{Offset{0}, Offset{42}, Offset{INT64_MAX}}));
     EXPECT_EQ(files->snapshots, (std::vector{Offset{42}, Offset{50}}));
     EXPECT_TRUE(files->epochs);
     EXPECT_EQ(test::names(*directory_), names);
+    EXPECT_EQ(quarantine(), "none");
+}
+
+TEST_F(PartitionFilesTest, what_compaction_has_replaced_goes) {
+    std::string a = "00000000000000000000", b = "00000000000000000042", c = "00000000000000000099",
+                d = "00000000000000000120";
+    for (auto& name : {a + ".log", a + ".index", b + ".log", b + ".index", c + ".log", d + ".log",
+                       a + "-" + b + ".1.log", a + "-" + b + ".1.index", a + "-" + c + ".2.log",
+                       a + "-" + c + ".2.index", c + "-" + d + ".7.index", a + "-" + d + ".3.log.tmp"})
+        put(name);
+    put("compacted");
+    auto files = list_partition(*world_.data, *directory_, "p");
+    ASSERT_TRUE(files);
+    EXPECT_EQ(files->segments,
+              (std::vector<SegmentName>{{Offset{0}, Offset{99}, 2}, Offset{99}, Offset{120}}));
+    EXPECT_EQ(test::names(*directory_),
+              a + "-" + c + ".2.index " + a + "-" + c + ".2.log " + c + ".log " + d + ".log compacted ");
     EXPECT_EQ(quarantine(), "none");
 }
 
@@ -46,12 +63,17 @@ TEST_F(PartitionFilesTest, strangers_go_to_quarantine_and_stay_there) {
                                        "000000000000000000000.log",
                                        "00000000000000000000.Log",
                                        "00000000000000000000",
+                                       "00000000000000000042-00000000000000000042.1.log",
+                                       "00000000000000000042-00000000000000000099.0.log",
+                                       "00000000000000000042-00000000000000000099.01.log",
+                                       "00000000000000000042-00000000000000000099.log",
+                                       "00000000000000000042-99.1.log",
                                        "epochs2"};
     for (auto& name : strangers) put(name, name);
     ASSERT_TRUE(directory_->create_directory("00000000000000000007.log"));
     auto files = list_partition(*world_.data, *directory_, "p");
     ASSERT_TRUE(files);
-    EXPECT_EQ(files->segments, std::vector{Offset{0}});
+    EXPECT_EQ(files->segments, std::vector<SegmentName>{Offset{0}});
     world_.restart();  // For good.
     directory_ = world_.data->open_directory("p").value();
     EXPECT_EQ(test::names(*directory_), "00000000000000000000.log ");

@@ -164,9 +164,10 @@ LogView PartitionLog::view(Offset from, LogPoint limit, std::int32_t leader_epoc
                    active ? std::optional(tail_) : std::nullopt);
 }
 void PartitionLog::learn(const SegmentNews& news) {
-    auto at = std::ranges::lower_bound(segments_, news.base, {}, &Segment::base);
-    if (at == segments_.end() || at->base != news.base) return;
+    auto at = std::ranges::lower_bound(segments_, news.segment.base, {}, &Segment::base);
+    if (at == segments_.end() || at->name() != news.segment) return;
     for (auto piece : news.verified) at->verified.add(piece);
+    for (auto piece : news.doubted) at->verified.doubt(piece);
     bool sealed = at->base != active().base;
     if (news.index && sealed) at->index = *news.index;
     if (news.last && sealed) at->last = news.last;
@@ -184,6 +185,22 @@ std::vector<Segment> PartitionLog::advance_start(Offset to) {
     epochs_.erase(epochs_.begin(), epochs_.begin() + std::ptrdiff_t(past));
     if (!epochs_.empty()) epochs_.front().start = std::max(epochs_.front().start, to);
     return removed;
+}
+
+std::vector<Segment> PartitionLog::replace(Segment made) {
+    auto end = made.name().end;
+    auto first = std::ranges::lower_bound(segments_, made.base, {}, &Segment::base);
+    auto last = std::ranges::lower_bound(segments_, end, {}, &Segment::base);
+    CHECK(made.last && last != segments_.end() && last->base == end);
+    if (first == last) return {std::move(made)};
+    std::vector<Segment> replaced(first, last);
+    // Positions only mean something to each other: what lies in front moves up to what became smaller.
+    made.position = last->position - made.last->at.position;
+    auto nearer = made.position - first->position;
+    for (auto before = segments_.begin(); before != first; ++before) before->position += nearer;
+    *first = std::move(made);
+    segments_.erase(first + 1, last);
+    return replaced;
 }
 
 std::string partition_directory_name(std::string_view topic, const PartitionId& id) {
@@ -204,8 +221,6 @@ std::optional<PartitionId> partition_of_directory(std::string_view name) {
     id.index = *index;
     return id;
 }
-std::string log_file_name(Offset base) { return fmt::format("{:020}.log", std::to_underlying(base)); }
-
 Result<std::shared_ptr<File>> make_segment(Directory& directory, Offset base) {
     auto name = log_file_name(base);
     auto file = directory.create(name);

@@ -103,6 +103,11 @@ public:
     // be removed once the new start is on the disk. REQUIRES: start <= to <= end.
     std::vector<Segment> advance_start(Offset to);
 
+    // `made` has been compacted out of what lies in [made.base, made.name().end), and takes its place; of
+    // that segments at the front may have gone meanwhile. Gives those that it replaces; itself when nothing
+    // of it is there any more. REQUIRES: the active segment is not among them.
+    std::vector<Segment> replace(Segment made);
+
 private:
     Segment& active() { return segments_.back(); }
     const Segment& active() const { return segments_.back(); }
@@ -126,9 +131,6 @@ private:
 std::string partition_directory_name(std::string_view topic, const PartitionId& id);
 // Nothing when it is no such name.
 std::optional<PartitionId> partition_of_directory(std::string_view name);
-// "00000000000000000042.log".
-std::string log_file_name(Offset base);
-
 // Makes a partition's directory and its empty first segment, durably. For a job. What a crash left half
 // made is taken over.
 struct MadeLog {

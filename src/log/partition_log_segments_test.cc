@@ -202,11 +202,12 @@ TEST_F(SegmentedLog, what_a_job_has_learned_counts_only_for_its_own_segment) {
     fill(2);
     auto first = log().segments()[0].base, second = log().segments()[1].base;
     IndexEntry last{.at = {second, 1}};
-    log().learn({.base = first + 1, .last = last});
-    log().learn({.base = second, .index = Index(Offset{99}), .last = last});  // Its own writer knows better.
+    log().learn({.segment = first + 1, .last = last});
+    log().learn(
+        {.segment = second, .index = Index(Offset{99}), .last = last});  // Its own writer knows better.
     EXPECT_FALSE(log().segments()[1].last);
     EXPECT_EQ(log().segments()[1].index.base(), second);
-    log().learn({.base = first, .index = Index(Offset{99}), .last = last});
+    log().learn({.segment = first, .index = Index(Offset{99}), .last = last});
     EXPECT_EQ(log().segments()[0].last, last);
     EXPECT_EQ(log().segments()[0].index.base(), Offset{99});
 }

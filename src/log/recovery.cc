@@ -66,6 +66,7 @@ private:
     // When what is read was appended, at the latest: nobody knows better, and too early would destroy it.
     Timestamp appended_{-1};
     std::vector<EpochStart> epochs_;
+    Offset producers_from_{};  // What they have written in front of it is known.
     Recovered result_;
 };
 
@@ -76,22 +77,22 @@ Result<> Recovery::open_segments() {
     auto files = list_partition(data_, *directory_, name_);
     if (!files) return std::unexpected(files.error());
     files_ = std::move(*files);
-    auto& bases = files_.segments;
+    auto& names = files_.segments;
     // What lies in front of the log start was to be removed; but not what the recovery point stands in, at
     // its end: a log deleted up to its end goes on in a new segment.
-    while (bases.size() > 1 && bases[1] <= point_.log_start && bases[0] < point_.segment) {
-        if (auto gone = remove_segment(*directory_, bases[0]); !gone) return gone;
-        bases.erase(bases.begin());
+    while (names.size() > 1 && names[1].base <= point_.log_start && names[0].base < point_.segment) {
+        if (auto gone = remove_segment(*directory_, names[0]); !gone) return gone;
+        names.erase(names.begin());
     }
     std::uint64_t position = 0;
-    for (auto base : bases) {
-        auto file = directory_->open(log_file_name(base));
+    for (auto& name : names) {
+        auto file = directory_->open(log_file_name(name));
         if (!file) return std::unexpected(file.error());
         auto size = (*file)->size();
         if (!size) return std::unexpected(size.error());
-        auto index = Index::open(*directory_, base);
+        auto index = Index::open(*directory_, name);
         if (!index) return std::unexpected(index.error());
-        found_.push_back({{.base = base,
+        found_.push_back({{.base = name.base,
                            .position = position,
                            .file = std::move(*file),
                            .index = std::move(*index),
@@ -162,7 +163,8 @@ Result<> Recovery::settle_index() {
 }
 
 void Recovery::take(const BatchView& batch, std::uint64_t position) {
-    if (batch.has_producer()) result_.sequences.appended(Sequences::Batch::of(batch), rules_.clocks.now);
+    if (batch.has_producer() && batch.base_offset() >= producers_from_)
+        result_.sequences.appended(Sequences::Batch::of(batch), rules_.clocks.now);
     bool later = epochs_.empty() || batch.leader_epoch() > epochs_.back().epoch;
     if (later && batch.leader_epoch() <= rules_.leader_epoch_max)
         epochs_.push_back({batch.leader_epoch(), batch.base_offset()});
@@ -227,9 +229,19 @@ Result<> Recovery::catch_up() {
         auto place = of == found_.end() ? found_.size() : std::size_t(of - found_.begin());
         bool here =
             place < at_ ? taken.position <= of->size : place == at_ && taken.position <= from_.position;
-        if (in_front || here) {
+        // In a log that was compacted meanwhile it does not stand where it says.
+        auto after =
+            std::ranges::upper_bound(found_, taken.offset, {}, [](const Found& f) { return f.segment.base; });
+        auto holds = after == found_.begin() ? after : std::prev(after);
+        bool moved = !in_front && holds->segment.name().compacted();
+        if (in_front || here || moved) {
             for (auto& state : taken.producers) result_.sequences.restore(state, rules_.clocks.now);
-            if (!in_front) {
+            if (moved) {
+                n = std::size_t(holds - found_.begin());
+                start = {holds->segment.base, 0};
+                result_.snapshot = {taken.offset, holds->segment.position};
+                producers_from_ = taken.offset;
+            } else if (!in_front) {
                 n = std::size_t(of - found_.begin());
                 start = {taken.offset, taken.position};
                 result_.snapshot = {taken.offset, of->segment.position + taken.position};
@@ -340,11 +352,11 @@ Result<> Recovery::cut_behind() {
         log_info("{}: torn tail of {} bytes cut at offset {}", name_, behind, std::to_underlying(end.offset));
     while (found_.size() > at_ + 1) {
         auto& segment = found_.back().segment;
-        auto file = log_file_name(segment.base);
+        auto file = log_file_name(segment.name());
         if (found_.back().size > 0)
             if (auto moved = move_to_quarantine(data_, *directory_, file, name_ + "." + file); !moved)
                 return moved;
-        if (auto gone = remove_segment(*directory_, segment.base); !gone) return gone;
+        if (auto gone = remove_segment(*directory_, segment.name()); !gone) return gone;
         found_.pop_back();
     }
     if (last.size == end.position) return {};

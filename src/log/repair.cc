@@ -21,8 +21,8 @@ private:
     void lay_segment(std::size_t n);
     void tell();
     void hole(Offset from, Offset until, std::int32_t epoch);
-    void begin(Offset base, Timestamp appended) {
-        repair_.segments.push_back({.base = base, .parts = {}, .appended = appended});
+    void begin(const SegmentName& name, Timestamp appended) {
+        repair_.segments.push_back({.name = name, .base = name.base, .parts = {}, .appended = appended});
     }
     std::int32_t first_epoch() const {
         if (!audit_.epochs_seen.empty()) return audit_.epochs_seen.front().epoch;
@@ -66,12 +66,12 @@ void Layout::lay_segment(std::size_t n) {
     using Kind = PartitionRepair::Part::Kind;
     auto& segment = audit_.segments[n];
     if (!changes(n)) return;
-    begin(segment.base, segment.appended);
+    begin(segment.name, segment.appended);
     std::uint64_t done = 0;
     auto copy = [&](std::uint64_t until) {
         if (until > done)
             repair_.segments.back().parts.push_back(
-                {.kind = Kind::copy, .old_segment = segment.base, .position = done, .bytes = until - done});
+                {.kind = Kind::copy, .old_segment = segment.name, .position = done, .bytes = until - done});
         done = until;
     };
     for (auto& piece : segment.damaged) {
@@ -81,7 +81,7 @@ void Layout::lay_segment(std::size_t n) {
         auto until = piece.until_known ? piece.until : audit_.end_lost ? repair_.end : piece.from;
         if (piece.fits_here())
             repair_.segments.back().parts.push_back({.kind = Kind::placed,
-                                                     .old_segment = segment.base,
+                                                     .old_segment = segment.name,
                                                      .position = piece.position,
                                                      .bytes = piece.bytes,
                                                      .from = piece.from,
@@ -111,8 +111,8 @@ void Layout::tell() {
         for (auto& piece : segment.damaged)
             if (piece.bytes > 0 && !piece.fits_here())
                 says.push_back(fmt::format("move {} bytes from byte {} of {} to quarantine/", piece.bytes,
-                                           piece.position, log_file_name(segment.base)));
-        if (!segment.index_right) says.push_back(fmt::format("make {} anew", index_file_name(segment.base)));
+                                           piece.position, log_file_name(segment.name)));
+        if (!segment.index_right) says.push_back(fmt::format("make {} anew", index_file_name(segment.name)));
     }
     for (auto base : audit_.indexes_alone)
         says.push_back(fmt::format("move {} to quarantine/", index_file_name(base)));

@@ -22,12 +22,13 @@ struct PartitionRepair {
             placed
         };  // Placed: a right batch, told where it stands.
         Kind kind{};
-        Offset old_segment{};
+        SegmentName old_segment{};
         std::uint64_t position = 0, bytes = 0;
         Offset from{}, until{};
         std::int32_t leader_epoch = 0;
     };
     struct NewSegment {
+        SegmentName name;
         Offset base{};
         std::vector<Part> parts;
         Timestamp appended{-1};

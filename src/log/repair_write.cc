@@ -41,7 +41,8 @@ private:
     Result<> keep_damaged();
     Result<> write_segments();
     Result<> write_part(File& to, Place place, const Part& part, std::uint64_t& size);
-    Result<> write_index(Offset base, const std::string& file, std::uint64_t size, Timestamp appended);
+    Result<> write_index(const SegmentName& segment_name, const std::string& file, std::uint64_t size,
+                         Timestamp appended);
     Result<> write_indexes();
     Result<> write_snapshots();
     Result<> write_snapshot_at(ProducerSnapshot snapshot, Offset at, Place place);
@@ -100,7 +101,7 @@ Result<> Preparation::keep(const std::string& file) {
 
 Result<> Preparation::keep_damaged() {
     for (auto& segment : audit_.segments) {
-        auto name = log_file_name(segment.base);
+        auto name = log_file_name(segment.name);
         for (auto& piece : segment.damaged) {
             if (piece.bytes == 0 || piece.fits_here()) continue;
             auto file = directory_->open(name);
@@ -110,11 +111,11 @@ Result<> Preparation::keep_damaged() {
                 return kept;
         }
         if (!segment.index_right)
-            if (auto kept = keep(index_file_name(segment.base)); !kept) return kept;
+            if (auto kept = keep(index_file_name(segment.name)); !kept) return kept;
     }
-    for (auto base : audit_.indexes_alone) {
+    for (auto& base : audit_.indexes_alone) {
         if (auto kept = keep(index_file_name(base)); !kept) return kept;
-        if (!is_new(base)) remove(index_file_name(base));
+        if (!is_new(base.base)) remove(index_file_name(base));
     }
     return {};
 }
@@ -144,7 +145,7 @@ Result<> Preparation::write_part(File& to, Place place, const Part& part, std::u
 
 Result<> Preparation::write_segments() {
     for (auto& segment : repair_.segments) {
-        auto name = log_file_name(segment.base);
+        auto name = log_file_name(segment.name);
         if (auto beside = write_beside(name); !beside) return beside;
         auto file = directory_->create(name + ".tmp");
         if (!file) return std::unexpected(file.error());
@@ -169,7 +170,7 @@ std::optional<Preparation::Place> Preparation::moved(Place old, Offset offset) c
     std::uint64_t at = 0;  // In the old file, of the part that is looked at.
     for (auto& move : moves_) {
         bool copied = move.part.kind != Part::Kind::hole;
-        if (copied && move.part.old_segment == old.segment) {
+        if (copied && move.part.old_segment.base == old.segment) {
             if (old.position >= move.part.position && old.position <= move.part.position + move.part.bytes)
                 found = Place{move.begin.segment, move.begin.position + (old.position - move.part.position)};
             at = move.part.position + move.part.bytes;
@@ -180,8 +181,9 @@ std::optional<Preparation::Place> Preparation::moved(Place old, Offset offset) c
     return behind_hole ? behind_hole : found;
 }
 
-Result<> Preparation::write_index(Offset base, const std::string& file, std::uint64_t size,
-                                  Timestamp appended) {
+Result<> Preparation::write_index(const SegmentName& segment_name, const std::string& file,
+                                  std::uint64_t size, Timestamp appended) {
+    auto base = segment_name.base;
     auto segment = directory_->open(file);
     if (!segment) return std::unexpected(segment.error());
     if (appended < Timestamp{0}) appended = clocks_.wall;
@@ -201,23 +203,23 @@ Result<> Preparation::write_index(Offset base, const std::string& file, std::uin
                 .appended_before = appended};
     }
     if (here.at.position > last_position) entries.push_back(here);
-    auto name = index_file_name(base);
+    auto name = index_file_name(segment_name);
     if (auto beside = write_beside(name); !beside) return beside;
     return Index::write_file(*directory_, name + ".tmp", base, entries);
 }
 Result<> Preparation::write_indexes() {
     for (auto& segment : repair_.segments) {
-        auto file = log_file_name(segment.base) + ".tmp";
+        auto file = log_file_name(segment.name) + ".tmp";
         auto opened = directory_->open(file);
         if (!opened) return std::unexpected(opened.error());
         auto size = (*opened)->size();
         if (!size) return std::unexpected(size.error());
-        if (auto made = write_index(segment.base, file, *size, segment.appended); !made) return made;
+        if (auto made = write_index(segment.name, file, *size, segment.appended); !made) return made;
     }
     for (auto& segment : audit_.segments) {
         if (is_new(segment.base) || segment.index_right) continue;
         auto made =
-            write_index(segment.base, log_file_name(segment.base), segment.end.position, segment.appended);
+            write_index(segment.name, log_file_name(segment.name), segment.end.position, segment.appended);
         if (!made) return made;
     }
     return {};

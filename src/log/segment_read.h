@@ -33,6 +33,12 @@ public:
     void add(std::uint64_t piece) {
         if (piece < pieces_.size()) pieces_[piece] = true;
     }
+    // It was right once, and is not any more.
+    void doubt(std::uint64_t piece) {
+        if (piece >= pieces_.size()) pieces_.resize(piece + 1, true);
+        pieces_[piece] = false;
+        from_ = std::max(from_, (piece + 1) * piece_bytes);
+    }
     std::uint64_t unverified_until() const { return from_; }
 
 private:

@@ -8,13 +8,9 @@ namespace {
 
 // The records, opened where they are packed; nothing when they cannot be.
 std::optional<Bytes> records_of(const wire::BatchView& batch, std::vector<std::byte>& opened) {
-    // What is in the log was opened when it came, as far as this. What was only believed then is not opened
-    // now; a batch that the broker has compressed itself may open to more than its own size allows for.
-    constexpr std::size_t usual_batch_bytes_max = 1'048'588;
     auto codec = wire::Codec(batch.codec_number());
     if (codec == wire::Codec::none) return batch.records();
-    auto plain = wire::decompress(codec, batch.records(),
-                                  wire::opened_bytes_max(std::max(batch.size(), usual_batch_bytes_max)));
+    auto plain = wire::decompress(codec, batch.records(), wire::opened_in_log_bytes_max(batch.size()));
     if (!plain) return std::nullopt;
     opened = std::move(*plain);
     return opened;
@@ -24,6 +20,7 @@ std::optional<Bytes> records_of(const wire::BatchView& batch, std::vector<std::b
 
 TimedOffset first_timed_record(const wire::BatchView& batch, Offset from, Timestamp at) {
     TimedOffset as_header{batch.max_timestamp(), std::max(from, batch.base_offset()), batch.leader_epoch()};
+    if (batch.count() == 0) return {};  // Compaction has emptied it.
     if (batch.has(wire::attribute::log_append_time)) return as_header;
     std::vector<std::byte> opened;
     auto records = records_of(batch, opened);

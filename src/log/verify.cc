@@ -84,7 +84,7 @@ private:
     Result<> read_epochs();
     Result<> read_snapshots();
     Result<> read_segment(std::size_t n);
-    Result<std::optional<std::int32_t>> first_epoch(Offset base);
+    Result<std::optional<std::int32_t>> first_epoch(const SegmentName& segment);
     Result<> scan(std::size_t n, const std::shared_ptr<File>& file, const Index& index, IndexCheck& check);
     void end_of_segment(std::size_t n, const IndexCheck& check);
     void judge_end();
@@ -125,20 +125,21 @@ Result<> Audit::read_names() {
     files_ = std::move(*files);
     auto& bases = files_.segments;
     std::size_t gone = 0;  // As recovery: what lies in front of the log start was to be removed.
-    while (gone + 1 < bases.size() && bases[gone + 1] <= point_.log_start && bases[gone] < point_.segment)
+    while (gone + 1 < bases.size() && bases[gone + 1].base <= point_.log_start &&
+           bases[gone].base < point_.segment)
         ++gone;
     bases.erase(bases.begin(), bases.begin() + std::ptrdiff_t(gone));
-    auto first = bases.empty() ? Offset{INT64_MAX} : bases.front();
-    for (auto base : files_.indexes) {
-        if (std::ranges::binary_search(bases, base) || base < first) continue;
-        missing_segments_.insert(base);
-        audit_.indexes_alone.push_back(base);
-        given(base);
+    auto first = bases.empty() ? Offset{INT64_MAX} : bases.front().base;
+    for (auto& alone : files_.indexes_alone) {
+        if (alone.base < first) continue;
+        missing_segments_.insert(alone.base);
+        audit_.indexes_alone.push_back(alone);
+        given(alone.base);
     }
-    bool point_there = std::ranges::binary_search(bases, point_.segment);
+    bool point_there = std::ranges::binary_search(bases, point_.segment, {}, &SegmentName::base);
     if (point_.offset > Offset{0} && !point_there) missing_segments_.insert(point_.segment);
     audit_.believed = rules_.checkpoint_damaged || (point_.offset > Offset{0} && !point_there &&
-                                                    !bases.empty() && bases.back() > point_.segment);
+                                                    !bases.empty() && bases.back().base > point_.segment);
     return {};
 }
 
@@ -169,10 +170,13 @@ Result<> Audit::read_snapshots() {
         known.segment = (*snapshot)->segment;
         known.position = (*snapshot)->position;
         given(at);
-        bool no_use = files_.segments.empty() || at <= files_.segments.front();
+        bool no_use = files_.segments.empty() || at <= files_.segments.front().base;
         // Of a segment that is gone, as compaction leaves it: nobody goes by it.
-        no_use |= !files_.segments.empty() && at <= files_.segments.back() &&
-                  !std::ranges::binary_search(files_.segments, known.segment);
+        no_use |= !files_.segments.empty() && at <= files_.segments.back().base &&
+                  !std::ranges::binary_search(files_.segments, known.segment, {}, &SegmentName::base);
+        // In a compacted segment it does not stand where it says, and counts by its offset.
+        auto after = std::ranges::upper_bound(files_.segments, at, {}, &SegmentName::base);
+        no_use |= after != files_.segments.begin() && std::prev(after)->compacted();
         if (unsettled(known.segment, known.position) || no_use) known.right = true;
         else snapshots_at_[{known.segment, known.position}] = audit_.snapshots.size() - 1;
     }
@@ -193,13 +197,13 @@ void Audit::boundary(std::size_t n, std::uint64_t position, Offset low, Offset h
     if (!audit_.point_right)
         damaged("", 0, 0, {}, {},
                 fmt::format("the checkpoint says that offset {} stands at byte {} of {}, and it is {}",
-                            std::to_underlying(point_.offset), position, log_file_name(base),
-                            std::to_underlying(low)));
+                            std::to_underlying(point_.offset), position,
+                            log_file_name(audit_.segments[n].name), std::to_underlying(low)));
 }
 
-Result<std::optional<std::int32_t>> Audit::first_epoch(Offset base) {
+Result<std::optional<std::int32_t>> Audit::first_epoch(const SegmentName& segment) {
     auto none = std::optional<std::int32_t>();
-    auto file = directory_->open(log_file_name(base));
+    auto file = directory_->open(log_file_name(segment));
     if (!file) return std::unexpected(file.error());
     auto size = (*file)->size();
     if (!size) return std::unexpected(size.error());
@@ -214,8 +218,8 @@ Result<> Audit::scan(std::size_t n, const std::shared_ptr<File>& file, const Ind
     auto& segment = audit_.segments[n];
     ScanRules rules{.base = segment.base, .size = segment.size, .index = &index};
     if (!is_last(n)) {
-        rules.next_base = files_.segments[n + 1];
-        auto epoch = first_epoch(*rules.next_base);
+        rules.next_base = files_.segments[n + 1].base;
+        auto epoch = first_epoch(files_.segments[n + 1]);
         if (!epoch) return std::unexpected(epoch.error());
         rules.next_epoch = *epoch;
     }
@@ -277,7 +281,7 @@ void Audit::end_of_segment(std::size_t n, const IndexCheck& check) {
     auto end = segment.damaged.empty() ? segment.end.offset
                                        : std::max(segment.end.offset, segment.damaged.back().until);
     if (is_last(n)) return;
-    auto next = files_.segments[n + 1];
+    auto next = files_.segments[n + 1].base;
     if (end >= next) return;
     bool cut = check.here() && check.here()->at.position > segment.size;
     auto lost = missing_segments_.lower_bound(end);
@@ -295,12 +299,13 @@ void Audit::end_of_segment(std::size_t n, const IndexCheck& check) {
 }
 
 Result<> Audit::read_segment(std::size_t n) {
-    auto base = files_.segments[n];
-    auto file = directory_->open(log_file_name(base));
+    auto& name = files_.segments[n];
+    auto base = name.base;
+    auto file = directory_->open(log_file_name(name));
     if (!file) return std::unexpected(file.error());
     auto size = (*file)->size();
     if (!size) return std::unexpected(size.error());
-    auto index = Index::open(*directory_, base);
+    auto index = Index::open(*directory_, name);
     if (!index) return std::unexpected(index.error());
     auto& segment = audit_.segments[n];
     segment.size = *size;
@@ -372,10 +377,10 @@ void Audit::judge_side_files() {
             else if (end && !audit_.end_lost) what = "what stands behind the end was never written there";
             else if (piece.bytes == 0)
                 what = end ? "the log ends in front of what was durable" : "what was here is missing";
-            damaged(log_file_name(segment.base), piece.position, piece.bytes, piece.from, until, what);
+            damaged(log_file_name(segment.name), piece.position, piece.bytes, piece.from, until, what);
         }
         if (!segment.index_right)
-            damaged(index_file_name(segment.base), 0, 0, {}, {}, "does not fit its segment");
+            damaged(index_file_name(segment.name), 0, 0, {}, {}, "does not fit its segment");
     }
     for (auto& snapshot : audit_.snapshots)
         if (!snapshot.right)
@@ -390,10 +395,11 @@ Result<PartitionAudit> Audit::run() {
         if (auto read = read_snapshots(); !read) return std::unexpected(read.error());
     }
     given(point_.offset);
-    for (auto base : files_.segments) {
-        given(base);
+    for (auto& name : files_.segments) {
+        given(name.base);
         auto& segment = audit_.segments.emplace_back();
-        segment.base = base;
+        segment.name = name;
+        segment.base = name.base;
     }
     audit_.start = point_.log_start;
     if (!audit_.segments.empty()) {

@@ -25,6 +25,7 @@ struct Damage {
 
 struct PartitionAudit {
     struct Segment {
+        SegmentName name;
         Offset base{};
         std::uint64_t size = 0;
         std::vector<ScanPiece> damaged;  // Without batches.
@@ -46,7 +47,7 @@ struct PartitionAudit {
     RecoveryPoint point{};
     std::vector<Segment> segments;
     std::vector<Snapshot> snapshots;
-    std::vector<Offset> indexes_alone;            // Without their segment.
+    std::vector<SegmentName> indexes_alone;       // Without their segment.
     std::vector<EpochStart> epochs, epochs_seen;  // By the file; by the batches.
     bool epochs_right = true;                     // Or not there.
     bool point_right = true;                      // It is a boundary.

@@ -6,6 +6,7 @@
 // run that far, so that no client makes the broker take memory out of proportion to what it sent.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <expected>
 
@@ -15,6 +16,12 @@ namespace fulmar::wire {
 
 // The bound on what any frame may cost (base/arena.h): 16 times what was received, and 64 KiB.
 constexpr std::size_t opened_bytes_max(std::size_t packed) { return 16 * packed + 64 * 1024; }
+// The same for a batch of a log, which was opened when it came as far as that. What was only believed then is
+// not opened later; one that the broker has compressed itself may open to more than its own size allows for.
+constexpr std::size_t opened_in_log_bytes_max(std::size_t packed) {
+    constexpr std::size_t usual_batch_bytes_max = 1'048'588;
+    return opened_bytes_max(std::max(packed, usual_batch_bytes_max));
+}
 
 // The topic's settings that decide. Kafka's names: max.message.bytes, message.timestamp.*, cleanup.policy,
 // compression.type.

@@ -39,8 +39,7 @@ static constexpr ConfigRow list(Text name, Text usual, Text choices, Text broker
 static constexpr std::array table = {
     list("cleanup.policy", "delete", "compact delete", "log.cleanup.policy", acts,
          "How old records go: delete by age and size, compact to the last record of each key, both, or "
-         "neither "
-         "when it is empty. With compact every record needs a key; nothing is compacted."),
+         "neither when it is empty. With compact every record needs a key."),
     integer("compression.gzip.level", "-1", -1, 9, "compression.gzip.level", acts,
             "The level at which the broker packs batches anew with gzip. -1: the codec's own default."),
     integer("compression.lz4.level", "9", 1, 17, "compression.lz4.level", acts,
@@ -49,7 +48,7 @@ static constexpr std::array table = {
            acts, "How batches are stored: as the producer packed them, or packed anew with this codec."),
     integer("compression.zstd.level", "3", -131072, 22, "compression.zstd.level", acts,
             "The level at which the broker packs batches anew with zstd."),
-    integer("delete.retention.ms", "86400000", 0, unbounded, "log.cleaner.delete.retention.ms", kept,
+    integer("delete.retention.ms", "86400000", 0, unbounded, "log.cleaner.delete.retention.ms", acts,
             "How long compaction keeps the mark that a key was deleted."),
     integer("file.delete.delay.ms", "60000", 0, unbounded, "log.segment.delete.delay.ms", acts,
             "How long a file stays on disk after its segment was deleted."),
@@ -70,7 +69,7 @@ static constexpr std::array table = {
     integer("local.retention.ms", "-2", -2, unbounded, "log.local.retention.ms", kept,
             "How long records stay on this disk under tiered storage, which there is not."),
     integer("max.compaction.lag.ms", "9223372036854775807", 1, unbounded, "log.cleaner.max.compaction.lag.ms",
-            kept, "A record is compacted after so long at the latest."),
+            acts, "A record is compacted after so long at the latest."),
     integer("max.message.bytes", "1048588", 0, int_max, "message.max.bytes", acts,
             "The largest record batch that is taken, compressed as it is."),
     integer("message.timestamp.after.max.ms", "3600000", 0, unbounded, "log.message.timestamp.after.max.ms",
@@ -80,9 +79,9 @@ static constexpr std::array table = {
             "How far a record's time may be behind the broker's."),
     choice("message.timestamp.type", "CreateTime", "CreateTime LogAppendTime", "log.message.timestamp.type",
            acts, "Whose time a record has: its producer's, or the broker's when it is appended."),
-    number("min.cleanable.dirty.ratio", "0.5", 0, 1, "log.cleaner.min.cleanable.ratio", kept,
+    number("min.cleanable.dirty.ratio", "0.5", 0, 1, "log.cleaner.min.cleanable.ratio", acts,
            "The part of a log that is not compacted yet at which compaction begins."),
-    integer("min.compaction.lag.ms", "0", 0, unbounded, "log.cleaner.min.compaction.lag.ms", kept,
+    integer("min.compaction.lag.ms", "0", 0, unbounded, "log.cleaner.min.compaction.lag.ms", acts,
             "A record is not compacted for so long."),
     integer("min.insync.replicas", "1", 1, int_max, "min.insync.replicas", kept,
             "So many replicas must have a write before it is acknowledged to acks=all. There is one replica, "

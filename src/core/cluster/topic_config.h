@@ -51,6 +51,8 @@ struct LogRules {
     std::int32_t min_in_sync_replicas = 1;  // min.insync.replicas
     bool unclean_leader_election = false;   // unclean.leader.election.enable
     bool operator==(const LogRules&) const = default;
+    // Of a segment that is written to: what is in it is not compacted.
+    Millis most_age() const { return compacts ? std::min(segment_age, max_compaction_lag) : segment_age; }
 };
 LogRules log_rules(const ConfigMap& set, const ConfigMap& defaults);
 

@@ -20,9 +20,10 @@ Offset Sequences::Batch::base_offset() const {
 }
 
 Sequences::Batch Sequences::Batch::of(const wire::BatchView& batch) {
-    return {batch.producer_id(),   batch.producer_epoch(),
-            batch.base_sequence(), Sequences::last_sequence(batch.base_sequence(), batch.count()),
-            batch.last_offset(),   batch.max_timestamp()};
+    return {
+        batch.producer_id(),   batch.producer_epoch(),
+        batch.base_sequence(), Sequences::last_sequence(batch.base_sequence(), batch.last_offset_delta() + 1),
+        batch.last_offset(),   batch.max_timestamp()};
 }
 
 Sequences::Judgement Sequences::judge(const Batch& batch) const {

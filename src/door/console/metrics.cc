@@ -170,6 +170,16 @@ void tell_storage(Exposition& out, const View& view, const Broker& broker, Insta
     out.value(counters.deleted_segments);
     out.counter("fulmar_deleted_bytes_total", "Bytes of the segments deleted.");
     out.value(counters.deleted_bytes);
+    out.counter("fulmar_compacted_bytes_total", "Bytes that compaction has read and written.");
+    out.value(counters.compacted_bytes);
+    out.counter("fulmar_compaction_freed_bytes_total", "By how much compaction has made logs smaller.");
+    out.value(counters.compaction_freed_bytes);
+    out.counter("fulmar_compaction_removed_records_total", "Records that compaction has removed.");
+    out.value(counters.compaction_removed_records);
+    out.counter("fulmar_scrubbed_bytes_total", "Bytes read from the disk and checked, over and over.");
+    out.value(counters.scrubbed_bytes);
+    out.counter("fulmar_scrub_damage_total", "Damaged places that were found so; each again in every round.");
+    out.value(counters.scrub_damage);
     if (auto at = broker.checkpointed_at()) {
         out.gauge("fulmar_checkpoint_age_seconds",
                   "Since the last checkpoint: what a start after a crash reads again.");

@@ -1,0 +1,25 @@
+#include "broker/pacer.h"
+
+#include <algorithm>
+
+namespace fulmar {
+
+Task<> Pacer::take(std::uint64_t bytes) {
+    if (bytes_per_second_ == unlimited || stopped_) co_return;
+    auto due = std::max(free_at_, loop_.now());
+    // Rounded up, so that many small amounts are not for nothing.
+    auto millis = bytes * 1'000 / std::max<std::uint64_t>(bytes_per_second_, 1) + 1;
+    free_at_ = due + Millis(std::int64_t(std::min<std::uint64_t>(millis, 3'600'000)));
+    if (due <= loop_.now()) co_return;
+    Timer timer(loop_);
+    timer.set(due);
+    waiting_.push_back(&timer);
+    co_await timer;
+    std::erase(waiting_, &timer);
+}
+void Pacer::stop() {
+    stopped_ = true;
+    for (auto* timer : waiting_) timer->wake();
+}
+
+}  // namespace fulmar

@@ -1,0 +1,471 @@
+#include "log/compaction.h"
+
+#include "log/compaction_state.h"
+#include "log/partition_files.h"
+#include "tests/log/log_world.h"
+#include "tests/sim/chance.h"
+
+namespace fulmar {
+namespace {
+
+using sim::Chance;
+using test::DiskWorld;
+using namespace std::chrono_literals;
+
+constexpr Timestamp now{1'000'000}, later{2'000'000}, much_later{3'000'000};
+
+struct Write {
+    std::string key;
+    std::optional<std::string> value;
+    bool operator==(const Write&) const = default;
+};
+using Records = std::map<Offset, Write>;
+
+// A partition whose records have keys, beside what was written to it.
+class Keyed {
+public:
+    explicit Keyed(Directory& data) : partition(data) {}
+
+    void append(const std::vector<Write>& writes, wire::BatchProducer producer = {},
+                wire::Codec codec = wire::Codec::none) {
+        wire::BatchBuilder builder;
+        auto offset = log().end().offset;
+        for (auto& write : writes) {
+            builder.add(Timestamp{1000}, bytes_of(write.key),
+                        write.value ? std::optional(bytes_of(*write.value)) : std::nullopt);
+            written[offset] = write;
+            offset = offset + 1;
+        }
+        wire::ProducedBatch batch;
+        batch.rewritten = builder.finish(codec, producer);
+        std::copy_n(batch.rewritten.begin(), wire::batch_header_bytes, batch.header.begin());
+        batch.records = Bytes(batch.rewritten).subspan(wire::batch_header_bytes);
+        EXPECT_TRUE(log().append(batch, 5, test::usual_wall, 200));
+    }
+    void roll() { partition.roll(); }
+    PartitionLog& log() { return partition.log; }
+
+    // The full segments, with what time says of each.
+    std::vector<Segment> full() {
+        auto view = log().view(log().segments().front().base, log().end(), 5, test::usual_wall);
+        std::vector<Segment> segments;
+        for (std::size_t n = 0; n + 1 < log().segments().size(); ++n) {
+            segments.push_back(log().segments()[n]);
+            segments.back().last = view.last_entry(n).value();
+        }
+        return segments;
+    }
+    CompactionRules rules(Timestamp at = now) {
+        CompactionRules rules;
+        rules.from = state.until;
+        rules.log_start = log().start();
+        rules.now = at, rules.horizon = at + 1s;
+        rules.map_bytes_max = 1 << 20;
+        rules.index_interval_bytes = 200;
+        return rules;
+    }
+    // A whole pass.
+    Result<> compact(CompactionRules how, std::uint64_t step_bytes = 1 << 20) {
+        Compaction pass(log().directory(), full(), log().segments().back().base, std::move(how));
+        for (bool done = false; !done;) {
+            auto step = pass.step(step_bytes);
+            if (!step) {
+                (void)pass.give_up();
+                return std::unexpected(step.error());
+            }
+            if (step->made)
+                for (auto& segment : log().replace(std::move(*step->made)))
+                    replaced.push_back(segment.name());
+            done = step->done;
+        }
+        EXPECT_GT(pass.until(), state.until);
+        state = {pass.until(), pass.next_horizon()};
+        return write_compaction_state(*log().directory(), state);
+    }
+
+    test::Partition partition;
+    Records written;
+    CompactionState state;
+    std::vector<SegmentName> replaced;
+};
+
+// Front to back, as consumers do: every batch where the one in front ends.
+Records all_of(PartitionLog& log) {
+    Records all;
+    for (auto at = log.start(); at < log.end().offset;) {
+        auto slice = test::read(log, at, log.end(), 1 << 20, true);
+        if (!slice) {
+            ADD_FAILURE() << "at " << std::to_underlying(at) << ": " << to_text(slice.error());
+            return all;
+        }
+        auto text = test::text_of(slice->range);
+        auto left = bytes_of(text);
+        EXPECT_EQ(slice->base, wire::BatchView(left).base_offset());
+        at = slice->base;
+        while (auto batch = wire::BatchView::whole(left)) {
+            EXPECT_TRUE(batch->crc_matches());
+            EXPECT_EQ(batch->base_offset(), at);
+            auto open = wire::OpenBatch::open(*batch, 1 << 20);
+            EXPECT_TRUE(open);
+            for (auto& record : open->records())
+                all[open->offset_of(record)] = {
+                    std::string(text_of(*record.key)),
+                    record.value ? std::optional(std::string(text_of(*record.value))) : std::nullopt};
+            at = batch->next_offset();
+            left = left.subspan(batch->size());
+        }
+    }
+    return all;
+}
+// What must be left of it when all in front of `until` is compacted.
+Records compacted(const Records& written, Offset until, bool tombstones) {
+    std::map<std::string, Offset> last;
+    for (auto& [offset, write] : written)
+        if (offset < until) last[write.key] = offset;
+    Records left;
+    for (auto& [offset, write] : written) {
+        bool kept = offset >= until || (last[write.key] == offset && (write.value || tombstones));
+        if (kept) left[offset] = write;
+    }
+    return left;
+}
+std::vector<Write> some_writes(Chance& rng, int keys, int count) {
+    std::vector<Write> writes;
+    for (int n = 0; n < count; ++n) {
+        auto key = std::to_string(rng.below(std::uint64_t(keys)));
+        auto value =
+            rng.below(5) == 0 ? std::nullopt : std::optional("v" + std::to_string(rng.below(1'000'000)));
+        writes.push_back({key, value});
+    }
+    return writes;
+}
+constexpr wire::Codec codecs[] = {wire::Codec::none, wire::Codec::none, wire::Codec::lz4, wire::Codec::zstd,
+                                  wire::Codec::snappy};
+
+TEST(Compaction, of_each_key_the_last_record_stays_where_it_was) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    keyed.append({{"a", "1"}, {"b", "1"}, {"a", "2"}});
+    keyed.append({{"a", "3"}});
+    keyed.roll();
+    keyed.append({{"b", "2"}, {"c", "1"}});
+    keyed.roll();
+    keyed.append({{"a", "4"}});
+    ASSERT_TRUE(keyed.compact(keyed.rules()));
+    EXPECT_EQ(all_of(keyed.log()), (Records{{Offset{3}, {"a", "3"}},
+                                            {Offset{4}, {"b", "2"}},
+                                            {Offset{5}, {"c", "1"}},
+                                            {Offset{6}, {"a", "4"}}}));
+    ASSERT_EQ(keyed.log().segments().size(), 2U);
+    EXPECT_EQ(keyed.log().segments()[0].name(), SegmentName(Offset{0}, Offset{6}, 1));
+}
+TEST(Compaction, a_model_agrees_whatever_is_written_and_however_often_it_is_compacted) {
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        SCOPED_TRACE(seed);
+        DiskWorld world(seed);
+        Chance rng(seed, 0);
+        Keyed keyed(*world.data);
+        auto keys = int(1 + rng.below(60));
+        auto at = now;
+        for (int round = 0; round < 6; ++round) {
+            auto segments = rng.between(1, 4);
+            for (std::int64_t n = 0; n < segments; ++n) {
+                auto batches = rng.between(1, 12);
+                for (std::int64_t b = 0; b < batches; ++b)
+                    keyed.append(some_writes(rng, keys, int(1 + rng.below(6))), {}, codecs[rng.below(5)]);
+                keyed.roll();
+            }
+            keyed.append(some_writes(rng, keys, 2));
+            auto how = keyed.rules(at);
+            how.segment_bytes = std::uint64_t(rng.between(300, 5300));
+            how.horizon = at + 1h;
+            ASSERT_TRUE(keyed.compact(std::move(how), std::uint64_t(rng.between(1, 2000))));
+            EXPECT_EQ(keyed.state.until, keyed.log().segments().back().base);
+            ASSERT_TRUE(all_of(keyed.log()) == compacted(keyed.written, keyed.state.until, true));
+            keyed.written = all_of(keyed.log());
+            keyed.roll();
+        }
+        // And its tombstones go once it is time.
+        keyed.append({{"x", "y"}});
+        auto how = keyed.rules(at + 1h);
+        how.horizon = how.now + 1h;
+        ASSERT_TRUE(keyed.compact(std::move(how)));
+        auto last = keyed.rules(at + 2h);
+        keyed.roll();
+        keyed.append({{"x", "z"}});
+        last.from = keyed.state.until, last.horizon = last.now + 1h;
+        ASSERT_TRUE(keyed.compact(std::move(last)));
+        for (auto& [offset, write] : all_of(keyed.log()))
+            EXPECT_TRUE(write.value) << std::to_underlying(offset);
+    }
+}
+TEST(Compaction, a_tombstone_stays_until_its_time_and_goes_then) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    keyed.append({{"a", "1"}, {"b", "1"}});
+    keyed.append({{"a", std::nullopt}});
+    keyed.roll();
+    keyed.append({{"z", "1"}});
+    keyed.roll();
+    keyed.append({{"y", "1"}});
+    ASSERT_TRUE(keyed.compact(keyed.rules(now)));
+    EXPECT_EQ(keyed.state.next_horizon, now + 1s);
+    EXPECT_TRUE(all_of(keyed.log()).contains(Offset{2}));
+    auto again = [&](Timestamp at) {
+        auto how = keyed.rules(at);
+        how.from = Offset{0};
+        keyed.state.until = Offset{0};
+        ASSERT_TRUE(keyed.compact(std::move(how)));
+    };
+    again(now + 1s + -1ms);
+    EXPECT_TRUE(all_of(keyed.log()).contains(Offset{2}));
+    EXPECT_EQ(keyed.state.next_horizon, now + 1s);  // It does not begin anew.
+    again(now + 1s);
+    EXPECT_FALSE(all_of(keyed.log()).contains(Offset{2}));
+    EXPECT_FALSE(keyed.state.next_horizon);
+}
+TEST(Compaction, of_a_producer_the_last_batch_stays_without_its_records) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    keyed.append({{"a", "1"}}, {ProducerId{1}, 0, 0});
+    keyed.append({{"a", "2"}, {"a", "3"}}, {ProducerId{1}, 0, 1});
+    keyed.append({{"a", "4"}});
+    keyed.roll();
+    keyed.append({{"b", "1"}});
+    auto how = keyed.rules();
+    how.producers[ProducerId{1}] = Offset{2};
+    ASSERT_TRUE(keyed.compact(std::move(how)));
+    EXPECT_EQ(all_of(keyed.log()), (Records{{Offset{3}, {"a", "4"}}, {Offset{4}, {"b", "1"}}}));
+    // Without its snapshots recovery knows where the producer stands.
+    auto& directory = *keyed.log().directory();
+    for (auto& entry : directory.list().value())
+        if (entry.name.ends_with(".producers")) ASSERT_TRUE(directory.remove(entry.name));
+    keyed.partition.sync();
+    auto found = recover(*world.data, test::partition_name, keyed.partition.point(), {.leader_epoch_max = 5});
+    ASSERT_TRUE(found);
+    wire::BatchBuilder builder;
+    builder.add(Timestamp{0}, bytes_of("a"), bytes_of("5"));
+    auto next = builder.finish(wire::Codec::none, {ProducerId{1}, 0, 3});
+    EXPECT_EQ(found->sequences.judge(Sequences::Batch::of(wire::BatchView(next))).verdict,
+              Sequences::Verdict::next);
+    builder.add(Timestamp{0}, bytes_of("a"), bytes_of("2"));
+    builder.add(Timestamp{0}, bytes_of("a"), bytes_of("3"));
+    auto known = builder.finish(wire::Codec::none, {ProducerId{1}, 0, 1});
+    EXPECT_EQ(found->sequences.judge(Sequences::Batch::of(wire::BatchView(known))).verdict,
+              Sequences::Verdict::duplicate);
+}
+TEST(Compaction, what_does_not_fit_into_memory_takes_several_passes) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    Chance rng(3, 0);
+    constexpr int keys = 400;
+    for (int n = 0; n < 100; ++n) {
+        std::vector<Write> writes;
+        for (int i = 0; i < 20; ++i) writes.push_back({std::to_string(rng.below(keys)), std::to_string(n)});
+        keyed.append(writes);
+        if (n % 10 == 9) keyed.roll();
+    }
+    keyed.append({{"z", "1"}});
+    int passes = 0;
+    for (auto end = keyed.log().segments().back().base; keyed.state.until < end; ++passes) {
+        auto how = keyed.rules();
+        how.map_bytes_max = 5000;  // 102 keys.
+        ASSERT_TRUE(keyed.compact(std::move(how)));
+        // Of the batch that did not fit some keys were noted already: what they supersede may go too.
+        auto left = all_of(keyed.log()), most = compacted(keyed.written, keyed.state.until, true);
+        for (auto& [offset, write] : left) ASSERT_EQ(most.at(offset), write);
+        for (auto& [offset, write] : compacted(keyed.written, end, true)) ASSERT_TRUE(left.contains(offset));
+        ASSERT_LT(passes, 100);
+    }
+    EXPECT_TRUE(all_of(keyed.log()) == compacted(keyed.written, keyed.state.until, true));
+    EXPECT_GT(passes, 10);
+}
+TEST(Compaction, damage_is_left_alone_and_so_are_tombstones_behind_it) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    keyed.append({{"a", "1"}, {"b", "1"}});
+    keyed.append({{"a", "2"}});
+    keyed.roll();
+    keyed.append({{"c", "1"}});
+    keyed.append({{"d", "1"}});
+    keyed.roll();
+    keyed.append({{"c", std::nullopt}, {"a", "3"}});
+    keyed.roll();
+    keyed.append({{"z", "1"}});
+    // A bit of the second segment's first batch.
+    auto& file = *keyed.log().segments()[1].file;
+    std::byte one{};
+    ASSERT_TRUE(file.read(65, std::span(&one, 1)));
+    one ^= std::byte{4};
+    Bytes part(&one, 1);
+    ASSERT_TRUE(file.write(65, std::span(&part, 1)));
+    ASSERT_TRUE(keyed.compact(keyed.rules(now)));
+    keyed.state.until = Offset{0};
+    ASSERT_TRUE(keyed.compact(keyed.rules(much_later)));
+    ASSERT_EQ(keyed.log().segments().size(), 4U);
+    EXPECT_FALSE(keyed.log().segments()[1].name().compacted());
+    auto at = [&](std::int64_t offset) {
+        return test::read(keyed.log(), Offset{offset}, keyed.log().end(), 1, true);
+    };
+    EXPECT_EQ(test::error_of(at(3)), std::nullopt);  // This life has written it, and believes itself.
+    keyed.log().learn({});
+    auto found = recover(*world.data, test::partition_name, keyed.partition.point(), {.leader_epoch_max = 5});
+    ASSERT_TRUE(found);
+    keyed.partition.log = std::move(found->log);
+    EXPECT_EQ(test::error_of(at(3)), Error::damaged);
+    EXPECT_TRUE(at(4));
+    auto tombstone = at(5);
+    ASSERT_TRUE(tombstone);
+    EXPECT_EQ(wire::BatchView(bytes_of(test::text_of(tombstone->range))).count(), 2);
+}
+TEST(Compaction, a_death_at_any_moment_leaves_every_key) {
+    Records written;
+    Offset end{};
+    RecoveryPoint point;
+    auto before = [&](Directory& data) {
+        Keyed keyed(data);
+        Chance rng(5, 0);
+        for (int n = 0; n < 12; ++n) {
+            keyed.append(some_writes(rng, 8, 3));
+            if (n % 3 == 2) keyed.roll();
+        }
+        keyed.append({{"z", "1"}});
+        ASSERT_TRUE(keyed.log().write_index());
+        keyed.partition.sync();
+        for (auto& segment : keyed.log().segments())
+            if (segment.index.file()) ASSERT_TRUE(segment.index.file()->sync());
+        ASSERT_TRUE(keyed.log().directory()->sync() && data.sync());
+        written = keyed.written;
+        end = keyed.log().end().offset;
+        point = keyed.partition.point();
+    };
+    auto work = [&](Directory& data) {
+        auto found = recover(data, test::partition_name, point, {.clean = true, .leader_epoch_max = 5});
+        if (!found) return;
+        auto start = found->log.segments().front().base;
+        auto view = found->log.view(start, found->log.end(), 5, test::usual_wall);
+        std::vector<Segment> full;
+        for (std::size_t n = 0; n + 1 < found->log.segments().size(); ++n) {
+            full.push_back(found->log.segments()[n]);
+            auto last = view.last_entry(n);
+            if (!last) return;
+            full.back().last = *last;
+        }
+        CompactionRules how;
+        how.now = later, how.horizon = much_later;
+        how.map_bytes_max = 1 << 20;
+        how.segment_bytes = 450;  // So that there are several groups.
+        auto& directory = found->log.directory();
+        Compaction pass(directory, full, found->log.segments().back().base, how);
+        for (bool done = false; !done;) {
+            auto step = pass.step(400);
+            if (!step) return;
+            if (step->made)
+                for (auto& old : found->log.replace(std::move(*step->made)))
+                    if (!remove_segment(*directory, old.name()) || !directory->sync()) return;
+            done = step->done;
+        }
+        (void)write_compaction_state(*directory, {pass.until(), pass.next_horizon()});
+    };
+    auto look = [&](Directory& data, bool) {
+        auto found = recover(data, test::partition_name, point, {.leader_epoch_max = 5});
+        ASSERT_TRUE(found);
+        ASSERT_FALSE(found->damaged);
+        ASSERT_EQ(found->log.end().offset, end);
+        auto left = all_of(found->log);
+        for (auto& [offset, write] : left) ASSERT_EQ(written.at(offset), write);
+        for (auto& [offset, write] : compacted(written, point.segment, true))
+            ASSERT_TRUE(left.contains(offset)) << std::to_underlying(offset);
+        for (auto& entry : data.list().value()) ASSERT_NE(entry.name, "quarantine");
+    };
+    test::at_every_death(before, work, look);
+}
+TEST(Compaction, what_was_deleted_meanwhile_stays_deleted) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    for (int n = 0; n < 3; ++n) {
+        keyed.append({{"a", "1"}, {std::to_string(n), "1"}});
+        keyed.roll();
+    }
+    keyed.append({{"z", "1"}});
+    auto pass_over = [&](Offset start) {
+        auto how = keyed.rules();
+        Compaction pass(keyed.log().directory(), keyed.full(), keyed.log().segments().back().base, how);
+        std::optional<Segment> made;
+        while (!made) {
+            auto step = pass.step(1 << 20).value();
+            made = std::move(step.made);
+        }
+        (void)keyed.log().advance_start(start);
+        return keyed.log().replace(std::move(*made));
+    };
+    auto replaced = pass_over(Offset{3});  // In the second.
+    EXPECT_EQ(replaced.size(), 2U);
+    EXPECT_EQ(keyed.log().segments().size(), 2U);
+    EXPECT_EQ(all_of(keyed.log()), (Records{{Offset{3}, {"1", "1"}},
+                                            {Offset{4}, {"a", "1"}},
+                                            {Offset{5}, {"2", "1"}},
+                                            {Offset{6}, {"z", "1"}}}));
+}
+// Many keys, each written several times, some deleted in the end.
+TEST(Compaction, a_million_keys_agree_with_a_model) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    Chance rng(1, 0);
+    constexpr int keys = 1'000'000, batch = 2'000;
+    std::vector<std::int64_t> last(keys, -1);
+    std::vector<bool> gone(keys, false);
+    std::int64_t offset = 0;
+    std::string value(8, 'v');
+    for (int n = 0; n < 1'000; ++n) {
+        wire::BatchBuilder builder;
+        for (int i = 0; i < batch; ++i, ++offset) {
+            auto key = std::size_t(rng.below(keys));
+            bool tombstone = rng.below(10) == 0;
+            builder.add(Timestamp{1000}, bytes_of(std::to_string(key)),
+                        tombstone ? std::nullopt : std::optional(bytes_of(value)));
+            last[key] = offset, gone[key] = tombstone;
+        }
+        wire::ProducedBatch made;
+        made.rewritten = builder.finish(n % 4 == 0 ? wire::Codec::lz4 : wire::Codec::none);
+        std::copy_n(made.rewritten.begin(), wire::batch_header_bytes, made.header.begin());
+        made.records = Bytes(made.rewritten).subspan(wire::batch_header_bytes);
+        ASSERT_TRUE(keyed.log().append(made, 5, test::usual_wall));
+        if (n % 100 == 99) keyed.roll();
+    }
+    keyed.append({{"z", "1"}});
+    for (auto at : {now, later}) {
+        auto how = keyed.rules(at);
+        how.from = Offset{0};
+        how.map_bytes_max = 128 << 20;
+        keyed.state.until = Offset{0};
+        ASSERT_TRUE(keyed.compact(std::move(how)));
+    }
+    std::size_t left = 0;
+    for (auto at = Offset{0}; at < Offset{offset};) {
+        auto slice = test::read(keyed.log(), at, keyed.log().end(), 1 << 20, true);
+        ASSERT_TRUE(slice);
+        auto text = test::text_of(slice->range);
+        auto bytes = bytes_of(text);
+        while (auto view = wire::BatchView::whole(bytes)) {
+            auto open = wire::OpenBatch::open(*view, 1 << 24);
+            ASSERT_TRUE(open);
+            for (auto& record : open->records()) {
+                if (open->offset_of(record) >= Offset{offset}) break;
+                auto key = std::stoul(std::string(text_of(*record.key)));
+                ASSERT_EQ(open->offset_of(record), Offset{last[key]});
+                ASSERT_FALSE(gone[key]);
+                ++left;
+            }
+            at = view->next_offset();
+            bytes = bytes.subspan(view->size());
+        }
+    }
+    std::size_t expected = 0;
+    for (std::size_t key = 0; key < std::size_t(keys); ++key) expected += last[key] >= 0 && !gone[key];
+    EXPECT_EQ(left, expected);
+    EXPECT_GT(left, 700'000U);
+}
+
+}  // namespace
+}  // namespace fulmar
