@@ -6,6 +6,7 @@
 #include "base/log_sink.h"
 #include "base/planted.h"
 #include "base/text.h"
+#include "log/repair_plan.h"
 #include "log/sealed_file.h"
 
 namespace fulmar {
@@ -70,6 +71,59 @@ static std::string unusable(const std::string& name, std::string_view what, Erro
     return fmt::format("the data directory {} cannot be used: {}: {}", name, what, to_text(error));
 }
 
+std::optional<std::string> DataDirectory::take_lock(const std::string& name) {
+    auto lock = root_->lock("LOCK");
+    if (lock) {
+        lock_ = std::move(*lock);
+        return std::nullopt;
+    }
+    if (lock.error() != Error::busy) return unusable(name, "LOCK", lock.error());
+    std::string holder(64, '\0');
+    auto file = root_->open("LOCK");
+    auto got = file ? (*file)->read(0, std::as_writable_bytes(std::span(holder))) : Result<std::size_t>(0);
+    holder.resize(got.value_or(0));
+    while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+    return fmt::format(
+        "the data directory {} is in use by another Fulmar ({}); stop that one, or {}", name,
+        holder.empty() ? "unknown process" : holder,
+        only_looks_ ? "name another directory with --data" : "start this one with another --data directory");
+}
+std::optional<std::string> DataDirectory::sign_lock(const std::string& name, const std::string& owner) {
+    Bytes who = bytes_of(owner);
+    auto file = root_->open("LOCK");
+    if (!file) return unusable(name, "LOCK", file.error());
+    if (auto cut = (*file)->truncate(0); !cut) return unusable(name, "LOCK", cut.error());
+    if (auto written = (*file)->write(0, std::span(&who, 1)); !written)
+        return unusable(name, "LOCK", written.error());
+    return std::nullopt;
+}
+std::optional<std::string> DataDirectory::finish_repair(const std::string& name) {
+    auto finished = fulmar::finish_repair(*root_);
+    return finished ? std::nullopt : std::optional(unusable(name, "repair", finished.error()));
+}
+
+std::optional<std::string> DataDirectory::read_meta(const std::string& name, std::string_view text) {
+    auto found = parse_number<int>(value_of(text, "format"));
+    if (!found || *found > format)
+        return fmt::format(
+            "the data directory {} has format {}, this Fulmar knows formats up to {}; "
+            "run the version that wrote it, or a newer one",
+            name, value_of(text, "format"), format);
+    auto broker = parse_number<std::int32_t>(value_of(text, "broker.id"));
+    if (*found < 1 || !broker || !from_text(value_of(text, "cluster.id"), meta_.cluster_id) ||
+        !from_text(value_of(text, "directory.id"), meta_.directory_id))
+        return fmt::format("in the data directory {} the meta file makes no sense; restore it from a backup",
+                           name);
+    meta_.broker_id = BrokerId{*broker};
+    return std::nullopt;
+}
+static std::string meta_damaged(const std::string& name) {
+    return fmt::format(
+        "in the data directory {} the meta file is damaged; restore it from a backup: without "
+        "it nobody can tell whose data this is",
+        name);
+}
+
 std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Directory> root,
                                                               const std::string& name,
                                                               const DirectoryMeta& wanted,
@@ -79,21 +133,7 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
     };
     DataDirectory opened;
     opened.root_ = root;
-    auto lock = root->lock("LOCK");
-    if (!lock && lock.error() == Error::busy) {
-        std::string holder(64, '\0');
-        auto file = root->open("LOCK");
-        auto got =
-            file ? (*file)->read(0, std::as_writable_bytes(std::span(holder))) : Result<std::size_t>(0);
-        holder.resize(got.value_or(0));
-        while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-        return std::unexpected(
-            fmt::format("the data directory {} is in use by another Fulmar ({}); stop that one, or "
-                        "start this one with another --data directory",
-                        name, holder.empty() ? "unknown process" : holder));
-    }
-    if (!lock) return broken("LOCK", lock.error());
-    opened.lock_ = std::move(*lock);
+    if (auto wrong = opened.take_lock(name)) return std::unexpected(*wrong);
     auto entries = root->list();
     if (!entries) return broken("list", entries.error());
 
@@ -108,47 +148,61 @@ std::expected<DataDirectory, std::string> DataDirectory::open(std::shared_ptr<Di
             return broken("meta", written.error());
         opened.meta_ = wanted;
     } else if (!meta && meta.error() == Error::damaged) {
-        return std::unexpected(fmt::format(
-            "in the data directory {} the meta file is damaged; restore it from a backup: without "
-            "it nobody can tell whose data this is",
-            name));
+        return std::unexpected(meta_damaged(name));
     } else if (!meta) {
         return broken("meta", meta.error());
     } else {
-        auto found = parse_number<int>(value_of(*meta, "format"));
-        if (!found || *found > format)
-            return std::unexpected(
-                fmt::format("the data directory {} has format {}, this Fulmar knows formats up to {}; "
-                            "run the version that wrote it, or a newer one",
-                            name, value_of(*meta, "format"), format));
-        auto broker = parse_number<std::int32_t>(value_of(*meta, "broker.id"));
-        if (*found < 1 || !broker || !from_text(value_of(*meta, "cluster.id"), opened.meta_.cluster_id) ||
-            !from_text(value_of(*meta, "directory.id"), opened.meta_.directory_id))
-            return std::unexpected(fmt::format(
-                "in the data directory {} the meta file makes no sense; restore it from a backup", name));
-        opened.meta_.broker_id = BrokerId{*broker};
+        if (auto wrong = opened.read_meta(name, *meta)) return std::unexpected(*wrong);
+        auto broker = std::to_underlying(opened.meta_.broker_id);
         if (opened.meta_.broker_id != wanted.broker_id)
             return std::unexpected(
                 fmt::format("the data directory {} belongs to broker {}, and broker.id is {}; set "
                             "broker.id={}, or name another directory with --data",
-                            name, *broker, std::to_underlying(wanted.broker_id), *broker));
+                            name, broker, std::to_underlying(wanted.broker_id), broker));
     }
-
-    Bytes who = bytes_of(owner);
-    auto lock_file = root->open("LOCK");
-    if (!lock_file) return broken("LOCK", lock_file.error());
-    if (auto cut = (*lock_file)->truncate(0); !cut) return broken("LOCK", cut.error());
-    if (auto written = (*lock_file)->write(0, std::span(&who, 1)); !written)
-        return broken("LOCK", written.error());
-
-    if (auto read = opened.read_partitions(); !read) return broken("partitions", read.error());
-    if (opened.doubled_)
-        return std::unexpected(
-            fmt::format("the data directory {} has two directories of one partition, {} and {}, and which is "
-                        "right nobody can tell: move one of them elsewhere",
-                        name, opened.doubled_->first, opened.doubled_->second));
+    if (auto wrong = opened.sign_lock(name, owner)) return std::unexpected(*wrong);
+    if (auto wrong = opened.finish_repair(name)) return std::unexpected(*wrong);
+    if (auto wrong = opened.read_names(name)) return std::unexpected(*wrong);
     if (auto wrong = opened.read_points(name)) return std::unexpected(*wrong);
     return opened;
+}
+
+std::expected<DataDirectory, std::string> DataDirectory::open_to_look(std::shared_ptr<Directory> root,
+                                                                      const std::string& name,
+                                                                      const std::string& owner, bool finish) {
+    DataDirectory opened;
+    opened.root_ = root;
+    opened.only_looks_ = true;
+    auto meta = read_sealed(*root, "meta");  // Before a LOCK is made where none belongs.
+    if (!meta && meta.error() == Error::missing)
+        return std::unexpected(fmt::format(
+            "{} is no data directory of Fulmar's (it has no meta file); name one with --data", name));
+    if (!meta && meta.error() == Error::damaged) return std::unexpected(meta_damaged(name));
+    if (!meta) return std::unexpected(unusable(name, "meta", meta.error()));
+    if (auto wrong = opened.take_lock(name)) return std::unexpected(*wrong);
+    if (auto wrong = opened.read_meta(name, *meta)) return std::unexpected(*wrong);
+    if (auto wrong = opened.sign_lock(name, owner)) return std::unexpected(*wrong);
+    if (finish) {
+        if (auto wrong = opened.finish_repair(name)) return std::unexpected(*wrong);
+    } else if (root->open(repair_plan_name)) {
+        return std::unexpected(fmt::format(
+            "in the data directory {} a repair was interrupted; `fulmar log repair` finishes it, and "
+            "so does a start of the broker",
+            name));
+    }
+    if (auto wrong = opened.read_names(name)) return std::unexpected(*wrong);
+    if (auto wrong = opened.read_points(name)) return std::unexpected(*wrong);
+    return opened;
+}
+
+std::optional<std::string> DataDirectory::read_names(const std::string& name) {
+    if (auto read = read_partitions(); !read) return unusable(name, "partitions", read.error());
+    if (doubled_)
+        return fmt::format(
+            "the data directory {} has two directories of one partition, {} and {}, and which is "
+            "right nobody can tell: move one of them elsewhere",
+            name, doubled_->first, doubled_->second);
+    return std::nullopt;
 }
 
 Result<> DataDirectory::read_partitions() {
@@ -161,6 +215,7 @@ Result<> DataDirectory::read_partitions() {
                                           entry.name == "checkpoint" || entry.name == "CLEAN";
         if (ours) continue;
         if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
+            if (only_looks_) continue;
             if (auto removed = root_->remove(entry.name); !removed) return removed;
             continue;
         }
@@ -169,7 +224,10 @@ Result<> DataDirectory::read_partitions() {
             if (!fresh) doubled_ = {at->second, entry.name};
             continue;
         }
-
+        if (only_looks_) {
+            strays_.push_back(entry.name);
+            continue;
+        }
         auto quarantine = open_or_create_directory(*root_, "quarantine");
         if (!quarantine) return std::unexpected(quarantine.error());
         Result<> moved = std::unexpected(Error::exists);
@@ -180,10 +238,9 @@ Result<> DataDirectory::read_partitions() {
         log_warning("{}: not a name of Fulmar's, moved to quarantine/", entry.name);
         if (auto synced = (*quarantine)->sync(); !synced) return synced;
     }
-    return root_->sync();
+    return only_looks_ ? Result<>() : root_->sync();
 }
 
-// What it returns is the reason why the directory must not be used.
 std::optional<std::string> DataDirectory::read_points(const std::string& name) {
     auto broken = [&](std::string_view what, Error error) { return unusable(name, what, error); };
     auto text = read_sealed(*root_, "checkpoint");
@@ -193,12 +250,16 @@ std::optional<std::string> DataDirectory::read_points(const std::string& name) {
     if (!marker && marker.error() != Error::missing && marker.error() != Error::damaged)
         return broken("CLEAN", marker.error());
     if (text) {
-        if (auto wall = parse_number<std::int64_t>(value_of(*text, "time"))) last_seen_ = Timestamp{*wall};
-        read_lines(*text, points_);
-        clean_ = marker && *marker == fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(*text)));
+        auto checkpoint = read_checkpoint(*text);
+        last_seen_ = checkpoint.wall;
+        points_ = std::move(checkpoint.points);
+        clean_ = marker && *marker == clean_text(*text);
     } else if (text.error() == Error::damaged) {
+        checkpoint_damaged_ = true;
+        if (only_looks_) return std::nullopt;
         log_warning("the checkpoint is damaged: every partition is recovered from its start");
     }
+    if (only_looks_) return std::nullopt;
     // Before anything is served: a crash from here on is no clean stop.
     if (planted(Bug::clean_marker_kept)) return std::nullopt;
     if (auto gone = root_->remove("CLEAN"); !gone && gone.error() != Error::missing)
@@ -212,21 +273,29 @@ RecoveryPoint DataDirectory::recovery_point(const PartitionId& id) const {
     return at == points_.end() ? RecoveryPoint{} : at->second;
 }
 
-static std::string points_text(const DataDirectory::Points& points, Timestamp wall) {
-    auto text = fmt::format("time={}\n", std::to_underlying(wall));
+std::string checkpoint_text(const DataDirectory::Points& points, std::optional<Timestamp> wall) {
+    auto text = wall ? fmt::format("time={}\n", std::to_underlying(*wall)) : std::string();
     for (auto& [id, point] : points)
         fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {} {}\n", to_text(id.topic), id.index,
                        std::to_underlying(point.offset), std::to_underlying(point.segment), point.position,
                        std::to_underlying(point.log_start), std::to_underlying(point.appended));
     return text;
 }
+Checkpoint read_checkpoint(std::string_view text) {
+    Checkpoint checkpoint;
+    if (auto wall = parse_number<std::int64_t>(value_of(text, "time"))) checkpoint.wall = Timestamp{*wall};
+    read_lines(text, checkpoint.points);
+    return checkpoint;
+}
+std::string clean_text(std::string_view checkpoint) {
+    return fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(checkpoint)));
+}
 Result<> DataDirectory::write_checkpoint(const Points& points, Timestamp wall) {
-    return write_sealed(*root_, "checkpoint", points_text(points, wall));
+    return write_sealed(*root_, "checkpoint", checkpoint_text(points, wall));
 }
 Result<> DataDirectory::close_clean(const Points& points, Timestamp wall) {
     if (auto written = write_checkpoint(points, wall); !written) return written;
-    return write_sealed(*root_, "CLEAN",
-                        fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(points_text(points, wall)))));
+    return write_sealed(*root_, "CLEAN", clean_text(checkpoint_text(points, wall)));
 }
 
 }  // namespace fulmar

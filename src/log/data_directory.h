@@ -5,6 +5,7 @@
 //   meta         cluster id, broker id, directory id, format
 //   checkpoint   a line a partition: its recovery point, and its log start offset
 //   CLEAN        there after a clean stop only: the checksum of the checkpoint it vouches for
+//   repair       while one is carried out (log/repair_plan.h)
 //   quarantine/  what was found and not understood, or cut off; nothing is deleted
 //   coord/       the embedded store
 //   <topic>-<partition>.<topic id>/
@@ -41,9 +42,19 @@ public:
                                                           const DirectoryMeta& wanted,
                                                           const std::string& owner);
 
+    // For whoever looks at it while no broker runs: locks it as `open` does, and changes nothing but LOCK.
+    // A repair that was interrupted is finished first with `finish`, and else the reason why it cannot be
+    // used.
+    static std::expected<DataDirectory, std::string> open_to_look(std::shared_ptr<Directory> root,
+                                                                  const std::string& name,
+                                                                  const std::string& owner, bool finish);
+
     const DirectoryMeta& meta() const { return meta_; }
     const std::shared_ptr<Directory>& root() const { return root_; }
     bool was_clean() const { return clean_; }
+    // Found by `open_to_look`: the checkpoint cannot be read; and names that are not ours.
+    bool checkpoint_damaged() const { return checkpoint_damaged_; }
+    const std::vector<std::string>& strays() const { return strays_; }
 
     // The partitions that have a directory, and its name, which `open` has synced: a kill may have come
     // before.
@@ -63,8 +74,14 @@ public:
 
 private:
     DataDirectory() = default;
-    Result<> read_partitions();
+    // What these return is the reason why the directory must not be used.
+    std::optional<std::string> take_lock(const std::string& name);
+    std::optional<std::string> finish_repair(const std::string& name);
+    std::optional<std::string> read_meta(const std::string& name, std::string_view text);
+    std::optional<std::string> sign_lock(const std::string& name, const std::string& owner);
+    std::optional<std::string> read_names(const std::string& name);
     std::optional<std::string> read_points(const std::string& name);
+    Result<> read_partitions();
 
     std::shared_ptr<Directory> root_;
     std::unique_ptr<Directory::Lock> lock_;
@@ -74,6 +91,19 @@ private:
     Points points_;
     std::optional<Timestamp> last_seen_;
     bool clean_ = false;
+    bool only_looks_ = false;
+    bool checkpoint_damaged_ = false;
+    std::vector<std::string> strays_;
 };
+
+// What stands in `checkpoint`, without its seal: as text, and read again.
+std::string checkpoint_text(const DataDirectory::Points& points, std::optional<Timestamp> wall);
+struct Checkpoint {
+    std::optional<Timestamp> wall;  // What the wall clock showed.
+    DataDirectory::Points points;
+};
+Checkpoint read_checkpoint(std::string_view text);
+// What CLEAN says beside that checkpoint.
+std::string clean_text(std::string_view checkpoint);
 
 }  // namespace fulmar

@@ -334,7 +334,7 @@ Result<> Recovery::cut_behind() {
         result_.damaged = true;
         log_error(
             "{}: damaged at offset {} (byte {} of {}): nobody knows where it ended, so it is served up to "
-            "there, and nothing is appended",
+            "there, and nothing is appended until `fulmar log repair` has seen to it",
             name_, std::to_underlying(end.offset), end.position, last.size);
         found_.resize(at_ + 1);
         return {};
