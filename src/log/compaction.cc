@@ -286,8 +286,7 @@ Result<> Compaction::finish_group(Step& step) {
     if (auto synced = index->file()->sync(); !synced) return synced;
     auto name = log_file_name(made.name);
     if (auto renamed = directory_->rename(name + ".tmp", name); !renamed) return renamed;
-    if (!planted(Bug::compacted_not_synced))
-        if (auto synced = directory_->sync(); !synced) return synced;
+    if (auto synced = directory_->sync(); !synced) return synced;
     auto file = directory_->open(name);
     if (!file) return std::unexpected(file.error());
     step.made = Segment{
