@@ -252,6 +252,47 @@ TEST(Compaction, a_death_at_any_moment_leaves_every_key) {
     };
     test::at_every_death(before, work, look);
 }
+// Whatever the disk refuses: the log that is there is served, `give_up` leaves nothing half made, and the
+// next pass does it all.
+TEST(Compaction, any_operation_may_fail_or_find_no_room) {
+    for (auto failure : {Error::failed, Error::full}) {
+        bool through = false;
+        for (int at = 1; !through; ++at) {
+            SCOPED_TRACE(testing::Message() << to_text(failure) << " at operation " << at);
+            ASSERT_LT(at, 2000);
+            DiskWorld world;
+            Keyed keyed(*world.data);
+            Chance rng(5, 0);
+            for (int n = 0; n < 12; ++n) {
+                keyed.append(some_writes(rng, 8, 3));
+                if (n % 3 == 2) keyed.roll();
+            }
+            keyed.append({{"z", "1"}});
+            auto full = keyed.log().segments().back().base;
+            auto how = [&] {
+                auto rules = keyed.rules();
+                rules.segment_bytes = 450;
+                return rules;
+            };
+            world.power.failure = failure;
+            world.power.fails_at = at;
+            auto went = keyed.compact(how(), 400);
+            through = world.power.fails_at > 0;
+            world.power.fails_at = world.power.full_for = 0;
+            if (went) continue;  // What cannot be read is left as it is.
+            auto left = all_of(keyed.log());
+            for (auto& [offset, write] : left) ASSERT_EQ(keyed.written.at(offset), write);
+            for (auto& [offset, write] : compacted(keyed.written, full, true))
+                ASSERT_TRUE(left.contains(offset)) << std::to_underlying(offset);
+            keyed.state = {};
+            ASSERT_TRUE(keyed.compact(how(), 400));
+            EXPECT_TRUE(all_of(keyed.log()) == compacted(keyed.written, full, true));
+            for (auto& entry : keyed.log().directory()->list().value())
+                EXPECT_FALSE(entry.name.ends_with(".tmp")) << entry.name;
+        }
+        EXPECT_TRUE(through);
+    }
+}
 TEST(Compaction, what_was_deleted_meanwhile_stays_deleted) {
     DiskWorld world;
     Keyed keyed(*world.data);
