@@ -121,11 +121,14 @@ Result<> Compaction::begin_group(std::size_t first) {
     return {};
 }
 Result<> Compaction::drop_group() {
-    auto beside = log_file_name(made_->name) + ".tmp";
+    std::vector<std::string> half_made{log_file_name(made_->name) + ".tmp"};
+    auto index = index_file_name(made_->name);
+    if (made_->index_begun) half_made.insert(half_made.end(), {index + ".tmp", index});
     made_.reset();
     walk_.reset();
-    auto gone = directory_->remove(beside);
-    return gone || gone.error() == Error::missing ? Result<>() : gone;
+    for (auto& name : half_made)
+        if (auto gone = directory_->remove(name); !gone && gone.error() != Error::missing) return gone;
+    return {};
 }
 
 Result<> Compaction::flush() {
@@ -281,11 +284,13 @@ Result<> Compaction::finish_group(Step& step) {
     if (auto synced = made.file->sync(); !synced) return synced;
     if (made.here.at.position != made.last_entry_position) made.entries.push_back(made.here);
     // The index first: with its name the log counts.
+    made.index_begun = true;
     auto index = Index::replace(*directory_, made.name, made.entries);
     if (!index) return std::unexpected(index.error());
     if (auto synced = index->file()->sync(); !synced) return synced;
     auto name = log_file_name(made.name);
     if (auto renamed = directory_->rename(name + ".tmp", name); !renamed) return renamed;
+    made.index_begun = false;  // It is that of a segment now.
     if (auto synced = directory_->sync(); !synced) return synced;
     auto file = directory_->open(name);
     if (!file) return std::unexpected(file.error());

@@ -81,6 +81,7 @@ private:
         std::optional<Offset> gap;
         std::int32_t gap_epoch = 0;
         bool changed = false;
+        bool index_begun = false;
         std::uint64_t records_removed = 0;
         std::optional<Timestamp> next_horizon;
     };
