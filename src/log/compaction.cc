@@ -71,6 +71,7 @@ Result<> Compaction::map_more(Step& step, std::uint64_t bytes_max) {
         auto header = walk_->header();
         auto batch = header && *header ? walk_->batch() : Result<BatchView>(std::unexpected(Error::damaged));
         if (header && !*header) {
+            source.damaged |= walk_->at().offset != source.end.offset;
             walk_.reset(), ++at_;
         } else if (!batch) {
             auto error = header ? batch.error() : header.error();
@@ -101,7 +102,9 @@ Result<> Compaction::begin_group(std::size_t first) {
     for (made.last = first; made.last < sources_.size(); ++made.last) {
         auto& source = sources_[made.last];
         auto index_bytes = (entries + source.segment.index.size()) * Index::entry_bytes;
-        bool fits = !source.damaged && source.segment.base < until_ &&
+        // What lies between two that do not adjoin has been lost, and must stay so.
+        bool adjoins = made.last == first || sources_[made.last - 1].end.offset == source.segment.base;
+        bool fits = adjoins && !source.damaged && source.segment.base < until_ &&
                     bytes + source.end.position <= rules_.segment_bytes &&
                     index_bytes <= rules_.index_bytes_max && source.end.offset - base <= INT32_MAX;
         if (made.last > first && !fits) break;
@@ -237,6 +240,8 @@ Result<> Compaction::copy_more(Step& step, std::uint64_t bytes_max) {
         if (!walk_)
             walk_.emplace(*source.segment.file, LogPoint{source.segment.base, 0}, source.end.position);
         auto header = walk_->header();
+        bool ends_early = header && !*header && walk_->at().offset != source.end.offset;
+        if (ends_early) header = std::unexpected(Error::damaged);
         if (header && !*header) {
             walk_.reset();
             if (++at_ == made_->last)
