@@ -86,6 +86,7 @@ private:
         std::optional<Timestamp> next_horizon;
     };
 
+    Result<std::optional<wire::BatchView>> next_batch();
     Result<> map_more(Step& step, std::uint64_t bytes_max);
     Result<> copy_more(Step& step, std::uint64_t bytes_max);
     bool note_keys(const wire::BatchView& batch);

@@ -293,6 +293,32 @@ TEST(Compaction, any_operation_may_fail_or_find_no_room) {
         EXPECT_TRUE(through);
     }
 }
+// Its index is made anew, and says that it ends where the next segment begins.
+TEST(Compaction, a_segment_that_was_lost_is_not_bridged) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    for (int n = 0; n < 4; ++n) {
+        keyed.append({{"a", std::to_string(n)}, {std::to_string(n), "1"}});
+        keyed.roll();
+    }
+    keyed.append({{"z", "1"}});
+    auto& directory = *keyed.log().directory();
+    ASSERT_TRUE(directory.remove("00000000000000000002.log"));
+    for (auto& entry : directory.list().value())
+        if (entry.name.ends_with(".index")) ASSERT_TRUE(directory.remove(entry.name));
+    auto found = recover(*world.data, test::partition_name, keyed.partition.point(), {.leader_epoch_max = 5});
+    ASSERT_TRUE(found);
+    keyed.partition.log = std::move(found->log);
+    ASSERT_TRUE(keyed.compact(keyed.rules(later)));
+    auto at = [&](std::int64_t offset) {
+        return test::error_of(test::read(keyed.log(), Offset{offset}, keyed.log().end(), 1, true, 5));
+    };
+    EXPECT_EQ(at(0), std::nullopt);
+    EXPECT_EQ(at(2), Error::damaged);
+    EXPECT_EQ(at(3), Error::damaged);
+    EXPECT_EQ(at(5), std::nullopt);
+    EXPECT_EQ(at(7), std::nullopt);
+}
 TEST(Compaction, what_was_deleted_meanwhile_stays_deleted) {
     DiskWorld world;
     Keyed keyed(*world.data);
