@@ -29,6 +29,7 @@ enum class Bug : std::uint8_t {
     tombstones_go_at_once,          // Compaction keeps them no longer than any other record.
     tombstones_stay,                // Compaction never removes one.
     last_producer_batch_dropped,    // Compaction leaves nothing of a producer whose records were superseded.
+    compacted_not_synced,           // The name of a compacted segment is not durable before its sources go.
     checkpoint_leads,               // A checkpoint says more is durable than is.
     index_never_written,            // It stays in memory, eight entries a batch, until the next start.
     deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.

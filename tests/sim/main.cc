@@ -42,6 +42,7 @@ constexpr Planted bugs[] = {
     {"tombstones-go-at-once", Bug::tombstones_go_at_once, "lost:"},
     {"tombstones-stay", Bug::tombstones_stay, "kept:"},
     {"last-producer-batch-dropped", Bug::last_producer_batch_dropped},
+    {"compacted-not-synced", Bug::compacted_not_synced},
     {"checkpoint-leads", Bug::checkpoint_leads},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
     {"idle-buffer-kept", Bug::idle_buffer_kept, "held:"},
