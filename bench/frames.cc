@@ -1,12 +1,15 @@
 #include "bench/frames.h"
 
+#include <algorithm>
+
 #include "base/crc32c.h"
 
 namespace fulmar::bench {
 
 namespace {
 
-constexpr std::int16_t produce_key = 0, metadata_key = 3, api_versions_key = 18, create_topics_key = 19;
+constexpr std::int16_t produce_key = 0, metadata_key = 3, api_versions_key = 18, create_topics_key = 19,
+                       delete_topics_key = 20;
 constexpr std::string_view client_id = "fulmar-bench";
 constexpr std::int32_t timeout_ms = 30'000;
 
@@ -148,12 +151,29 @@ std::string metadata_request(std::int32_t correlation, std::string_view topic) {
     return framed(out.take());
 }
 
-std::string create_topic_request(std::int32_t correlation, std::string_view topic, std::int32_t partitions) {
+std::string metadata_of_all_request(std::int32_t correlation) {
+    auto out = header(metadata_key, 4, correlation);
+    out.number(std::int32_t(-1)).number(std::int8_t(0));
+    return framed(out.take());
+}
+
+std::string create_topics_request(std::int32_t correlation, const std::vector<std::string>& topics,
+                                  std::int32_t partitions) {
     auto out = header(create_topics_key, 4, correlation);
-    out.number(std::int32_t(1)).text(topic).number(partitions).number(std::int16_t(1));
-    out.number(std::int32_t(0)).number(std::int32_t(0));  // No assignment, no settings.
+    out.number(std::int32_t(topics.size()));
+    for (auto& topic : topics) {
+        out.text(topic).number(partitions).number(std::int16_t(1));
+        out.number(std::int32_t(0)).number(std::int32_t(0));  // No assignment, no settings.
+    }
     out.number(timeout_ms).number(std::int8_t(0));
     return framed(out.take());
+}
+
+std::string delete_topics_request(std::int32_t correlation, const std::vector<std::string>& topics) {
+    auto out = header(delete_topics_key, 1, correlation);
+    out.number(std::int32_t(topics.size()));
+    for (auto& topic : topics) out.text(topic);
+    return framed(out.number(timeout_ms).take());
 }
 
 ProduceFrame produce_request(std::string_view topic, std::int32_t partition, std::size_t frame_bytes,
@@ -180,7 +200,24 @@ std::optional<VersionRange> produce_versions(Bytes answer) {
     return in.ok() ? std::optional(range) : std::nullopt;
 }
 
-std::optional<TopicState> topic_state(Bytes answer) {
+bool TopicState::ready() const {
+    return error == 0 && !partitions.empty() &&
+           std::ranges::all_of(partitions, [](const Partition& p) { return p.leader >= 0; });
+}
+static TopicState topic_state(In& in) {
+    TopicState state{.error = in.number<std::int16_t>(), .partitions = {}};
+    in.text();
+    in.number<std::int8_t>();
+    for (auto left = in.count(); left > 0 && in.ok(); --left) {
+        in.number<std::int16_t>();
+        Partition partition{in.number<std::int32_t>(), in.number<std::int32_t>()};
+        state.partitions.push_back(partition);
+        for (int lists = 0; lists < 2; ++lists)  // Replicas, and those in sync.
+            for (auto ids = in.count(); ids > 0 && in.ok(); --ids) in.number<std::int32_t>();
+    }
+    return state;
+}
+std::optional<std::vector<TopicState>> topic_states(Bytes answer) {
     In in(answer);
     in.number<std::int32_t>();
     in.number<std::int32_t>();  // Throttle time.
@@ -192,28 +229,29 @@ std::optional<TopicState> topic_state(Bytes answer) {
     }
     in.text();
     in.number<std::int32_t>();  // Controller.
-    if (in.count() != 1) return std::nullopt;
-    TopicState state{.error = in.number<std::int16_t>(), .partitions = {}};
-    in.text();
-    in.number<std::int8_t>();
-    for (auto left = in.count(); left > 0 && in.ok(); --left) {
-        in.number<std::int16_t>();
-        Partition partition{in.number<std::int32_t>(), in.number<std::int32_t>()};
-        state.partitions.push_back(partition);
-        for (int lists = 0; lists < 2; ++lists)  // Replicas, and those in sync.
-            for (auto ids = in.count(); ids > 0 && in.ok(); --ids) in.number<std::int32_t>();
-    }
-    return in.ok() ? std::optional(state) : std::nullopt;
+    std::vector<TopicState> states;
+    for (auto left = in.count(); left > 0 && in.ok(); --left) states.push_back(topic_state(in));
+    return in.ok() ? std::optional(std::move(states)) : std::nullopt;
 }
 
-std::optional<std::int16_t> create_topic_error(Bytes answer) {
+// `messages`: beside each code stands a text.
+static std::optional<std::vector<std::int16_t>> topic_errors(Bytes answer, bool messages) {
     In in(answer);
     in.number<std::int32_t>();
-    in.number<std::int32_t>();
-    if (in.count() != 1) return std::nullopt;
-    in.text();
-    auto error = in.number<std::int16_t>();
-    return in.ok() ? std::optional(error) : std::nullopt;
+    in.number<std::int32_t>();  // Throttle time.
+    std::vector<std::int16_t> errors;
+    for (auto left = in.count(); left > 0 && in.ok(); --left) {
+        in.text();
+        errors.push_back(in.number<std::int16_t>());
+        if (messages) in.text();
+    }
+    return in.ok() ? std::optional(std::move(errors)) : std::nullopt;
+}
+std::optional<std::vector<std::int16_t>> create_topics_errors(Bytes answer) {
+    return topic_errors(answer, true);
+}
+std::optional<std::vector<std::int16_t>> delete_topics_errors(Bytes answer) {
+    return topic_errors(answer, false);
 }
 
 std::optional<Produced> produced(Bytes answer) {

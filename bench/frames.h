@@ -1,6 +1,6 @@
 // The Kafka frames that a load client needs, made and read by hand: it shares no codec with the broker that
-// it measures. One version an API, the oldest that does: ApiVersions 0, Metadata 4, CreateTopics 4, Produce 9
-// (KIP-482 shapes, topic by name). Values; nothing here touches a socket.
+// it measures. One version an API, the oldest that does: ApiVersions 0, Metadata 4, CreateTopics 4,
+// DeleteTopics 1, Produce 9 (KIP-482 shapes, topic by name). Values; nothing here touches a socket.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,16 @@ struct Partition {
 struct TopicState {
     std::int16_t error = 0;
     std::vector<Partition> partitions;
+    bool ready() const;  // There are partitions, and each has a leader.
 };
 
 // Complete frames, length word included.
 std::string api_versions_request(std::int32_t correlation);
 std::string metadata_request(std::int32_t correlation, std::string_view topic);
-std::string create_topic_request(std::int32_t correlation, std::string_view topic, std::int32_t partitions);
+std::string metadata_of_all_request(std::int32_t correlation);
+std::string create_topics_request(std::int32_t correlation, const std::vector<std::string>& topics,
+                                  std::int32_t partitions);
+std::string delete_topics_request(std::int32_t correlation, const std::vector<std::string>& topics);
 
 // A Produce request, acks=-1, of one batch with one record, uncompressed and not idempotent. Requests of one
 // run differ in their heads alone, so that a large batch is made and checksummed once.
@@ -45,8 +49,10 @@ struct VersionRange {
     std::int16_t least = 0, most = -1;
 };
 std::optional<VersionRange> produce_versions(Bytes api_versions_answer);
-std::optional<TopicState> topic_state(Bytes metadata_answer);
-std::optional<std::int16_t> create_topic_error(Bytes answer);
+std::optional<std::vector<TopicState>> topic_states(Bytes metadata_answer);
+// Kafka's codes, one a topic.
+std::optional<std::vector<std::int16_t>> create_topics_errors(Bytes answer);
+std::optional<std::vector<std::int16_t>> delete_topics_errors(Bytes answer);
 struct Produced {
     std::int32_t correlation = 0;
     std::int16_t error = 0;

@@ -6,6 +6,7 @@
 #include "bench/histogram.h"
 #include "wire/kafka/api_versions.h"
 #include "wire/kafka/create_topics.h"
+#include "wire/kafka/delete_topics.h"
 #include "wire/kafka/header.h"
 #include "wire/kafka/metadata.h"
 #include "wire/kafka/produce.h"
@@ -67,17 +68,24 @@ TEST(BenchFrames, the_correlation_is_where_it_is_said_to_be) {
 TEST(BenchFrames, requests_of_the_start_read_as_they_are_meant) {
     Arena arena(1 << 16);
     request_in<kafka::ApiVersionsRequest>(api_versions_request(1), 0, arena);
-    auto text = create_topic_request(2, "bench", 12);
+    auto text = create_topics_request(2, {"bench", "second"}, 12);
     auto create = request_in<kafka::CreateTopicsRequest>(text, 4, arena);
-    ASSERT_EQ(create.topics.size(), 1U);
+    ASSERT_EQ(create.topics.size(), 2U);
     EXPECT_EQ(create.topics[0].name, "bench");
-    EXPECT_EQ(create.topics[0].num_partitions, 12);
-    EXPECT_EQ(create.topics[0].replication_factor, 1);
+    EXPECT_EQ(create.topics[1].name, "second");
+    EXPECT_EQ(create.topics[1].num_partitions, 12);
+    EXPECT_EQ(create.topics[1].replication_factor, 1);
     text = metadata_request(3, "bench");
     auto metadata = request_in<kafka::MetadataRequest>(text, 4, arena);
     ASSERT_TRUE(metadata.topics && metadata.topics->size() == 1U);
     EXPECT_EQ(metadata.topics->front().name, "bench");
     EXPECT_FALSE(metadata.allow_auto_topic_creation);
+    text = metadata_of_all_request(4);
+    EXPECT_FALSE(request_in<kafka::MetadataRequest>(text, 4, arena).topics);
+    text = delete_topics_request(5, {"bench", "second"});
+    auto deletion = request_in<kafka::DeleteTopicsRequest>(text, 1, arena);
+    ASSERT_EQ(deletion.topic_names.size(), 2U);
+    EXPECT_EQ(deletion.topic_names[1], "second");
 }
 
 kafka::ProduceResponse::Partition refused_partition() {
@@ -111,7 +119,14 @@ TEST(BenchFrames, the_answers_of_the_start_are_understood) {
     created.error_code = kafka::ErrorCode{36};
     kafka::CreateTopicsResponse creation;
     creation.topics = {&created, 1};
-    EXPECT_EQ(create_topic_error(answer_frame(creation, 4)), 36);
+    EXPECT_EQ(create_topics_errors(answer_frame(creation, 4)), std::vector<std::int16_t>{36});
+
+    std::array<kafka::DeleteTopicsResponse::Result, 2> gone;
+    gone[0].name = gone[1].name = "bench";
+    gone[1].error_code = kafka::ErrorCode{3};
+    kafka::DeleteTopicsResponse deletion;
+    deletion.responses = gone;
+    EXPECT_EQ(delete_topics_errors(answer_frame(deletion, 1)), (std::vector<std::int16_t>{0, 3}));
 
     kafka::MetadataResponse::Broker broker;
     broker.host = "localhost";
@@ -126,11 +141,14 @@ TEST(BenchFrames, the_answers_of_the_start_are_understood) {
     metadata.brokers = {&broker, 1};
     metadata.cluster_id = "a cluster";
     metadata.topics = {&known, 1};
-    auto state = topic_state(answer_frame(metadata, 4));
-    ASSERT_TRUE(state);
-    EXPECT_EQ(state->error, 0);
-    ASSERT_EQ(state->partitions.size(), 1U);
-    EXPECT_EQ(state->partitions[0].leader, 1);
+    auto states = topic_states(answer_frame(metadata, 4));
+    ASSERT_TRUE(states && states->size() == 1U);
+    auto& state = states->front();
+    EXPECT_TRUE(state.ready());
+    ASSERT_EQ(state.partitions.size(), 1U);
+    EXPECT_EQ(state.partitions[0].leader, 1);
+    led.leader_id = BrokerId{-1};
+    EXPECT_FALSE(topic_states(answer_frame(metadata, 4))->front().ready());
 
     kafka::ApiVersionsResponse::ApiVersion produce;
     produce.api_key = 0, produce.min_version = 3, produce.max_version = 13;
@@ -146,8 +164,9 @@ TEST(BenchFrames, a_cut_answer_is_none) {
     auto frame = produce_answer();
     for (std::size_t size = 0; size < 27; ++size) EXPECT_FALSE(produced(Bytes(frame).first(size))) << size;
     EXPECT_FALSE(produce_versions({}));
-    EXPECT_FALSE(topic_state({}));
-    EXPECT_FALSE(create_topic_error({}));
+    EXPECT_FALSE(topic_states({}));
+    EXPECT_FALSE(create_topics_errors({}));
+    EXPECT_FALSE(delete_topics_errors({}));
 }
 
 TEST(BenchHistogram, a_quantile_is_within_a_64th) {

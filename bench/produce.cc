@@ -2,11 +2,8 @@
 // over N connections, each with `depth` requests under way. One thread on one io_uring, pinned to a core, so
 // that the server has the others to itself. It speaks Kafka, so any broker can be measured. Prints one JSON
 // line.
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <liburing.h>
-#include <netinet/tcp.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +12,7 @@
 #include <deque>
 #include <thread>
 
+#include "bench/caller.h"
 #include "bench/frames.h"
 #include "bench/histogram.h"
 
@@ -33,64 +31,6 @@ struct Options {
     double seconds = 2, warm_up_seconds = 0.3;
 };
 
-// A load client that goes on after a fault measures something else: every one ends it.
-template <class... A>
-[[noreturn]] void stop(fmt::format_string<A...> format, A&&... arguments) {
-    fmt::print(stderr, "fulmar-bench-produce: {}\n", fmt::format(format, std::forward<A>(arguments)...));
-    std::exit(1);
-}
-
-void pin_to(int cpu) {
-    cpu_set_t cores;
-    CPU_ZERO(&cores);
-    CPU_SET(cpu, &cores);
-    if (sched_setaffinity(0, sizeof cores, &cores) != 0) stop("cannot run on core {}", cpu);
-}
-
-// A server that has just been started may not listen yet: tries for five seconds.
-int connected_to(const std::string& host, std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) stop("{} is no IPv4 address", host);
-    for (int tries = 0; tries < 500; ++tries) {
-        int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0) stop("no socket: {}", std::strerror(errno));
-        if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-            int on = 1;
-            ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-            return fd;
-        }
-        ::close(fd);
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    stop("nobody answers at {}:{}", host, port);
-}
-
-// One request, one answer, waiting for each: for what comes before the measurement.
-class Caller {
-public:
-    Caller(const std::string& host, std::uint16_t port) : fd_(connected_to(host, port)) {}
-    Caller(const Caller&) = delete;
-    ~Caller() { ::close(fd_); }
-
-    Bytes call(std::string_view request) {
-        if (::send(fd_, request.data(), request.size(), MSG_NOSIGNAL) != ssize_t(request.size()))
-            stop("the server hung up");
-        receive(4);
-        receive(load_big<std::uint32_t>(answer_.data()));
-        return answer_;
-    }
-
-private:
-    void receive(std::size_t bytes) {
-        answer_.resize(bytes);
-        if (::recv(fd_, answer_.data(), bytes, MSG_WAITALL) != ssize_t(bytes)) stop("the server hung up");
-    }
-    int fd_;
-    std::vector<std::byte> answer_;
-};
-
 // Creates the topic unless it is there, and waits until all of its partitions have leaders. Gives how many
 // there are.
 std::int32_t topic_made_ready(const Options& options) {
@@ -98,15 +38,15 @@ std::int32_t topic_made_ready(const Options& options) {
     Caller caller(options.host, options.port);
     auto versions = produce_versions(caller.call(api_versions_request(1)));
     if (!versions || versions->least > 9 || versions->most < 9) stop("the server does not speak Produce 9");
-    auto error = create_topic_error(caller.call(create_topic_request(2, options.topic, options.partitions)));
-    if (!error) stop("CreateTopics: an answer out of shape");
-    if (*error != 0 && *error != exists_already) stop("CreateTopics: error {}", *error);
+    auto errors =
+        create_topics_errors(caller.call(create_topics_request(2, {options.topic}, options.partitions)));
+    if (!errors || errors->size() != 1) stop("CreateTopics: an answer out of shape");
+    auto error = errors->front();
+    if (error != 0 && error != exists_already) stop("CreateTopics: error {}", error);
     for (int tries = 0; tries < 500; ++tries) {
-        auto state = topic_state(caller.call(metadata_request(3, options.topic)));
-        if (!state) stop("Metadata: an answer out of shape");
-        auto led = [](const Partition& p) { return p.leader >= 0; };
-        if (state->error == 0 && std::ranges::all_of(state->partitions, led) && !state->partitions.empty())
-            return std::int32_t(state->partitions.size());
+        auto states = topic_states(caller.call(metadata_request(3, options.topic)));
+        if (!states || states->size() != 1) stop("Metadata: an answer out of shape");
+        if (states->front().ready()) return std::int32_t(states->front().partitions.size());
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     stop("topic {} has no leader", options.topic);

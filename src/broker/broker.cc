@@ -6,11 +6,10 @@
 
 namespace fulmar {
 
-// How far the durable end may be ahead of the recovery point: what a start after a crash reads again as
-// something that may be torn.
-static constexpr Millis checkpoint_every{1'000};
-// Recoveries at once on one core: they wait for the disk, whose pool is shared.
+// Jobs at once that recover a core's partitions: they wait for the disk, whose pool is shared. A job has
+// several: the way there and back costs as much as a partition with little to read.
 static constexpr int recoveries_at_once = 4;
+static constexpr std::size_t recoveries_a_job = 16;
 
 Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
@@ -235,40 +234,66 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
                           std::optional<std::string>& bad) {
     ++running_;
     auto& home = controller_loop();
+    struct Recovery {
+        PartitionId id;
+        std::size_t place;
+        RecoveryPoint point;
+        RecoveryRules rules;
+    };
     while (next < ids.size() && !bad) {
-        auto id = ids[next++];
-        auto place = data_->places().at(id);
-        auto& directory = data_->present()[place];
-        auto& name = directory.partitions().at(id);
-        if (failed_[place]) continue;
-        auto [point, clean] = data_->known_of(id);
-        RecoveryRules rules{.clean = clean, .clocks = {home.now(), shard(0).clock().latest(home.clocks())}};
-        if (auto* topic = controller_->image().find(id.topic);
-            topic && std::size_t(id.index) < topic->partitions.size())
-            rules.leader_epoch_max = topic->partitions[std::size_t(id.index)].leader_epoch;
-        auto found = co_await host_.cores[0]->disk.run(
-            [&] { return fulmar::recover(*directory.root(), name, point, rules); });
-        if (!found && found.error() == Error::failed && place > 0) {
-            co_await directory_failed(
-                place,
-                fmt::format("the data directory {} failed: {} cannot be recovered", directory.name(), name));
-            continue;
+        std::vector<Recovery> some;
+        for (; next < ids.size() && some.size() < recoveries_a_job; ++next) {
+            auto& id = ids[next];
+            auto place = data_->places().at(id);
+            if (failed_[place]) continue;
+            auto [point, clean] = data_->known_of(id);
+            RecoveryRules rules{.clean = clean,
+                                .clocks = {home.now(), shard(0).clock().latest(home.clocks())}};
+            if (auto* topic = controller_->image().find(id.topic);
+                topic && std::size_t(id.index) < topic->partitions.size())
+                rules.leader_epoch_max = topic->partitions[std::size_t(id.index)].leader_epoch;
+            some.push_back({id, place, point, rules});
         }
-        if (!found) {
-            bad = fmt::format("{} cannot be recovered: {}", name, to_text(found.error()));
-            break;
-        }
-        found_.tails_cut += found->bytes_cut > 0;
-        found_.bytes_cut += found->bytes_cut;
-        found_.losses_possible += found->loss_possible;
-        auto restore = [&] {
-            auto partition = shard(core).find(id);
-            if (partition) partition->restore(std::move(*found), place);
-            return partition != nullptr;
+        auto name_of = [&](const Recovery& one) -> auto& {
+            return data_->present()[one.place].partitions().at(one.id);
         };
-        bool known = co_await call_on(shard(core).seam.loop, home, restore);
+        auto all = co_await host_.cores[0]->disk.run([&] {
+            std::vector<Result<Recovered>> found;
+            for (auto& one : some)
+                found.push_back(
+                    fulmar::recover(*data_->present()[one.place].root(), name_of(one), one.point, one.rules));
+            return found;
+        });
+        for (std::size_t n = 0; n < some.size(); ++n) {
+            auto& one = some[n];
+            auto& found = all[n];
+            if (found) {
+                found_.tails_cut += found->bytes_cut > 0;
+                found_.bytes_cut += found->bytes_cut;
+                found_.losses_possible += found->loss_possible;
+            } else if (found.error() == Error::failed && one.place > 0) {
+                auto& directory = data_->present()[one.place].name();
+                co_await directory_failed(
+                    one.place, fmt::format("the data directory {} failed: {} cannot be recovered", directory,
+                                           name_of(one)));
+            } else {
+                bad = fmt::format("{} cannot be recovered: {}", name_of(one), to_text(found.error()));
+                break;
+            }
+        }
+        std::vector<std::string> unknown;
+        auto restore = [&] {
+            for (std::size_t n = 0; n < some.size(); ++n) {
+                auto& one = some[n];
+                if (!all[n]) continue;
+                if (auto partition = shard(core).find(one.id))
+                    partition->restore(std::move(*all[n]), one.place);
+                else if (!shard(core).partitions().contains(one.id)) unknown.push_back(name_of(one));
+            }
+        };
+        co_await call_on(shard(core).seam.loop, home, restore);
         // Never deleted for not being known: the metadata may be the one that is wrong.
-        if (!known) log_warning("{} belongs to no topic; it is left as it is", name);
+        for (auto& name : unknown) log_warning("{} belongs to no topic; it is left as it is", name);
     }
     --running_;
     ended_.notify(home);
@@ -367,7 +392,7 @@ Task<> Broker::keep() {
     std::vector<TopicId> removed;
     std::size_t failures = 0;  // Of directories.
     while (!stopping_) {
-        keeper_->set(home.now() + checkpoint_every);
+        keeper_->set(home.now() + settings_.checkpoint_interval);
         co_await *keeper_;
         if (stopping_) break;
         bool forgot = false;
@@ -432,6 +457,8 @@ Task<> Broker::stop() {
                                                          directory.name(), to_text(closed.error())));
         }
     }
+    // A directory may have failed meanwhile, and a core be telling so.
+    for (auto& shard : shards_) co_await shard->come_to_rest(home);
     // Each core destroys what lives on it.
     for (auto& shard : shards_) {
         auto clear = [&] {

@@ -32,7 +32,7 @@ Task<> Compactor::run() {
         for (auto& id : ids) {
             auto partition = stopping_ ? nullptr : shard_.find(id);
             if (!partition) continue;
-            co_await partition->compact({own_pacer_, pacer_, map_bytes_max_, stopping_});
+            co_await partition->compact({own_pacer_, pacer_, stopping_}, map_bytes_max_);
         }
     }
     running_ = false;

@@ -39,6 +39,8 @@ struct DescribedConfig {
 // What a broker goes by, by where it comes from. Views of the image and of what the broker was started with.
 struct BrokerLevels {
     BrokerLevels(const cluster::Image& image, BrokerId id, const cluster::ConfigMap& fixed);
+    BrokerLevels(const cluster::ConfigMap& o, const cluster::ConfigMap& a, const cluster::ConfigMap& f)
+        : own(o), all(a), fixed(f) {}
     const cluster::ConfigMap &own, &all, &fixed;
 };
 

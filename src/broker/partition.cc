@@ -175,9 +175,13 @@ Task<Result<>> Partition::make_log() {
     auto data = directory_->root;
     auto name = name_;
     auto made = co_await context_.seam.disk.run([&] { return fulmar::make_log(*data, name); });
-    if (!made) {
-        if (!goes_on("making it", made.error())) failed();
-        co_return std::unexpected(made.error());
+    Result<> named = std::unexpected(Error::missing);
+    if (made && planted(Bug::directory_not_synced)) named = {};
+    else if (made) named = co_await directory_->names.sync();
+    if (!made || !named) {
+        auto error = made ? named.error() : made.error();
+        if (!goes_on("making it", error)) failed();
+        co_return std::unexpected(error);
     }
     log_.attach(made->directory, made->file);
     co_return {};

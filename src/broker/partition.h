@@ -52,15 +52,8 @@ struct PartitionRules {
     cluster::LogRules log;
 };
 
-// What compaction takes, and when it ends early.
-struct CompactionWork {
-    Pacer &own, &shared;
-    std::size_t map_bytes_max;
-    const bool& stopping;
-};
-
-// The same of a scrub.
-struct ScrubWork {
+// Work in the background that reads and writes much: what paces it, and when it ends early.
+struct PacedWork {
     Pacer &own, &shared;
     const bool& stopping;
 };
@@ -133,9 +126,9 @@ public:
     Task<> retain(bool by_age);
     // Leaves the last record of each key, of what is full and has changed enough (log/compaction.h).
     bool wants_compaction() const;
-    Task<> compact(CompactionWork by);
+    Task<> compact(PacedWork by, std::size_t map_bytes_max);
     // Reads all that is durable from the disk, and tells what is damaged; that is not served any more.
-    Task<> scrub(ScrubWork by);
+    Task<> scrub(PacedWork by);
     // Removes the files of what was deleted long enough ago, and writes a snapshot of the producers when much
     // was written since the last: what recovery reads again.
     bool wants_upkeep() const;
@@ -194,6 +187,9 @@ private:
     Task<Result<>> make_log();
     Task<Result<>> roll();
     Task<> roll_idle(Millis age);
+    // Waits until it may go on with so much. Nobody is at work here meanwhile, so that a topic that is
+    // deleted does not wait for it; then, and at a stop, it ends without a use.
+    Task<> wait_for(PacedWork by, std::uint64_t bytes, std::optional<Use>& use);
     void replaced_by(Segment made);
     Task<> mend_index(Offset segment);
     Task<Result<>> note_epoch();

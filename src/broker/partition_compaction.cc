@@ -60,8 +60,15 @@ Task<> Partition::roll_idle(Millis age) {
     turns_.leave(context_.seam.loop);
 }
 
-Task<> Partition::compact(CompactionWork by) {
-    Use use(*this);
+Task<> Partition::wait_for(PacedWork by, std::uint64_t bytes, std::optional<Use>& use) {
+    use.reset();
+    co_await by.own.take(bytes);
+    co_await by.shared.take(bytes);
+    if (!retired_ && !by.stopping) use.emplace(*this);
+}
+
+Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
+    std::optional<Use> use(std::in_place, *this);
     if (rules_.log.max_compaction_lag < Millis::max()) co_await roll_idle(rules_.log.max_compaction_lag);
     auto& disk = context_.seam.disk;
     auto& rules = rules_.log;
@@ -98,13 +105,18 @@ Task<> Partition::compact(CompactionWork by) {
         looked->dirty_bytes > 0 && double(looked->dirty_bytes) > rules.min_cleanable_dirty_ratio * all;
     bool overdue = looked->dirty_since && now - *looked->dirty_since > rules.max_compaction_lag;
     bool tombstones = state->next_horizon && *state->next_horizon <= now;
-    if (looked->segments.empty() || (!dirty && !overdue && !tombstones)) co_return;
+    // A pass that did not come to its end, or had no memory for more: nobody knows of its tombstones.
+    bool unfinished = std::ranges::any_of(looked->segments, [&](const Segment& segment) {
+        return segment.name().compacted() && segment.name().end > state->until;
+    });
+    bool due = dirty || overdue || tombstones || unfinished;
+    if (looked->segments.empty() || !due) co_return;
 
     CompactionRules how{.log_start = log_.start(),
                         .from = state->until,
                         .now = now,
                         .horizon = now + rules.delete_retention,
-                        .map_bytes_max = by.map_bytes_max,
+                        .map_bytes_max = map_bytes_max,
                         .secret = context_.seam.loop.random(),
                         .segment_bytes = rules.segment_bytes,
                         .index_bytes_max = rules.index_bytes_max,
@@ -115,10 +127,11 @@ Task<> Partition::compact(CompactionWork by) {
     Compaction pass(directory, std::move(looked->segments), looked->end, std::move(how));
     bool done = false;
     Result<> went;
-    while (went && !done && !by.stopping && wants_compaction()) {
+    while (went && !done && wants_compaction()) {
         constexpr std::uint64_t step_bytes = 1 << 20;
-        co_await by.own.take(step_bytes);
-        co_await by.shared.take(step_bytes);
+        co_await wait_for(by, step_bytes, use);
+        if (retired_) co_return;  // Its files have gone.
+        if (!use) break;
         auto step = co_await disk.run([&] { return pass.step(step_bytes); });
         if (!step) went = std::unexpected(step.error());
         if (!step) break;
@@ -127,6 +140,7 @@ Task<> Partition::compact(CompactionWork by) {
         done = step->done;
     }
     if (!done) {
+        if (!use) use.emplace(*this);
         auto given_up = co_await disk.run([&] { return pass.give_up(); });
         if (went) went = given_up;
         // What was to be read may have been deleted for its age meanwhile.

@@ -5,8 +5,8 @@
 
 namespace fulmar {
 
-Task<> Partition::scrub(ScrubWork by) {
-    Use use(*this);
+Task<> Partition::scrub(PacedWork by) {
+    std::optional<Use> use(std::in_place, *this);
     auto& disk = context_.seam.disk;
     constexpr std::uint64_t step_bytes = 1 << 20;
     auto goes_on = [&] { return !by.stopping && !retired_ && log_.exists() && !offline(); };
@@ -29,8 +29,8 @@ Task<> Partition::scrub(ScrubWork by) {
                     all_durable);
         Result<> went;
         for (bool done = false; went && !done && goes_on();) {
-            co_await by.own.take(step_bytes);
-            co_await by.shared.take(step_bytes);
+            co_await wait_for(by, step_bytes, use);
+            if (!use) co_return;
             auto step = co_await disk.run([&] { return scrub.step(step_bytes); });
             if (!step) went = std::unexpected(step.error());
             else done = step->done;

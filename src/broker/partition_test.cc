@@ -19,7 +19,7 @@ struct Stage {
         : node(n),
           seam(*host.cores[0]),
           directories(),
-          budget(directories.emplace_back(0, *host.data[0], seam.loop, unsynced_max).budget),
+          budget(directories.emplace_back(0, *host.data[0], seam, unsynced_max).budget),
           context{seam, directories, page_cache},
           partition(context, orders, name, 5, usual_rules()) {}
     sim::Power& power() { return node.power; }

@@ -91,9 +91,10 @@ Task<> Partition::remove_left() {
 
 RecoveryPoint Partition::recovery_point() const {
     if (!log_.exists()) return {};
-    auto place = log_.place_of(durable_);
-    bool whole = durable_ == log_.end();
-    return {durable_.offset, place.segment, place.position, log_start(),
+    auto end = planted(Bug::checkpoint_leads) ? log_.end() : durable_;
+    auto place = log_.place_of(end);
+    bool whole = end == log_.end();
+    return {end.offset, place.segment, place.position, log_start(),
             whole ? log_.newest().appended_before : Timestamp{-1}};
 }
 

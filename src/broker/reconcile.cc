@@ -8,6 +8,8 @@
 namespace fulmar {
 
 static constexpr Millis retry_after{1'000};
+// Topics at once: a file system that tells the disk of each block that is free waits for it each time.
+static constexpr int removals_at_once = 4;
 
 void Reconcile::topic_gone(cluster::TopicGone gone) {
     waiting_.push_back(std::move(gone));
@@ -16,10 +18,15 @@ void Reconcile::topic_gone(cluster::TopicGone gone) {
 void Reconcile::stop() {
     stopping_ = true;
     wanted_.notify(home_.loop);
-    if (patience_) patience_->wake();
+    for (auto* timer : patience_) timer->wake();
 }
 
 Task<> Reconcile::run() {
+    for (int i = 0; i < removals_at_once; ++i) home_.loop.spawn(work());
+    while (working_ > 0) co_await ended_.wait();
+}
+Task<> Reconcile::work() {
+    ++working_;
     while (!stopping_) {
         if (waiting_.empty()) {
             co_await wanted_.wait();
@@ -30,6 +37,8 @@ Task<> Reconcile::run() {
         co_await retire(gone.id);
         if (co_await remove(gone)) removed_.push_back(gone.id);
     }
+    --working_;
+    ended_.notify(home_.loop);
 }
 
 Task<> Reconcile::settle() {
@@ -44,6 +53,13 @@ Task<> Reconcile::retire(const TopicId& id) {
         co_await shard->retire(id);
         if (elsewhere) co_await Hop(home_.loop);
     }
+}
+
+Task<> Reconcile::wait_a_little() {
+    Timer timer(home_.loop, retry_after);
+    patience_.push_back(&timer);
+    co_await timer;
+    std::erase(patience_, &timer);
 }
 
 // That they are gone for good, the checkpoint sees to that no longer knows them: it syncs the same directory.
@@ -61,9 +77,7 @@ Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
         if (done) {
             ++i;
         } else if (done.error() == Error::exhausted || done.error() == Error::full) {
-            patience_.emplace(home_.loop, retry_after);
-            co_await *patience_;
-            patience_.reset();
+            co_await wait_a_little();
         } else if (done.error() == Error::failed) {
             co_await failed_(site.directory, fmt::format("what deleted topics had cannot be removed: {}: {}",
                                                          name, to_text(done.error())));

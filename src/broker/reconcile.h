@@ -1,7 +1,7 @@
 // Reconcile: makes the disk what the metadata says. Deleted topics leave tombstones, and what those topics
-// had is taken off the disk, one partition a job, until a tombstone can go too. Nothing is removed for not
-// being known. It lives on core 0; the broker tells it of each deletion, and at a start of those that were
-// left.
+// had is taken off the disk, one partition a job and a few topics at once, until a tombstone can go too.
+// Nothing is removed for not being known. It lives on core 0; the broker tells it of each deletion, and at a
+// start of those that were left.
 #pragma once
 
 #include <deque>
@@ -38,6 +38,8 @@ public:
     std::vector<TopicId> take_removed() { return std::exchange(removed_, {}); }
 
 private:
+    Task<> work();
+    Task<> wait_a_little();
     Task<> retire(const TopicId& id);
     Task<bool> remove(const cluster::TopicGone& gone);
 
@@ -48,8 +50,9 @@ private:
     std::deque<cluster::TopicGone> waiting_;
     std::vector<TopicId> removed_;
     bool stopping_ = false;
-    Signal wanted_;
-    std::optional<Timer> patience_;
+    int working_ = 0;
+    Signal wanted_, ended_;
+    std::vector<Timer*> patience_;  // Who waits for the disk to have room.
 };
 
 }  // namespace fulmar

@@ -16,8 +16,7 @@ Shard::Shard(int number, Seam& world, int cores, const Roots& roots, const Setti
       fixed_(fixed_values(settings)),
       values_(fixed_) {
     auto unsynced_bytes_max = std::uint64_t(settings.unsynced_bytes_max / cores);
-    for (auto& root : roots)
-        directories.emplace_back(directories.size(), root, world.loop, unsynced_bytes_max);
+    for (auto& root : roots) directories.emplace_back(directories.size(), root, world, unsynced_bytes_max);
 }
 
 std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {
@@ -49,19 +48,13 @@ void Shard::drop(const TopicId& topic) {
     for (auto at = partitions_.lower_bound({topic, INT32_MIN});
          at != partitions_.end() && at->first.topic == topic; at = partitions_.erase(at)) {
         at->second->retire();
-        retired_.push_back(std::move(at->second));
+        retired_[topic].push_back(std::move(at->second));
     }
 }
 Task<> Shard::retire(TopicId topic) {
-    auto dropped = [&](auto& partition) { return partition->id().topic == topic; };
-    for (;;) {
-        auto at = std::ranges::find_if(retired_, dropped);
-        if (at == retired_.end()) break;
-        auto partition = std::move(*at);
-        retired_.erase(at);
-        co_await partition->come_to_rest();
-    }
-    retired_.shrink_to_fit();
+    auto dropped = retired_.extract(topic);
+    if (dropped.empty()) co_return;
+    for (auto& partition : dropped.mapped()) co_await partition->come_to_rest();
 }
 PartitionRules Shard::rules_of(const cluster::Topic& topic) const {
     return {cluster::produce_rules(topic.configs, values_), cluster::log_rules(topic.configs, values_)};

@@ -23,6 +23,8 @@ public:
     // Partitions that are in a directory that is away or has failed, wherever they live.
     std::set<PartitionId> offline{};
     void take_offline(const std::set<PartitionId>& partitions);
+    Turns
+        describing;  // Of requests for settings: what goes into one answer can take a hundred MiB meanwhile.
     // What has happened on this core since the start.
     Counters& counters() { return context_.counters; }
 
@@ -72,7 +74,7 @@ private:
     cluster::ConfigMap values_;
     cluster::Image image_;
     std::map<PartitionId, std::shared_ptr<Partition>> partitions_;
-    std::vector<std::shared_ptr<Partition>> retired_;
+    std::map<TopicId, std::vector<std::shared_ptr<Partition>>> retired_;
 };
 
 // The core on which a partition lives.

@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "broker/settings.h"
 #include "cli/consume.h"
+#include "cli/log.h"
 #include "cli/produce.h"
 #include "cli/topic.h"
 
@@ -25,6 +26,11 @@ struct Run {
         if (!options.show_settings) return serve(options);
         fmt::print("{}", describe_settings());
         return end(Outcome());
+    }
+    int operator()(const LogVerifyOptions& options) const {
+        auto verified = run(options);
+        int code = end(verified ? Outcome() : std::unexpected(verified.error()));
+        return code == exit_done ? *verified : code;
     }
     template <class Options> int operator()(const Options& options) const { return end(run(options)); }
     // What was printed counts only once it is out.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
@@ -11,16 +10,12 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "cli/command_line.h"
+#include "cli/output.h"
 
 namespace fulmar::cli {
 
 namespace {
-
-// Texts that are taken apart after parsing, where CLI11 can only check them.
-struct Raw {
-    std::string server = default_server, from = "beginning";
-    std::vector<std::string> pairs;
-};
 
 // CLI11 takes the word "[a,b]" for two. A zero byte at its end, which no process is given, keeps
 // such a word whole until it is parsed.
@@ -55,16 +50,6 @@ std::string check_from(const std::string& text) {
     return parse_from(text) ? "" : quoted(text) + " is neither beginning, end nor an offset";
 }
 
-// As CLI::Range, which says that "abc" is not in the range, and shows it in every help.
-CLI::Validator number_from(std::int64_t least, std::int64_t most) {
-    auto check = [=](const std::string& text) {
-        auto number = parse_number<std::int64_t>(text);
-        if (number && *number >= least && *number <= most) return std::string();
-        return fmt::format("{} is not a number from {} to {}", quoted(text), least, most);
-    };
-    return {check, ""};
-}
-
 Pairs split(const std::vector<std::string>& texts) {
     Pairs pairs;
     for (auto& text : texts) {
@@ -74,82 +59,70 @@ Pairs split(const std::vector<std::string>& texts) {
     return pairs;
 }
 
-class CommandLine {
-public:
-    CommandLine() {
-        app_.set_version_flag("--version", fmt::format("fulmar {}", version), "Print the version");
-        app_.require_subcommand(0, 1);
-        app_.footer(
-            "Without a command fulmar serves. `fulmar COMMAND --help` shows a command's options and "
-            "examples.");
-        serve();
-        topic();
-        produce();
-        consume();
-        add(app_, "version", "Print the version", "  fulmar version --json")
-            ->add_flag("--json", version_.json, "Print it as JSON");
-    }
+}  // namespace
 
-    std::expected<Command, Ending> parse(int argc, const char* const* argv) {
-        if (auto wrong = unknown_command(argc, argv)) return std::unexpected(*wrong);
-        try {
-            std::vector<std::string> words;  // From the last to the first, as CLI11 wants them.
-            for (int n = argc; n-- > 1;) words.push_back(kept_whole(argv[n]));
-            app_.parse(std::move(words));
-        } catch (const CLI::ParseError& error) {
-            auto end = ending(error);
-            as_typed(end.text);
-            return std::unexpected(end);
-        }
-        for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values, &serve_.data})
-            std::ranges::for_each(*texts, as_typed);
-        for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name}) as_typed(*text);
-        for (auto* text : {&produce_.key, &serve_.listen, &serve_.config})
-            if (*text) as_typed(**text);
-        return finish();
-    }
+CLI::Validator number_from(std::int64_t least, std::int64_t most) {
+    auto check = [=](const std::string& text) {
+        auto number = parse_number<std::int64_t>(text);
+        if (number && *number >= least && *number <= most) return std::string();
+        return fmt::format("{} is not a number from {} to {}", quoted(text), least, most);
+    };
+    return {check, ""};
+}
 
-private:
-    CLI::App* add(CLI::App& to, const char* name, const char* what, const char* examples) {
-        auto* command = to.add_subcommand(name, what);
-        command->footer(std::string("Examples:\n") + examples);
-        return command;
+CommandLine::CommandLine() {
+    app_.set_version_flag("--version", fmt::format("fulmar {}", version), "Print the version");
+    app_.require_subcommand(0, 1);
+    app_.footer(
+        "Without a command fulmar serves. `fulmar COMMAND --help` shows a command's options and "
+        "examples.");
+    serve();
+    topic();
+    produce();
+    consume();
+    log();
+    add(app_, "version", "Print the version", "  fulmar version --json")
+        ->add_flag("--json", version_.json, "Print it as JSON");
+}
+std::expected<Command, Ending> CommandLine::parse(int argc, const char* const* argv) {
+    if (auto wrong = unknown_command(argc, argv)) return std::unexpected(*wrong);
+    try {
+        std::vector<std::string> words;  // From the last to the first, as CLI11 wants them.
+        for (int n = argc; n-- > 1;) words.push_back(kept_whole(argv[n]));
+        app_.parse(std::move(words));
+    } catch (const CLI::ParseError& error) {
+        auto end = ending(error);
+        as_typed(end.text);
+        return std::unexpected(end);
     }
-    void add_server(CLI::App* command) {
-        command->add_option("--server", raw_.server, "The broker to talk to, else what FULMAR_SERVER says")
-            ->check(CLI::Validator(check_address, ""))
-            ->type_name("HOST:PORT")
-            ->capture_default_str();
-    }
-    CLI::Option* add_pairs(CLI::App* command, const char* name, const char* what) {
-        return command->add_option(name, raw_.pairs, what)
-            ->check(CLI::Validator(check_pair, ""))
-            ->type_name("KEY=VALUE")
-            ->allow_extra_args(false);
-    }
+    for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values, &serve_.data,
+                        &verify_.partitions, &repair_.partitions})
+        std::ranges::for_each(*texts, as_typed);
+    for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name, &raw_.trimmed,
+                       &dump_.path, &verify_.data, &repair_.data})
+        as_typed(*text);
+    for (auto* text : {&produce_.key, &serve_.listen, &serve_.config})
+        if (*text) as_typed(**text);
+    return finish();
+}
 
-    void serve();
-    void topic();
-    void produce();
-    void consume();
-    std::optional<Ending> unknown_command(int argc, const char* const* argv) const;
-    Ending ending(const CLI::ParseError& error);
-    const CLI::App& chosen() const;
-    std::expected<Command, Ending> finish();
-
-    CLI::App app_{"Fulmar, a message broker for Kafka's clients", "fulmar"};
-    Raw raw_;
-    ServeOptions serve_;
-    TopicCreateOptions create_;
-    TopicGrowOptions grow_;
-    TopicDeleteOptions delete_;
-    TopicListOptions list_;
-    TopicDescribeOptions describe_;
-    TopicConfigOptions config_;
-    ProduceOptions produce_;
-    ConsumeOptions consume_;
-    VersionOptions version_;
-};
+CLI::App* CommandLine::add(CLI::App& to, const char* name, const char* what, const char* examples) {
+    auto* command = to.add_subcommand(name, what);
+    command->footer(std::string("Examples:\n") + examples);
+    return command;
+}
+void CommandLine::add_server(CLI::App* command) {
+    command->add_option("--server", raw_.server, "The broker to talk to, else what FULMAR_SERVER says")
+        ->check(CLI::Validator(check_address, ""))
+        ->type_name("HOST:PORT")
+        ->capture_default_str();
+}
+CLI::Option* CommandLine::add_pairs(CLI::App* command, const char* name, const char* what) {
+    return command->add_option(name, raw_.pairs, what)
+        ->check(CLI::Validator(check_pair, ""))
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+}
 
 void CommandLine::serve() {
     auto* command =
@@ -171,79 +144,6 @@ void CommandLine::serve() {
     command->add_option("--config", serve_.config, "A TOML file of settings")->type_name("FILE");
     add_pairs(command, "--set", "One setting; may be repeated");
     command->add_flag("--settings", serve_.show_settings, "Print all settings with their defaults, and end");
-}
-
-void CommandLine::topic() {
-    auto* command = add(app_, "topic", "Make topics, look at them, delete them",
-                        "  fulmar topic create orders --partitions 3\n"
-                        "  fulmar topic list\n"
-                        "  fulmar topic delete orders");
-    command->require_subcommand(1);
-    auto* create = add(*command, "create", "Make topics",
-                       "  fulmar topic create orders\n"
-                       "  fulmar topic create orders payments --partitions 12\n"
-                       "  fulmar topic create audit --config retention.ms=-1");
-    create->add_option("NAME", create_.names, "Their names")->type_name("")->required();
-    create
-        ->add_option("--partitions", create_.partitions,
-                     "How many each has (default: the broker's num.partitions)")
-        ->check(number_from(1, std::numeric_limits<std::int32_t>::max()))
-        ->type_name("N");
-    create
-        ->add_option("--replication-factor", create_.replication_factor,
-                     "Copies of each (default: the broker's)")
-        ->check(number_from(1, std::numeric_limits<std::int16_t>::max()))
-        ->type_name("N");
-    add_pairs(create, "--config", "A setting of the topic; may be repeated");
-    create->add_flag("--if-not-exists", create_.if_not_exists, "A topic that exists is no failure");
-    create->add_flag("--json", create_.json, "Print what was made as JSON");
-    add_server(create);
-
-    auto* grow =
-        add(*command, "grow", "Give a topic more partitions",
-            "  fulmar topic grow orders --partitions 12\n"
-            "Messages stay where they are, and the keys of later ones may go elsewhere than before.");
-    grow->add_option("NAME", grow_.name, "Its name")->type_name("")->required();
-    grow->add_option("--partitions", grow_.partitions, "How many it shall have in all")
-        ->check(number_from(1, std::numeric_limits<std::int32_t>::max()))
-        ->type_name("N")
-        ->required();
-    grow->add_flag("--json", grow_.json, "Print what it has now as JSON");
-    add_server(grow);
-
-    auto* remove = add(*command, "delete", "Delete topics, with all that is in them",
-                       "  fulmar topic delete orders\n"
-                       "  fulmar topic delete orders payments --if-exists");
-    remove->add_option("NAME", delete_.names, "Their names")->type_name("")->required();
-    remove->add_flag("--if-exists", delete_.if_exists, "A topic that is not there is no failure");
-    remove->add_flag("--json", delete_.json, "Print what was deleted as JSON");
-    add_server(remove);
-
-    auto* list = add(*command, "list", "Name all topics",
-                     "  fulmar topic list\n"
-                     "  fulmar topic list --json --server broker.example:9092");
-    list->add_flag("--json", list_.json, "Print them as JSON");
-    add_server(list);
-
-    auto* describe = add(*command, "describe", "Show a topic's partitions",
-                         "  fulmar topic describe orders\n"
-                         "  fulmar topic describe orders --json");
-    describe->add_option("NAME", describe_.name, "Its name")->type_name("")->required();
-    describe->add_flag("--json", describe_.json, "Print it as JSON");
-    add_server(describe);
-
-    auto* config =
-        add(*command, "config", "Show and change a topic's settings",
-            "  fulmar topic config orders\n"
-            "  fulmar topic config orders --set retention.ms=604800000 --set max.message.bytes=5000000\n"
-            "  fulmar topic config orders --delete retention.ms");
-    config->add_option("NAME", config_.name, "Its name")->type_name("")->required();
-    add_pairs(config, "--set", "One setting; may be repeated");
-    config->add_option("--delete", config_.deletes, "Leave one to its default again; may be repeated")
-        ->type_name("KEY")
-        ->allow_extra_args(false);
-    config->add_flag("--json", config_.json, "Print the settings as JSON");
-    add_server(config);
 }
 
 void CommandLine::produce() {
@@ -391,6 +291,29 @@ std::expected<Command, Ending> CommandLine::finish() {
         config_.sets = split(raw_.pairs);
         return config_;
     }
+    if (name == "trim") {
+        trim_.server = server();
+        auto colon = raw_.trimmed.find(':');
+        trim_.name = raw_.trimmed.substr(0, colon);
+        if (colon != raw_.trimmed.npos)
+            trim_.partition = parse_number<std::int32_t>(raw_.trimmed.substr(colon + 1));
+        if (!trim_.before_offset && raw_.before_time.empty() && !trim_.all)
+            return std::unexpected(Ending{exit_usage,
+                                          "What is to go? --before-offset N, --before-time TIME or --all\n"
+                                          "`fulmar topic trim --help` shows how it is used.\n"});
+        if (!raw_.before_time.empty()) trim_.before_time_ms = parse_utc(raw_.before_time);
+        return trim_;
+    }
+    if (name == "dump") return dump_;
+    if (name == "verify" || name == "repair") {
+        auto& data = name == "verify" ? verify_.data : repair_.data;
+        if (const char* all = std::getenv("FULMAR_LOG_DIRS"); all && data == default_data) data = all;
+        if (data.find(',') != data.npos)
+            return std::unexpected(Ending{
+                exit_usage, fmt::format("One data directory at a time: name one of {} with --data\n", data)});
+        if (name == "verify") return verify_;
+        return repair_;
+    }
     if (name == "produce") {
         produce_.server = server();
         produce_.headers = split(raw_.pairs);
@@ -405,8 +328,6 @@ std::expected<Command, Ending> CommandLine::finish() {
     serve_.sets = split(raw_.pairs);
     return serve_;
 }
-
-}  // namespace
 
 std::expected<Command, Ending> parse_command(int argc, const char* const* argv) {
     return CommandLine().parse(argc, argv);

@@ -1,5 +1,5 @@
 // The whole command line, parsed into one of these structs: what was asked for, checked for form, with
-// nothing done yet. Knows no broker and no network; reads FULMAR_SERVER.
+// nothing done yet. Knows no broker and no network; reads FULMAR_SERVER and FULMAR_LOG_DIRS.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ inline constexpr const char* default_server = "127.0.0.1:9092";
 
 // What the process ends with.
 inline constexpr int exit_done = 0, exit_failed = 1, exit_usage = 2;
+inline constexpr int exit_damaged = 3;  // `fulmar log verify` has found damage.
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;  // Of "key=value", in the order given.
 
@@ -68,6 +69,16 @@ struct TopicConfigOptions {
     bool json = false;
 };
 
+struct TopicTrimOptions {
+    Address server;
+    std::string name;
+    std::optional<std::int32_t> partition;
+    // One of the three. All: what consumers can see.
+    std::optional<std::int64_t> before_offset, before_time_ms;
+    bool all = false;
+    bool json = false;
+};
+
 struct ProduceOptions {
     Address server;
     std::string topic;
@@ -93,13 +104,35 @@ struct ConsumeOptions {
     bool json = false;
 };
 
+// Where a broker keeps its data when it is told nothing.
+inline constexpr const char* default_data = "./fulmar-data";
+
+struct LogDumpOptions {
+    std::string path;
+    std::optional<std::int64_t> from;
+    bool records = false;
+    bool json = false;
+};
+struct LogVerifyOptions {
+    std::string data = default_data;
+    std::vector<std::string> partitions;  // "orders" or "orders-3"; none: all.
+    bool json = false;
+};
+struct LogRepairOptions {
+    std::string data = default_data;
+    std::vector<std::string> partitions;
+    bool yes = false, dry_run = false;
+    bool json = false;
+};
+
 struct VersionOptions {
     bool json = false;
 };
 
 using Command =
     std::variant<ServeOptions, TopicCreateOptions, TopicGrowOptions, TopicDeleteOptions, TopicListOptions,
-                 TopicDescribeOptions, TopicConfigOptions, ProduceOptions, ConsumeOptions, VersionOptions>;
+                 TopicDescribeOptions, TopicConfigOptions, TopicTrimOptions, ProduceOptions, ConsumeOptions,
+                 LogDumpOptions, LogVerifyOptions, LogRepairOptions, VersionOptions>;
 
 // Nothing to be run: a text for people and how the process ends. With exit_done it was asked for, with
 // --help.

@@ -97,6 +97,56 @@ TEST(Options, topics_are_made_listed_and_described) {
         EXPECT_NE(refusal(words), "(taken)");
 }
 
+TEST(Options, a_topic_is_trimmed_up_to_one_thing) {
+    auto trim = parsed<TopicTrimOptions>({"topic", "trim", "orders:3", "--before-offset", "17", "--json"});
+    EXPECT_EQ(trim.name, "orders");
+    EXPECT_EQ(trim.partition, 3);
+    EXPECT_EQ(trim.before_offset, 17);
+    EXPECT_FALSE(trim.before_time_ms || trim.all);
+    EXPECT_TRUE(trim.json);
+    EXPECT_EQ(trim.server, local);
+    trim = parsed<TopicTrimOptions>({"topic", "trim", "orders", "--before-time", "2026-11-24T00:00:01Z"});
+    EXPECT_EQ(trim.partition, std::nullopt);
+    EXPECT_EQ(trim.before_time_ms, 1'795'478'401'000);
+    EXPECT_TRUE(parsed<TopicTrimOptions>({"topic", "trim", "orders", "--all"}).all);
+    EXPECT_EQ(refusal({"topic", "trim", "orders"}),
+              "What is to go? --before-offset N, --before-time TIME or --all");
+    EXPECT_EQ(refusal({"topic", "trim", "orders:x", "--all"}),
+              "TOPIC[:PARTITION]: \"orders:x\" is neither TOPIC nor TOPIC:PARTITION");
+    for (auto words : std::vector<std::vector<const char*>>{
+             {"topic", "trim", "--all"},
+             {"topic", "trim", "a", "--all", "--before-offset", "1"},
+             {"topic", "trim", "a", "--before-time", "2026", "--before-offset", "1"},
+             {"topic", "trim", "a", "--before-time", "soon"},
+             {"topic", "trim", "a", "--before-offset", "-1"},
+             {"topic", "trim", ":1", "--all"}})
+        EXPECT_NE(refusal(words), "(taken)");
+}
+
+TEST(Options, the_log_is_dumped_verified_and_repaired) {
+    auto dump = parsed<LogDumpOptions>({"log", "dump", "a/b", "--records", "--from", "7", "--json"});
+    EXPECT_EQ(dump.path, "a/b");
+    EXPECT_EQ(dump.from, 7);
+    EXPECT_TRUE(dump.records && dump.json);
+    auto verify = parsed<LogVerifyOptions>({"log", "verify", "orders", "bills-3", "--data", "/d"});
+    EXPECT_EQ(verify.partitions, (std::vector<std::string>{"orders", "bills-3"}));
+    EXPECT_EQ(verify.data, "/d");
+    EXPECT_EQ(parsed<LogVerifyOptions>({"log", "verify"}).data, default_data);
+    auto repair = parsed<LogRepairOptions>({"log", "repair", "--yes"});
+    EXPECT_TRUE(repair.yes && repair.partitions.empty());
+    EXPECT_FALSE(repair.dry_run);
+    ::setenv("FULMAR_LOG_DIRS", "/other", 1);
+    EXPECT_EQ(parsed<LogRepairOptions>({"log", "repair", "--dry-run"}).data, "/other");
+    EXPECT_EQ(parsed<LogVerifyOptions>({"log", "verify", "--data", "/d"}).data, "/d");
+    ::unsetenv("FULMAR_LOG_DIRS");
+    for (auto words : std::vector<std::vector<const char*>>{{"log"},
+                                                            {"log", "dump"},
+                                                            {"log", "dump", "a", "--from", "-1"},
+                                                            {"log", "repair", "--yes", "--dry-run"}})
+        EXPECT_NE(refusal(words), "(taken)");
+    EXPECT_EQ(refusal({"log", "verfy"}), "fulmar log has no command \"verfy\"; did you mean verify?");
+}
+
 TEST(Options, produce_takes_values_or_reads_lines) {
     EXPECT_TRUE(parsed<ProduceOptions>({"produce", "orders"}).values.empty());
     auto produce =
@@ -187,6 +237,11 @@ TEST(Options, every_command_explains_itself_with_examples) {
                                                             {"topic", "describe"},
                                                             {"topic", "grow"},
                                                             {"topic", "delete"},
+                                                            {"topic", "trim"},
+                                                            {"log"},
+                                                            {"log", "dump"},
+                                                            {"log", "verify"},
+                                                            {"log", "repair"},
                                                             {"version"},
                                                             {"produce"},
                                                             {"consume"}}) {

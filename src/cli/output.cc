@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <ctime>
+
+#include "base/text.h"
 
 namespace fulmar::cli {
 
@@ -84,6 +87,31 @@ std::string utc(std::int64_t milliseconds) {
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
                        milliseconds - std::int64_t(seconds) * 1000);
+}
+
+std::optional<std::int64_t> parse_utc(std::string_view text) {
+    if (auto milliseconds = parse_number<std::int64_t>(text))
+        return *milliseconds >= 0 ? milliseconds : std::nullopt;
+    // The shape to its end, or to where it may end.
+    constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd.ddd";
+    constexpr std::size_t day = 10, minute = 16, second = 19;
+    if (text.ends_with('Z')) text.remove_suffix(1);
+    auto length = text.size();
+    if (length != day && length != minute && length != second && length != shape.size()) return {};
+    for (std::size_t n = 0; n < length; ++n) {
+        bool digit = text[n] >= '0' && text[n] <= '9';
+        if (shape[n] == 'd' ? !digit : text[n] != shape[n]) return {};
+    }
+    auto number = [&](std::size_t at, std::size_t digits) {
+        return at < length ? parse_number<int>(text.substr(at, digits)).value_or(0) : 0;
+    };
+    std::chrono::year_month_day date{std::chrono::year(number(0, 4)),
+                                     std::chrono::month(unsigned(number(5, 2))),
+                                     std::chrono::day(unsigned(number(8, 2)))};
+    auto hours = number(11, 2), minutes = number(14, 2), seconds = number(17, 2);
+    if (!date.ok() || hours > 23 || minutes > 59 || seconds > 59) return {};
+    auto days = std::chrono::sys_days(date).time_since_epoch().count();
+    return (((std::int64_t(days) * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + number(20, 3);
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ std::string json_member(std::string_view name, std::string_view bytes);
 std::string counted(std::uint64_t n, std::string_view what);
 // "2026-11-24T09:00:00.123Z". Milliseconds since 1970.
 std::string utc(std::int64_t milliseconds);
+// The same backwards; the milliseconds, the seconds or all of the time of day may be left out, or it is the
+// milliseconds themselves. Nothing when it is none of these.
+std::optional<std::int64_t> parse_utc(std::string_view text);
 
 // Columns as wide as their widest cell, the first row their heads.
 std::string table(const std::vector<std::vector<std::string>>& rows);

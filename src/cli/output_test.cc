@@ -41,5 +41,16 @@ TEST(Output, columns_line_up) {
     EXPECT_EQ(counted(0, "message"), "0 messages");
 }
 
+TEST(Output, a_time_is_read_as_it_is_printed_or_shorter) {
+    for (std::int64_t at : {0LL, 1'794'999'600'123LL, 951'782'399'000LL}) EXPECT_EQ(parse_utc(utc(at)), at);
+    EXPECT_EQ(parse_utc("2026-11-24"), 1'795'478'400'000);
+    EXPECT_EQ(parse_utc("2026-11-24T00:00"), 1'795'478'400'000);
+    EXPECT_EQ(parse_utc("2026-11-24T09:08:07"), 1'795'478'400'000 + 32'887'000);
+    EXPECT_EQ(parse_utc("1795478400000"), 1'795'478'400'000);
+    for (auto* wrong : {"", "yesterday", "2026-11", "2026-13-01", "2026-02-29", "2026-11-24T24:00",
+                        "2026-11-24T09:08:07.1", "2026-11-24 09:08", "-1", "20261124T090807Z"})
+        EXPECT_FALSE(parse_utc(wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace fulmar::cli

@@ -1,4 +1,4 @@
-// fulmar topic create|grow|delete|list|describe|config, and what other verbs ask about topics.
+// fulmar topic create|grow|delete|list|describe|config|trim, and what other verbs ask about topics.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,7 @@ Outcome run(const TopicDeleteOptions& options);
 Outcome run(const TopicListOptions& options);
 Outcome run(const TopicDescribeOptions& options);
 Outcome run(const TopicConfigOptions& options);  // topic_config.cc
+Outcome run(const TopicTrimOptions& options);    // topic_trim.cc
 
 struct Topic {
     struct Partition {

@@ -145,6 +145,9 @@ public:
     virtual ~Socket() = default;
     // At least one byte, at most what fits (some must); `closed` once the peer has sent its last. A `reset`
     // is told once, to a receive or to a send: receives say `closed` from then on, sends `reset`.
+    // While it waits what was lent may be filled at any moment, so it stays where it is. Who may wait for
+    // long lends nothing: an empty span is done, with 0, when there is something to receive, be it the end or
+    // a reset, and takes none of it, nor is a reset told by that.
     using Receive = Wait<Socket, std::span<std::byte>, std::size_t>;
     Receive receive(std::span<std::byte> into) { return {*this, into}; }
     // Done when the kernel has it all. Ranges are read as they leave: `damaged` when one is too short.

@@ -7,6 +7,7 @@
 #include "base/planted.h"
 #include "base/text.h"
 #include "log/disk_room.h"
+#include "log/repair_plan.h"
 #include "log/sealed_file.h"
 
 namespace fulmar {
@@ -98,32 +99,69 @@ Result<DirectoryMeta> DataDirectory::look(Directory& root) {
     return meta ? Result<DirectoryMeta>(*meta) : std::unexpected(Error::damaged);
 }
 
-std::expected<DataDirectory, DataDirectory::Unusable> DataDirectory::open(std::shared_ptr<Directory> root,
-                                                                          const std::string& name,
-                                                                          const DirectoryMeta& wanted,
-                                                                          const std::string& owner) {
+auto DataDirectory::take_lock() -> Trouble {
+    auto lock = root_->lock("LOCK");
+    if (lock) {
+        lock_ = std::move(*lock);
+        return std::nullopt;
+    }
+    if (lock.error() != Error::busy) return unusable(name_, "LOCK", lock.error());
+    std::string holder(64, '\0');
+    auto file = root_->open("LOCK");
+    auto got = file ? (*file)->read(0, std::as_writable_bytes(std::span(holder))) : Result<std::size_t>(0);
+    holder.resize(got.value_or(0));
+    while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+    return Unusable{fmt::format(
+        "the data directory {} is in use by another Fulmar ({}); stop that one, or {}", name_,
+        holder.empty() ? "unknown process" : holder,
+        only_looks_ ? "name another directory with --data" : "start this one with another --data directory")};
+}
+auto DataDirectory::sign_lock(const std::string& owner) -> Trouble {
+    Bytes who = bytes_of(owner);
+    auto file = root_->open("LOCK");
+    if (!file) return unusable(name_, "LOCK", file.error());
+    if (auto cut = (*file)->truncate(0); !cut) return unusable(name_, "LOCK", cut.error());
+    // On a full disk nobody learns who has it.
+    if (auto written = (*file)->write(0, std::span(&who, 1)); !written && written.error() != Error::full)
+        return unusable(name_, "LOCK", written.error());
+    return std::nullopt;
+}
+auto DataDirectory::finish_repair() -> Trouble {
+    auto finished = fulmar::finish_repair(*root_);
+    return finished ? std::nullopt : Trouble(unusable(name_, "repair", finished.error()));
+}
+
+auto DataDirectory::take_meta(std::string_view text) -> Trouble {
+    auto found = parse_number<int>(value_of(text, "format"));
+    if (!found || *found > format)
+        return Unusable{
+            fmt::format("the data directory {} has format {}, this Fulmar knows formats up to {}; "
+                        "run the version that wrote it, or a newer one",
+                        name_, value_of(text, "format"), format)};
+    auto read = read_meta(text);
+    if (*found < 1 || !read)
+        return Unusable{fmt::format(
+            "in the data directory {} the meta file makes no sense; restore it from a backup", name_)};
+    meta_ = *read;
+    return std::nullopt;
+}
+static DataDirectory::Unusable meta_damaged(const std::string& name) {
+    return {
+        fmt::format("in the data directory {} the meta file is damaged; restore it from a backup: without "
+                    "it nobody can tell whose data this is",
+                    name)};
+}
+
+auto DataDirectory::open(std::shared_ptr<Directory> root, const std::string& name,
+                         const DirectoryMeta& wanted, const std::string& owner)
+    -> std::expected<DataDirectory, Unusable> {
     auto broken = [&](std::string_view what, Error error) {
         return std::unexpected(unusable(name, what, error));
     };
-    auto wrong = [](std::string why) { return std::unexpected(Unusable{std::move(why)}); };
     DataDirectory opened;
     opened.root_ = root;
     opened.name_ = name;
-    auto lock = root->lock("LOCK");
-    if (!lock && lock.error() == Error::busy) {
-        std::string holder(64, '\0');
-        auto file = root->open("LOCK");
-        auto got =
-            file ? (*file)->read(0, std::as_writable_bytes(std::span(holder))) : Result<std::size_t>(0);
-        holder.resize(got.value_or(0));
-        while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-        return wrong(
-            fmt::format("the data directory {} is in use by another Fulmar ({}); stop that one, or "
-                        "start this one with another --data directory",
-                        name, holder.empty() ? "unknown process" : holder));
-    }
-    if (!lock) return broken("LOCK", lock.error());
-    opened.lock_ = std::move(*lock);
+    if (auto trouble = opened.take_lock()) return std::unexpected(*trouble);
     if (auto gone = give_up_reserve(*root); !gone) return broken("reserve", gone.error());
     auto entries = root->list();
     if (!entries) return broken("list", entries.error());
@@ -131,56 +169,70 @@ std::expected<DataDirectory, DataDirectory::Unusable> DataDirectory::open(std::s
     auto meta = read_sealed(*root, "meta");
     if (!meta && meta.error() == Error::missing) {
         if (!unfounded(*entries))
-            return wrong(
+            return std::unexpected(Unusable{
                 fmt::format("the data directory {} is not empty and is not Fulmar's (it has no meta file); "
                             "name an empty or a new directory with --data",
-                            name));
+                            name)});
         if (auto written = write_sealed(*root, "meta", meta_text(wanted)); !written)
             return broken("meta", written.error());
         opened.meta_ = wanted;
     } else if (!meta && meta.error() == Error::damaged) {
-        return wrong(fmt::format(
-            "in the data directory {} the meta file is damaged; restore it from a backup: without "
-            "it nobody can tell whose data this is",
-            name));
+        return std::unexpected(meta_damaged(name));
     } else if (!meta) {
         return broken("meta", meta.error());
     } else {
-        auto found = parse_number<int>(value_of(*meta, "format"));
-        if (!found || *found > format)
-            return wrong(
-                fmt::format("the data directory {} has format {}, this Fulmar knows formats up to {}; "
-                            "run the version that wrote it, or a newer one",
-                            name, value_of(*meta, "format"), format));
-        auto read = read_meta(*meta);
-        if (*found < 1 || !read)
-            return wrong(fmt::format(
-                "in the data directory {} the meta file makes no sense; restore it from a backup", name));
-        opened.meta_ = *read;
-        auto broker = std::to_underlying(read->broker_id);
+        if (auto trouble = opened.take_meta(*meta)) return std::unexpected(*trouble);
+        auto broker = std::to_underlying(opened.meta_.broker_id);
         if (opened.meta_.broker_id != wanted.broker_id)
-            return wrong(
-                fmt::format("the data directory {} belongs to broker {}, and broker.id is {}; set "
-                            "broker.id={}, or name another directory with --data",
-                            name, broker, std::to_underlying(wanted.broker_id), broker));
+            return std::unexpected(
+                Unusable{fmt::format("the data directory {} belongs to broker {}, and broker.id is {}; set "
+                                     "broker.id={}, or name another directory with --data",
+                                     name, broker, std::to_underlying(wanted.broker_id), broker)});
     }
+    if (auto trouble = opened.sign_lock(owner)) return std::unexpected(*trouble);
+    if (auto trouble = opened.finish_repair()) return std::unexpected(*trouble);
+    if (auto trouble = opened.read_names()) return std::unexpected(*trouble);
+    if (auto trouble = opened.read_points()) return std::unexpected(*trouble);
+    return opened;
+}
 
-    Bytes who = bytes_of(owner);
-    auto lock_file = root->open("LOCK");
-    if (!lock_file) return broken("LOCK", lock_file.error());
-    if (auto cut = (*lock_file)->truncate(0); !cut) return broken("LOCK", cut.error());
-    // On a full disk nobody learns who has it.
-    if (auto written = (*lock_file)->write(0, std::span(&who, 1)); !written && written.error() != Error::full)
-        return broken("LOCK", written.error());
+auto DataDirectory::open_to_look(std::shared_ptr<Directory> root, const std::string& name,
+                                 const std::string& owner, bool finish)
+    -> std::expected<DataDirectory, Unusable> {
+    DataDirectory opened;
+    opened.root_ = root;
+    opened.name_ = name;
+    opened.only_looks_ = true;
+    auto meta = read_sealed(*root, "meta");  // Before a LOCK is made where none belongs.
+    if (!meta && meta.error() == Error::missing)
+        return std::unexpected(Unusable{fmt::format(
+            "{} is no data directory of Fulmar's (it has no meta file); name one with --data", name)});
+    if (!meta && meta.error() == Error::damaged) return std::unexpected(meta_damaged(name));
+    if (!meta) return std::unexpected(unusable(name, "meta", meta.error()));
+    if (auto trouble = opened.take_lock()) return std::unexpected(*trouble);
+    if (auto trouble = opened.take_meta(*meta)) return std::unexpected(*trouble);
+    if (auto trouble = opened.sign_lock(owner)) return std::unexpected(*trouble);
+    if (finish) {
+        if (auto trouble = opened.finish_repair()) return std::unexpected(*trouble);
+    } else if (root->open(repair_plan_name)) {
+        return std::unexpected(Unusable{fmt::format(
+            "in the data directory {} a repair was interrupted; `fulmar log repair` finishes it, and "
+            "so does a start of the broker",
+            name)});
+    }
+    if (auto trouble = opened.read_names()) return std::unexpected(*trouble);
+    if (auto trouble = opened.read_points()) return std::unexpected(*trouble);
+    return opened;
+}
 
-    if (auto read = opened.read_partitions(); !read) return broken("partitions", read.error());
-    if (opened.doubled_)
-        return wrong(
+auto DataDirectory::read_names() -> Trouble {
+    if (auto read = read_partitions(); !read) return unusable(name_, "partitions", read.error());
+    if (doubled_)
+        return Unusable{
             fmt::format("the data directory {} has two directories of one partition, {} and {}, and which is "
                         "right nobody can tell: move one of them elsewhere",
-                        name, opened.doubled_->first, opened.doubled_->second));
-    if (auto bad = opened.read_points()) return std::unexpected(*bad);
-    return opened;
+                        name_, doubled_->first, doubled_->second)};
+    return std::nullopt;
 }
 
 Result<> DataDirectory::read_partitions() {
@@ -195,6 +247,7 @@ Result<> DataDirectory::read_partitions() {
                       entry.name.starts_with("absent.");
         if (ours) continue;
         if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.
+            if (only_looks_) continue;
             if (auto removed = root_->remove(entry.name); !removed) return removed;
             continue;
         }
@@ -203,7 +256,10 @@ Result<> DataDirectory::read_partitions() {
             if (!fresh) doubled_ = {at->second, entry.name};
             continue;
         }
-
+        if (only_looks_) {
+            strays_.push_back(entry.name);
+            continue;
+        }
         auto quarantine = open_or_create_directory(*root_, "quarantine");
         if (!quarantine) return std::unexpected(quarantine.error());
         Result<> moved = std::unexpected(Error::exists);
@@ -214,11 +270,10 @@ Result<> DataDirectory::read_partitions() {
         log_warning("{}: not a name of Fulmar's, moved to quarantine/", entry.name);
         if (auto synced = (*quarantine)->sync(); !synced) return synced;
     }
-    return root_->sync();
+    return only_looks_ ? Result<>() : root_->sync();
 }
 
-// What it returns is the reason why the directory must not be used.
-std::optional<DataDirectory::Unusable> DataDirectory::read_points() {
+auto DataDirectory::read_points() -> Trouble {
     auto broken = [&](std::string_view what, Error error) { return unusable(name_, what, error); };
     auto text = read_sealed(*root_, "checkpoint");
     if (!text && text.error() != Error::missing && text.error() != Error::damaged)
@@ -227,12 +282,16 @@ std::optional<DataDirectory::Unusable> DataDirectory::read_points() {
     if (!marker && marker.error() != Error::missing && marker.error() != Error::damaged)
         return broken("CLEAN", marker.error());
     if (text) {
-        if (auto wall = parse_number<std::int64_t>(value_of(*text, "time"))) last_seen_ = Timestamp{*wall};
-        read_lines(*text, points_);
-        clean_ = marker && *marker == fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(*text)));
+        auto checkpoint = read_checkpoint(*text);
+        last_seen_ = checkpoint.wall;
+        points_ = std::move(checkpoint.points);
+        clean_ = marker && *marker == clean_text(*text);
     } else if (text.error() == Error::damaged) {
+        checkpoint_damaged_ = true;
+        if (only_looks_) return std::nullopt;
         log_warning("the checkpoint is damaged: every partition is recovered from its start");
     }
+    if (only_looks_) return std::nullopt;
     // Before anything is served: a crash from here on is no clean stop.
     if (planted(Bug::clean_marker_kept)) return std::nullopt;
     if (auto gone = root_->remove("CLEAN"); !gone && gone.error() != Error::missing)
@@ -246,21 +305,29 @@ RecoveryPoint DataDirectory::recovery_point(const PartitionId& id) const {
     return at == points_.end() ? RecoveryPoint{} : at->second;
 }
 
-static std::string points_text(const DataDirectory::Points& points, Timestamp wall) {
-    auto text = fmt::format("time={}\n", std::to_underlying(wall));
+std::string checkpoint_text(const DataDirectory::Points& points, std::optional<Timestamp> wall) {
+    auto text = wall ? fmt::format("time={}\n", std::to_underlying(*wall)) : std::string();
     for (auto& [id, point] : points)
         fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {} {}\n", to_text(id.topic), id.index,
                        std::to_underlying(point.offset), std::to_underlying(point.segment), point.position,
                        std::to_underlying(point.log_start), std::to_underlying(point.appended));
     return text;
 }
+Checkpoint read_checkpoint(std::string_view text) {
+    Checkpoint checkpoint;
+    if (auto wall = parse_number<std::int64_t>(value_of(text, "time"))) checkpoint.wall = Timestamp{*wall};
+    read_lines(text, checkpoint.points);
+    return checkpoint;
+}
+std::string clean_text(std::string_view checkpoint) {
+    return fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(checkpoint)));
+}
 Result<> DataDirectory::write_checkpoint(const Points& points, Timestamp wall) {
-    return write_sealed(*root_, "checkpoint", points_text(points, wall));
+    return write_sealed(*root_, "checkpoint", checkpoint_text(points, wall));
 }
 Result<> DataDirectory::close_clean(const Points& points, Timestamp wall) {
     if (auto written = write_checkpoint(points, wall); !written) return written;
-    return write_sealed(*root_, "CLEAN",
-                        fmt::format("checkpoint={:08x}\n", crc32c(bytes_of(points_text(points, wall)))));
+    return write_sealed(*root_, "CLEAN", clean_text(checkpoint_text(points, wall)));
 }
 
 }  // namespace fulmar

@@ -7,6 +7,7 @@
 //   checkpoint   a line a partition: its recovery point, and its log start offset
 //   CLEAN        there after a clean stop only: the checksum of the checkpoint it vouches for
 //   reserve      room for what must go on when the disk is full (log/disk_room.h)
+//   repair       while one is carried out (log/repair_plan.h)
 //   quarantine/  what was found and not understood, or cut off; nothing is deleted
 //   coord/       the embedded store, in the broker's home; it also has
 //   directories  the others of this broker, and absent.<directory id>: what stands in one that is away
@@ -50,12 +51,23 @@ public:
                                                        const std::string& name, const DirectoryMeta& wanted,
                                                        const std::string& owner);
 
+    // For whoever looks at it while no broker runs: locks it as `open` does, and changes nothing but LOCK.
+    // A repair that was interrupted is finished first with `finish`, and else the reason why it cannot be
+    // used.
+    static std::expected<DataDirectory, Unusable> open_to_look(std::shared_ptr<Directory> root,
+                                                               const std::string& name,
+                                                               const std::string& owner, bool finish);
+
     const DirectoryMeta& meta() const { return meta_; }
     const std::string& name() const { return name_; }
     const std::shared_ptr<Directory>& root() const { return root_; }
     bool was_clean() const { return clean_; }
+    // Found by `open_to_look`: the checkpoint cannot be read; and names that are not ours.
+    bool checkpoint_damaged() const { return checkpoint_damaged_; }
+    const std::vector<std::string>& strays() const { return strays_; }
 
-    // The partitions that have a directory, and its name.
+    // The partitions that have a directory, and its name, which `open` has synced: a kill may have come
+    // before.
     const std::map<PartitionId, std::string>& partitions() const { return partitions_; }
     // What was durable of `id` for sure when the last life ended. A partition that has a point above 0 and no
     // directory is damaged.
@@ -72,8 +84,15 @@ public:
 
 private:
     DataDirectory() = default;
+    // What these return is the reason why the directory must not be used.
+    using Trouble = std::optional<Unusable>;
+    Trouble take_lock();
+    Trouble finish_repair();
+    Trouble take_meta(std::string_view text);
+    Trouble sign_lock(const std::string& owner);
+    Trouble read_names();
+    Trouble read_points();
     Result<> read_partitions();
-    std::optional<Unusable> read_points();
 
     std::shared_ptr<Directory> root_;
     std::string name_;
@@ -84,6 +103,19 @@ private:
     Points points_;
     std::optional<Timestamp> last_seen_;
     bool clean_ = false;
+    bool only_looks_ = false;
+    bool checkpoint_damaged_ = false;
+    std::vector<std::string> strays_;
 };
+
+// What stands in `checkpoint`, without its seal: as text, and read again.
+std::string checkpoint_text(const DataDirectory::Points& points, std::optional<Timestamp> wall);
+struct Checkpoint {
+    std::optional<Timestamp> wall;  // What the wall clock showed.
+    DataDirectory::Points points;
+};
+Checkpoint read_checkpoint(std::string_view text);
+// What CLEAN says beside that checkpoint.
+std::string clean_text(std::string_view checkpoint);
 
 }  // namespace fulmar

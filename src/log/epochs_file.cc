@@ -8,10 +8,10 @@
 
 namespace fulmar {
 
-Result<> write_epochs(Directory& directory, const std::vector<EpochStart>& epochs) {
+Result<> write_epochs(Directory& directory, const std::vector<EpochStart>& epochs, const std::string& name) {
     std::string text;
     for (auto& [epoch, start] : epochs) text += fmt::format("{} {}\n", epoch, std::to_underlying(start));
-    return write_sealed(directory, epochs_file_name, std::move(text));
+    return write_sealed(directory, name, std::move(text));
 }
 
 Result<std::vector<EpochStart>> read_epochs(Directory& directory) {

@@ -86,4 +86,14 @@ Result<Index> Index::replace(Directory& directory, const SegmentName& segment,
     return index;
 }
 
+Result<> Index::write_file(Directory& directory, const std::string& name, Offset base,
+                           std::span<const IndexEntry> entries) {
+    Index index(base);
+    auto file = directory.create(name);
+    if (!file) return std::unexpected(file.error());
+    index.file_ = std::move(*file);
+    if (auto written = index.append(directory, entries); !written) return written;
+    return index.file_->sync();
+}
+
 }  // namespace fulmar

@@ -73,6 +73,10 @@ public:
     static Result<Index> replace(Directory& directory, const SegmentName& segment,
                                  std::span<const IndexEntry> entries);
 
+    // Only the file, durably, under a name that is not taken.
+    static Result<> write_file(Directory& directory, const std::string& name, Offset base,
+                               std::span<const IndexEntry> entries);
+
 private:
     SegmentName segment_;
     std::shared_ptr<File> file_;

@@ -131,7 +131,8 @@ private:
 std::string partition_directory_name(std::string_view topic, const PartitionId& id);
 // Nothing when it is no such name.
 std::optional<PartitionId> partition_of_directory(std::string_view name);
-// Makes a partition's directory and its empty first segment, durably. For a job. What a crash left half
+// Makes a partition's directory and its empty first segment, durably but for the directory's own name: the
+// caller syncs `data` before it uses them, for many that are made at once. For a job. What a crash left half
 // made is taken over.
 struct MadeLog {
     std::shared_ptr<Directory> directory;

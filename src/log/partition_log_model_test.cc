@@ -16,6 +16,7 @@ class Model {
 public:
     explicit Model(std::uint64_t seed) : world_(seed), random_(seed) {
         auto made = make_log(*world_.data, partition_name).value();
+        EXPECT_TRUE(world_.data->sync());
         log_.attach(made.directory, made.file);
     }
     void step() {

@@ -79,6 +79,8 @@ std::optional<ProducerSnapshot> unpacked(Bytes from) {
     return snapshot;
 }
 
+}  // namespace
+
 Result<std::optional<ProducerSnapshot>> read_snapshot(Directory& directory, Offset at) {
     auto file = directory.open(snapshot_file_name(at));
     if (!file) return std::unexpected(file.error());
@@ -95,7 +97,15 @@ Result<std::optional<ProducerSnapshot>> read_snapshot(Directory& directory, Offs
     return snapshot;
 }
 
-}  // namespace
+Result<> write_snapshot_file(Directory& directory, const std::string& name,
+                             const ProducerSnapshot& snapshot) {
+    auto file = directory.create(name);
+    if (!file) return std::unexpected(file.error());
+    auto bytes = packed(snapshot);
+    Bytes part = bytes;
+    if (auto written = (*file)->write(0, std::span(&part, 1)); !written) return written;
+    return (*file)->sync();
+}
 
 std::string snapshot_file_name(Offset at) { return fmt::format("{:020}{}", std::to_underlying(at), suffix); }
 

@@ -23,6 +23,11 @@ Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, 
 Result<std::optional<ProducerSnapshot>> newest_snapshot(Directory& directory,
                                                         const std::vector<Offset>& offsets, Offset until);
 
+// That one; nothing when it is not what was written.
+Result<std::optional<ProducerSnapshot>> read_snapshot(Directory& directory, Offset at);
+// Only the file, durably, under any name that is not taken.
+Result<> write_snapshot_file(Directory& directory, const std::string& name, const ProducerSnapshot& snapshot);
+
 std::string snapshot_file_name(Offset at);
 
 }  // namespace fulmar

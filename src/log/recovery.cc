@@ -57,6 +57,7 @@ private:
     std::size_t at_ = 0;
     LogPoint from_;
     bool lost_ = false;
+    bool synced_ = false;  // The segment `at_`, as it is.
 
     // What stands in front of the place that has been read up to, in the segment `at_`.
     IndexEntry here_;
@@ -90,7 +91,8 @@ Result<> Recovery::open_segments() {
         if (!file) return std::unexpected(file.error());
         auto size = (*file)->size();
         if (!size) return std::unexpected(size.error());
-        auto index = Index::open(*directory_, name);
+        bool indexed = std::ranges::find(files_.indexes, name) != files_.indexes.end();
+        auto index = indexed ? Index::open(*directory_, name) : Index(name);
         if (!index) return std::unexpected(index.error());
         found_.push_back({{.base = name.base,
                            .position = position,
@@ -300,6 +302,7 @@ Result<> Recovery::scan() {
             // The last life may have ended on a sync that failed; what was read ahead of that is not to be
             // believed.
             if (auto synced = found.segment.file->sync(); !synced) return synced;
+            synced_ = true;
             if (auto dropped = found.segment.file->drop_cache(); !dropped) return dropped;
         }
         Window window(*found.segment.file, found.size);
@@ -316,6 +319,7 @@ Result<> Recovery::scan() {
         if (!goes_on || found.size == 0) return {};
         if (auto sealed = seal(at_); !sealed) return sealed;
         ++at_;
+        synced_ = false;
         found_[at_].segment.verified = Verified();
     }
 }
@@ -326,11 +330,13 @@ Result<> Recovery::cut_behind() {
     auto end = here_.at;
     std::uint64_t behind = last.size - end.position;
     for (auto n = at_ + 1; n < found_.size(); ++n) behind += found_[n].size;
-    if (lost_ || (behind > 0 && rules_.clean)) {
+    // One that was compacted has ended for good, with the offset in its name.
+    bool ended = last.segment.name().compacted();
+    if (lost_ || ended || (behind > 0 && rules_.clean)) {
         result_.damaged = true;
         log_error(
             "{}: damaged at offset {} (byte {} of {}): nobody knows where it ended, so it is served up to "
-            "there, and nothing is appended",
+            "there, and nothing is appended until `fulmar log repair` has seen to it",
             name_, std::to_underlying(end.offset), end.position, last.size);
         found_.resize(at_ + 1);
         return {};
@@ -366,10 +372,11 @@ Result<> Recovery::cut_behind() {
             return kept;
     }
     last.size = end.position;
+    synced_ = false;
     return last.segment.file->truncate(end.position);
 }
 
-// Also what the files' maker may have been killed before it came to: their names, and their directory's.
+// Also what the files' maker may have been killed before it came to: their names.
 Result<> Recovery::make_durable() {
     for (auto at : files_.snapshots) {
         if (at <= here_.at.offset) continue;
@@ -378,10 +385,13 @@ Result<> Recovery::make_durable() {
     }
     // A new segment may be there whose making did not come to its end, also before a clean stop.
     if (rules_.clean && found_[at_].size > 0) return {};
-    if (auto synced = found_[at_].segment.file->sync(); !synced) return synced;
-    if (planted(Bug::directory_not_synced)) return {};
-    if (auto synced = directory_->sync(); !synced) return synced;
-    return data_.sync();
+    if (!synced_)
+        if (auto synced = found_[at_].segment.file->sync(); !synced) return synced;
+    // The one segment that was durable up to the recovery point has its name for good.
+    bool nothing_new = point_.offset > Offset{0} && files_.snapshots.empty() && !files_.epochs &&
+                       files_.segments == std::vector{SegmentName(point_.segment)};
+    if (nothing_new || planted(Bug::directory_not_synced)) return {};
+    return directory_->sync();
 }
 
 Result<Recovered> Recovery::finish() {

@@ -44,7 +44,8 @@ struct Recovered {
     bool loss_possible = false;  // A valid batch lay behind a bad one.
 };
 
-// `name` is the partition's directory in `data`. `missing` when it is not there.
+// `name` is the partition's directory in `data`, whose names are synced (DataDirectory::partitions).
+// `missing` when it is not there.
 Result<Recovered> recover(Directory& data, const std::string& name, const RecoveryPoint& point,
                           const RecoveryRules& rules);
 

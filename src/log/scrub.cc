@@ -15,28 +15,26 @@ void Scrub::check_index(LogPoint at) {
 }
 
 Result<Scrub::Step> Scrub::step(std::uint64_t bytes_max) {
-    if (!walk_) {
-        if (full_)
-            if (auto dropped = view_.file->drop_cache(); !dropped) return std::unexpected(dropped.error());
-        walk_.emplace(*view_.file, LogPoint{view_.index.base(), 0}, view_.end.position);
-    }
+    if (full_ && at_.position == 0)
+        if (auto dropped = view_.file->drop_cache(); !dropped) return std::unexpected(dropped.error());
     Step step;
+    BatchWalk walk(*view_.file, at_, view_.end.position);
     while (step.bytes < bytes_max) {
-        auto header = walk_->header();
+        auto header = walk.header();
         if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
         if (header && !*header) {
-            check_index(walk_->at());
+            check_index(walk.at());
             step.done = true;
             break;
         }
-        auto batch = header ? walk_->batch() : Result<wire::BatchView>(std::unexpected(Error::damaged));
+        auto batch = header ? walk.batch() : Result<wire::BatchView>(std::unexpected(Error::damaged));
         if (!batch && batch.error() != Error::damaged) return std::unexpected(batch.error());
         bool right = batch && batch->leader_epoch() >= 0 && batch->leader_epoch() <= view_.leader_epoch_max;
-        auto from = walk_->at();
+        auto from = walk.at();
         if (right) {
             check_index(from);
             step.bytes += batch->size();
-            walk_->step(*batch);
+            walk.step(*batch);
             continue;
         }
         auto behind = boundary_behind(*view_.file, from, view_.end, view_.leader_epoch_max);
@@ -47,8 +45,9 @@ Result<Scrub::Step> Scrub::step(std::uint64_t bytes_max) {
         auto past =
             view_.index.count_where([&](const IndexEntry& e) { return e.at.position < behind->position; });
         if (past) next_entry_ = std::max(next_entry_, *past);
-        walk_.emplace(*view_.file, *behind, view_.end.position);
+        walk = BatchWalk(*view_.file, *behind, view_.end.position);
     }
+    at_ = walk.at();
     if (step.done && full_)
         if (auto dropped = view_.file->drop_cache(); !dropped) return std::unexpected(dropped.error());
     return step;

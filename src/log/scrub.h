@@ -12,7 +12,7 @@ class Scrub {
 public:
     // `full`: nothing more is written to it. Then what the kernel keeps of it is read from the disk anew, and
     // is not kept afterwards.
-    Scrub(SegmentView view, bool full) : view_(std::move(view)), full_(full) {}
+    Scrub(SegmentView view, bool full) : view_(std::move(view)), full_(full), at_{view_.index.base(), 0} {}
 
     struct Step {
         std::uint64_t bytes = 0;  // Read.
@@ -31,7 +31,7 @@ private:
 
     SegmentView view_;
     bool full_;
-    std::optional<BatchWalk> walk_;
+    LogPoint at_;
     std::uint32_t next_entry_ = 0;
     std::vector<Damage> damage_;
     bool index_is_right_ = true;

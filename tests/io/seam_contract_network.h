@@ -228,6 +228,77 @@ inline Task<> unread(Host& host, World world) {
     }
 }
 
+inline Task<> await_something(std::shared_ptr<Socket> socket, std::optional<Result<std::size_t>>& there) {
+    there = co_await socket->receive({});
+}
+inline void expect_something(const std::optional<Result<std::size_t>>& there) {
+    EXPECT_TRUE(there && *there && **there == 0) << (there ? told(*there) : "still waits");
+}
+// Waits that lend no buffer take nothing: neither bytes, nor the word of an end.
+inline Task<> waits_without_a_buffer(Host& host, World world) {
+    auto& loop = host.cores[0]->loop;
+    auto at = co_await connected(host, world.address);
+    std::optional<Result<std::size_t>> there;
+    for (int round = 0; round < 3; ++round) {  // Before the first receive, and behind short ones.
+        there.reset();
+        loop.spawn(await_something(at.far, there));
+        co_await Timer(loop, Millis(20));
+        EXPECT_FALSE(there);
+        auto hello = pieces_of("hello");
+        EXPECT_TRUE(co_await at.near->send(std::move(hello)));
+        co_await until(loop, there);
+        expect_something(there);
+        expect_something(co_await at.far->receive({}));
+        std::string text;
+        std::array<std::byte, 3> some{};
+        while (text.size() < 5) {
+            auto n = co_await at.far->receive(some);
+            if (!n) break;
+            text += text_of(Bytes(some).first(*n));
+            if (text.size() < 5) expect_something(co_await at.far->receive({}));
+        }
+        EXPECT_EQ(text, "hello");
+    }
+    std::array<std::byte, 3> three{};
+    there.reset();
+    loop.spawn(await_something(at.far, there));
+    co_await Timer(loop, Millis(20));
+    EXPECT_FALSE(there);
+    at.near->close();
+    co_await until(loop, there);
+    expect_something(there);
+    for (int again = 0; again < 2; ++again) {
+        EXPECT_EQ((co_await at.far->receive(three)).error(), Error::closed);
+        expect_something(co_await at.far->receive({}));
+    }
+    EXPECT_EQ((co_await at.near->receive({})).error(), Error::closed);
+}
+inline Task<> waits_without_a_buffer_that_end(Host& host, World world) {
+    auto& loop = host.cores[0]->loop;
+    auto at = co_await connected(host, world.address);
+    std::array<std::byte, 3> three{};
+    auto request = pieces_of("request");
+    EXPECT_TRUE(co_await at.near->send(std::move(request)));
+    std::optional<Result<std::size_t>> there;
+    loop.spawn(await_something(at.near, there));
+    co_await Timer(loop, Millis(20));
+    at.far->close();  // It has not read that.
+    co_await until(loop, there);
+    expect_something(there);
+    expect_something(co_await at.near->receive({}));
+    EXPECT_EQ((co_await at.near->receive(three)).error(), Error::reset);
+    expect_something(co_await at.near->receive({}));
+    EXPECT_EQ((co_await at.near->receive(three)).error(), Error::closed);
+
+    at = co_await connected(host, world.address);
+    there.reset();
+    loop.spawn(await_something(at.near, there));
+    co_await Timer(loop, Millis(20));
+    at.near->close();  // By us, while it waits.
+    co_await until(loop, there);
+    if (there) EXPECT_EQ(told(*there), to_text(Error::closed));
+}
+
 inline Task<> accept_one(std::shared_ptr<Listener> listener, std::optional<Error>& end) {
     auto accepted = co_await listener->accept();
     EXPECT_FALSE(accepted);
@@ -278,6 +349,8 @@ inline constexpr Promise promises[] = {
     {"closing_ends_what_waits", closes},
     {"a_peer_that_goes_ends_a_send", peers_that_go},
     {"a_peer_that_goes_with_bytes_unread_resets", unread},
+    {"a_wait_without_a_buffer_takes_nothing", waits_without_a_buffer},
+    {"a_wait_without_a_buffer_ends_with_the_connection", waits_without_a_buffer_that_end},
     {"a_listener_is_shared_and_closed", listeners},
 };
 inline std::string name_of(const testing::TestParamInfo<Promise>& info) { return info.param.name; }

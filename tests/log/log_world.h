@@ -106,6 +106,7 @@ class Partition {
 public:
     explicit Partition(Directory& data) {
         auto made = make_log(data, partition_name).value();
+        EXPECT_TRUE(data.sync());
         log.attach(made.directory, made.file);
     }
     explicit Partition(PartitionLog found) : log(std::move(found)) {}

@@ -52,7 +52,8 @@ static Task<Result<ErrorCode>> read_partition(Seam& seam, Workload& work, const 
         if (next >= end) break;
         next = fetched.next;
     }
-    if (times && !work.ledger.retention_us) co_await co_await look_for_times(work, client, place, records);
+    if (times && !work.ledger.retention_us && !work.ledger.is_compacted(place))
+        co_await co_await look_for_times(work, client, place, records);
     co_return ErrorCode::none;
 }
 static Task<ErrorCode> read_until_told(Seam& seam, Workload& work, const Place& place,
@@ -96,7 +97,7 @@ static Task<Result<>> read_hurt(Seam& seam, Workload& work, const Place& place, 
         auto fetched = co_await co_await fetch(client, work, place, next, 11, see);
         for (auto& record : records) ledger.judge_served(place, record);
         if (fetched.error == ErrorCode::none && fetched.next > next) {
-            auto dense = records.size() == std::size_t(fetched.next - next);
+            auto dense = records.size() == std::size_t(fetched.next - next) || ledger.is_compacted(place);
             if (!dense) complain("skipped in silence", fetched.error, next);
             next = fetched.next;
             continue;
@@ -116,6 +117,25 @@ static Task<Result<>> read_hurt(Seam& seam, Workload& work, const Place& place, 
     }
     co_return {};
 }
+// What a producer sends again is known as long as it is in the log, although what its broker had noted of it
+// may be lost: it is read from there.
+static Task<Result<>> send_all_again(Seam& seam, Workload& work, const Place& place) {
+    Client client(seam, work.server);
+    co_await co_await client.connect();
+    for (auto& [producer, last] : work.last_acknowledged[place]) {
+        auto before = co_await co_await ask_offset(client, place, ListOffsetsRequest::earliest);
+        if (before.error != ErrorCode::none || before.offset > last.base) continue;
+        auto told = co_await co_await send_again(client, place, last.batch);
+        bool known = told.error == ErrorCode::none && told.offset == last.base;
+        auto start = known ? told : co_await co_await ask_offset(client, place, ListOffsetsRequest::earliest);
+        if (!known && start.offset <= last.base)
+            work.ledger.complain(
+                fmt::format("forgotten: producer {} sends what {}-{} has at {} again, and gets {} at {}",
+                            producer, place.topic, place.partition, std::to_underlying(last.base),
+                            kafka::to_text(told.error), std::to_underlying(told.offset)));
+    }
+    co_return {};
+}
 Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done) {
     for (auto& place : work.ledger.places()) {
         if (auto harm = harms.find(place); harm != harms.end()) {
@@ -132,6 +152,8 @@ Task<> read_damaged(Seam& seam, Workload& work, Harms harms, bool& done) {
         if (end != work.ledger.final_end(place))
             work.ledger.complain(
                 fmt::format("lost: {}-{} ends at {}", place.topic, place.partition, std::to_underlying(end)));
+        if (error == ErrorCode::none)
+            while (!co_await send_all_again(seam, work, place)) co_await pause(seam, work, 10);
     }
     done = true;
 }

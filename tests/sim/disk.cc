@@ -37,6 +37,11 @@ Power::Outcome Power::operate(World& world, Needs needs) {
     return {};
 }
 
+void Power::removed_beside_renamed(World& world) {
+    if (dies_behind_removals == 0 || --dies_behind_removals > 0) return;
+    dies_at = world.disk.between(1, 2);
+}
+
 static void put_into(std::vector<std::byte>& to, const FileState::Change& c) {
     auto end = c.position + c.bytes.size();
     if (c.truncation || to.size() < end) to.resize(end);
@@ -76,7 +81,21 @@ void DirectoryState::lose(World& world, Loss loss) {
     auto keep = loss == Loss::all_lost   ? 0
                 : loss == Loss::all_kept ? std::int64_t(versions.size()) - 1
                                          : world.disk.below(versions.size());
-    versions = {versions[std::size_t(keep)]};
+    // Some file systems keep changes of names in their order, others do not: then a later one may be safe and
+    // an earlier one lost. One change is whole: a rename is seen by both names or by neither.
+    bool in_order = loss == Loss::all_lost || loss == Loss::all_kept || world.disk.one_in(2);
+    auto kept = versions[in_order ? std::size_t(keep) : 0];
+    for (std::size_t n = 1; n < versions.size() && !in_order; ++n) {
+        if (world.disk.one_in(2)) continue;
+        auto &before = versions[n - 1], &after = versions[n];
+        for (auto& [name, entry] : before)
+            if (!after.contains(name)) kept.erase(name);
+        for (auto& [name, entry] : after)
+            if (auto old = before.find(name); old == before.end() || old->second != entry)
+                kept.insert_or_assign(name, entry);
+    }
+    versions = {std::move(kept)};
+    renamed = 0;
     for (auto& [name, entry] : names()) {
         if (auto* file = std::get_if<std::shared_ptr<FileState>>(&entry)) (*file)->lose(world, loss);
         else std::get<std::shared_ptr<DirectoryState>>(entry)->lose(world, loss);
@@ -230,6 +249,7 @@ public:
     }
     Result<> rename(const std::string& from, const std::string& to) override {
         if (!names().contains(from)) return std::unexpected(Error::missing);
+        ++state_->renamed;
         return change(false, [&](auto& names) { names[to] = names.extract(from).mapped(); });
     }
     Result<> move(const std::string& name, Directory& to, const std::string& as) override {
@@ -244,7 +264,9 @@ public:
         if (at == names().end()) return std::unexpected(Error::missing);
         auto* directory = std::get_if<std::shared_ptr<DirectoryState>>(&at->second);
         if (directory && !(*directory)->names().empty()) return std::unexpected(Error::exists);
-        return change(false, [&](auto& names) { names.erase(name); });
+        auto done = change(false, [&](auto& names) { names.erase(name); });
+        if (done && state_->renamed > 0 && name.ends_with(".log")) power_.removed_beside_renamed(world_);
+        return done;
     }
     Result<std::vector<Entry>> list() override {
         if (auto outcome = operate(world_, power_, disk_, Power::Needs::handle); outcome.error)

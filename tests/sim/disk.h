@@ -15,7 +15,11 @@ namespace fulmar::sim {
 // What happens to the file operations of a node: they take effect, or it dies, or the disk says no.
 struct Power {
     enum class State : std::uint8_t { off, on, dying } state = State::off;
-    std::int64_t dies_at = 0;   // It dies at this operation from now; 0: it lives.
+    std::int64_t dies_at = 0;  // It dies at this operation from now; 0: it lives.
+    // It dies at the next operation or the one after, behind the removal of that number of a log beside which
+    // another name was made by a rename and not synced, so that what took its place may be lost; 0: it does
+    // not. Deaths at any operation seldom come there.
+    std::int64_t dies_behind_removals = 0;
     std::int64_t fails_at = 0;  // This operation from now fails; 0: none does.
     Error failure = Error::failed;
     bool syncs_only = false;  // Only syncs of files count for that.
@@ -30,6 +34,7 @@ struct Power {
     };
     enum class Needs : std::uint8_t { nothing, room, handle, sync };
     Outcome operate(World& world, Needs needs);
+    void removed_beside_renamed(World& world);
 };
 
 // How a power cut treats what was not synced.
@@ -61,7 +66,11 @@ struct DirectoryState {
     std::deque<Names> versions{1};  // As last synced, then after each change.
     Names& names() { return versions.back(); }
     Names& changed() { return versions.emplace_back(Names(names())); }
-    void sync() { versions.erase(versions.begin(), versions.end() - 1); }
+    std::size_t renamed = 0;  // Since the last sync.
+    void sync() {
+        versions.erase(versions.begin(), versions.end() - 1);
+        renamed = 0;
+    }
     void lose(World& world, Loss loss);
 };
 

@@ -10,9 +10,30 @@ static std::string text_of(const Place& place, Offset offset) {
     return fmt::format("{}-{} offset {}", place.topic, place.partition, std::to_underlying(offset));
 }
 
-void Ledger::sent(const Place& place, const std::string& value, bool once, Timestamp stamp) {
+void Ledger::sent_keyed(const Place& place, const std::string& value, bool once, Timestamp stamp,
+                        std::string key, bool tombstone) {
     places_.insert(place);
-    sent_[place][value] = {once, stamp, now_us()};
+    sent_[place][value] = {once, stamp, now_us(), std::move(key), tombstone};
+}
+Ledger::Keys Ledger::keys_of(const Place& place) {
+    Keys keys;
+    auto& sent = sent_[place];
+    std::set<std::string> known;
+    for (auto* all : {&promised_[place], &final_[place]})
+        for (auto& [offset, value] : *all) {
+            auto& last = keys.last[sent[value].key];
+            last = std::max(last, offset);
+            known.insert(value);
+        }
+    for (auto& [value, record] : sent)
+        if (record.tombstone && !known.contains(value) && now_us() - record.at_us > delete_retention_us)
+            keys.perhaps_gone.insert(record.key);
+    return keys;
+}
+bool Ledger::may_be_compacted(const Place& place, const Keys& keys, Offset offset, const std::string& value) {
+    auto& record = sent_.at(place).at(value);
+    if (keys.last.at(record.key) > offset || keys.perhaps_gone.contains(record.key)) return true;
+    return record.tombstone && now_us() - record.at_us > delete_retention_us;
 }
 void Ledger::asked_to_delete(const Place& place, Offset until) {
     auto& most = asked_to_delete_[place];
@@ -67,7 +88,7 @@ void Ledger::final_record(const Place& place, const Record& record) {
     auto& all = final_[place];
     auto expected = all.empty() ? Offset{0} : all.rbegin()->first + 1;
     bool gap = all.empty() || offset > expected;
-    if (offset != expected && !(gap && may_start_later(place)))
+    if (offset != expected && !(gap && (may_start_later(place) || is_compacted(place))))
         complain(fmt::format("not dense: {} follows {}", text_of(place, offset),
                              std::to_underlying(expected) - 1));
     all[offset] = value;
@@ -77,9 +98,12 @@ void Ledger::final_record(const Place& place, const Record& record) {
 void Ledger::judge() {
     for (auto& [place, promised] : promised_) {
         auto& all = final_[place];
+        auto keys = is_compacted(place) ? keys_of(place) : Keys{};
         for (auto& [offset, value] : promised) {
             auto at = all.find(offset);
             if (at == all.end() && may_be_deleted(place, offset)) continue;
+            bool compacted = at == all.end() && is_compacted(place);
+            if (compacted && may_be_compacted(place, keys, offset, value)) continue;
             if (at == all.end()) complain(fmt::format("lost: {} was '{}'", text_of(place, offset), value));
             else if (at->second != value)
                 complain(
@@ -117,6 +141,8 @@ void Ledger::judge_served(const Place& place, const Record& record) {
     auto expected = all.find(record.offset);
     // Without its checkpoint a log starts where its first segment does.
     if (expected == all.end() && may_start_later(place)) return;
+    // Without what compaction has made its sources count again, if they are there.
+    if (expected == all.end() && is_compacted(place) && sent_[place].contains(record.value)) return;
     if (expected == all.end() || expected->second != record.value)
         complain(fmt::format("damage served: {} is '{}'", text_of(place, record.offset), record.value));
 }

@@ -27,13 +27,21 @@ public:
 
     // `value` will be sent; no two are alike. `once`: by an idempotent producer, so it may be there once
     // only.
-    void sent(const Place& place, const std::string& value, bool once, Timestamp stamp);
+    void sent(const Place& place, const std::string& value, bool once, Timestamp stamp) {
+        sent_keyed(place, value, once, stamp, {}, false);
+    }
+    void sent_keyed(const Place& place, const std::string& value, bool once, Timestamp stamp, std::string key,
+                    bool tombstone);
+    // A topic of which only the last record of each key must stay, and tombstones for so long.
+    void compacts(const std::string& topic) { compacted_.insert(topic); }
+    bool is_compacted(const Place& place) const { return compacted_.contains(place.topic); }
+    std::int64_t delete_retention_us = 0;
     // What may be deleted: what is older than this, by the world's time; and what somebody asked to delete.
     std::optional<std::int64_t> retention_us;
     std::function<std::int64_t()> now_us = [] { return 0; };
     // From now on nothing is deleted for its age; what was stays so.
     void retain_all() {
-        retained_ = retention_us.has_value();
+        retained_ |= retention_us.has_value();
         retention_us.reset();
     }
     void asked_to_delete(const Place& place, Offset until);
@@ -79,11 +87,21 @@ private:
         bool once;
         Timestamp stamp;
         std::int64_t at_us = 0;
+        std::string key{};
+        bool tombstone = false;
     };
+    // Where each key stands last, of all that is known; and those of which a tombstone may have been there.
+    struct Keys {
+        std::map<std::string, Offset> last;
+        std::set<std::string> perhaps_gone;
+    };
+    Keys keys_of(const Place& place);
+    bool may_be_compacted(const Place& place, const Keys& keys, Offset offset, const std::string& value);
     std::map<Place, std::map<std::string, Sent>> sent_;
     std::map<Place, std::map<Offset, Timestamp>> stamps_;  // As first seen.
     std::map<Place, std::map<Offset, std::string>> promised_, final_;
     bool retained_ = false;
+    std::set<std::string> compacted_;
     std::map<Place, Offset> asked_to_delete_, deleted_, ends_;
     std::vector<std::string> complaints_;
 };

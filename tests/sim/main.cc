@@ -39,9 +39,16 @@ constexpr Planted bugs[] = {
     {"index-trusted", Bug::index_trusted},
     {"retention-by-record-time", Bug::retention_by_record_time},
     {"retention-past-high-watermark", Bug::retention_past_high_watermark},
+    {"tombstones-go-at-once", Bug::tombstones_go_at_once, "lost:"},
+    {"tombstones-stay", Bug::tombstones_stay, "kept:"},
+    {"last-producer-batch-dropped", Bug::last_producer_batch_dropped},
+    {"compacted-not-synced", Bug::compacted_not_synced},
+    {"checkpoint-leads", Bug::checkpoint_leads},
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
     {"lost-directory-begun-anew", Bug::lost_directory_begun_anew},
     {"failed-directory-goes-on", Bug::failed_directory_goes_on},
+    {"idle-buffer-kept", Bug::idle_buffer_kept, "held:"},
+    {"receive-buffer-freed", Bug::receive_buffer_freed, "closed:"},
 };
 
 int usage() {

@@ -132,13 +132,15 @@ private:
     std::shared_ptr<SimSocket> shared_or_null() { return weak_from_this().lock(); }
     void pump() {
         if (!receiving_ || (arrived_.empty() && !over_)) return;
+        // What was lent is filled now, as the kernel may: it must still be there, however late its owner
+        // hears.
         auto& op = *std::exchange(receiving_, nullptr);
-        core_.world.after(chance_.below(50), &core_, "receive", [self = shared_from_this(), &op] {
-            op.result = self->hand_over(op.argument);
-            self->core_.resume(op);
-        });
+        op.result = hand_over(op.argument);
+        core_.world.after(chance_.below(50), &core_, "receive",
+                          [self = shared_from_this(), &op] { self->core_.resume(op); });
     }
     Result<std::size_t> hand_over(std::span<std::byte> into) {
+        if (into.empty() && !closed_) return 0U;
         if (arrived_.empty()) return std::unexpected(over_ == Error::reset ? told_of_reset() : Error::closed);
         auto n = std::min(arrived_.size(), into.size());
         if (chance_.one_in(2)) n = 1 + std::size_t(chance_.below(n));

@@ -109,10 +109,11 @@ private:
     void plan_deletion() {
         auto& chance = world_.faults;
         auto& topics = serving_.settings.topic_defaults;
-        topics["log.segment.delete.delay.ms"] = std::to_string(chance.between(0, 2'000));
+        topics["log.segment.delete.delay.ms"] =
+            std::to_string(chance.one_in(2) ? 0 : chance.between(0, 2'000));
         work_.trims = chance.one_in(2);
         if (work_.trims && chance.one_in(2)) return;
-        auto retention = chance.between(300, 6'000);
+        auto retention = chance.between(300, chance.one_in(2) ? 2'000 : 6'000);
         topics["log.retention.ms"] = std::to_string(retention);
         serving_.settings.log_retention_check_interval = Millis(chance.between(50, 1'000));
         ledger_.retention_us = 1'000 * retention;
@@ -127,11 +128,19 @@ private:
         auto& topics = serving_.settings.topic_defaults;
         if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
         if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
-        if (chance.one_in(3)) plan_deletion();
-        for (auto n = world_.directories.between(0, 2); n > 0; --n) {
+        if (chance.one_in(2)) plan_deletion();
+        else if (chance.one_in(2))
+            topics["log.segment.delete.delay.ms"] =
+                std::to_string(chance.one_in(2) ? 0 : chance.between(0, 500));
+        auto others = world_.directories.one_in(3) ? world_.directories.between(1, 2) : 0;
+        for (auto n = others; n > 0; --n) {
             broker_.other_disks.emplace_back();
             serving_.settings.data_directories.push_back(fmt::format("./other-{}", n));
         }
+        topics["log.cleaner.backoff.ms"] = std::to_string(compaction_backoff_ms_ = chance.between(50, 400));
+        ledger_.delete_retention_us = 1'000 * chance.between(100, chance.one_in(2) ? 1'000 : 60'000);
+        serving_.settings.checkpoint_interval = Millis(chance.one_in(2) ? 1'000 : chance.between(30, 300));
+        serving_.settings.log_scrub_interval = Millis(chance.between(300, 20'000));
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
@@ -207,6 +216,7 @@ private:
         broker_.dies_without_power = !page_cache_ && chance.one_in(2);
         if (chance.one_in(2))
             broker_.power.dies_at = chance.one_in(2) ? chance.between(1, 12) : chance.between(1, 200);
+        broker_.power.dies_behind_removals = chance.between(0, 2);
         if (chance.one_in(3)) {
             broker_.power.fails_at = chance.between(1, 150);
             broker_.power.failure = chance.one_in(2)                  ? Error::full
@@ -289,7 +299,7 @@ private:
         work_.calm = true;
         calm_since_ = world_.now;
         world_.sends_per_reset = 0;
-        broker_.power.dies_at = broker_.power.fails_at = 0;
+        broker_.power.dies_at = broker_.power.fails_at = broker_.power.dies_behind_removals = 0;
         broker_.power.full_for = broker_.power.exhausted_for = 0;
         broker_.disk.quota = 0;
         for (auto& other : broker_.other_disks)
@@ -309,6 +319,10 @@ private:
         for (std::int64_t t = 0; t < topics; ++t) {
             auto name = fmt::format("topic.{}", t);
             if (chance.one_in(4)) work_.stamped.insert(name);
+            if (chance.one_in(3)) {
+                work_.compacted.insert(name);
+                ledger_.compacts(name);
+            }
             for (int p = 0; p < partitions_; ++p) places.push_back({name, p});
         }
         auto some = [&] {
@@ -329,6 +343,10 @@ private:
                 !plan.idempotent && chance.one_in(2) ? std::int16_t(chance.below(2)) : std::int16_t(-1);
             plan.version = int(chance.between(3, 12));
             plan.pipeline = int(chance.between(1, 5));
+            if (plan.acks == -1 && chance.one_in(4)) {
+                plan.rests = true;
+                plan.batches_least = plan.pipeline + 1;
+            }
             producers.push_back(std::move(plan));
         }
         count = chance.between(1, 3);
@@ -382,7 +400,9 @@ private:
         broker_.boot();
         auto began = world_.now;
         while (!ready_ && world_.now - began < calm_patience && step()) {}
+        if (!work_.compacted.empty()) die_behind_compaction();
         auto fresh = held_without_clients();
+        expect_tombstones_to_go();
         office_.boot();
         while (!read && world_.now - began < calm_patience && step()) {}
         if (cut_short()) return stop_all();
@@ -418,8 +438,11 @@ private:
     // A broker that has served holds what a fresh one holds on the same disk, but for the room in vectors
     // that grew: of each topic's partitions, and of the controller's queue.
     void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
-        if (!fresh || !used || work_.trims || ledger_.retention_us) return;  // There logs grow shorter.
-        auto room = 512 + 64 * std::int64_t(topics()) + 4096 * std::int64_t(ledger_.places().size());
+        if (!fresh || !used || work_.trims || ledger_.retention_us || !work_.compacted.empty())
+            return;  // There logs grow shorter.
+        // Each core may be in the middle of a scrub.
+        auto room = 512 + 4096 * broker_.cores() + 64 * std::int64_t(topics()) +
+                    4096 * std::int64_t(ledger_.places().size());
         if (used->bytes <= fresh->bytes + room) return;
         ledger_.complain(
             fmt::format("grown: after clients that {} the broker holds {} bytes in {} blocks, and "
@@ -430,6 +453,24 @@ private:
         std::set<std::string> topics;
         for (auto& place : ledger_.places()) topics.insert(place.topic);
         return topics.size() + work_.topics.size();
+    }
+    // Where what a pass has made takes the place of what goes, if there comes one.
+    void die_behind_compaction() {
+        broker_.dies_without_power = !page_cache_;
+        broker_.power.dies_behind_removals = world_.faults.between(1, 2);
+        auto enough = 10'000 * compaction_backoff_ms_ + 2'000'000;
+        for (auto began = world_.now; world_.now - began < enough && broker_.alive() && step();) {}
+        broker_.power.dies_behind_removals = broker_.power.dies_at = 0;
+        if (!broker_.alive()) broker_.boot();
+    }
+    // Where the clock went right all the time, what is compacted is looked at again in good time.
+    void expect_tombstones_to_go() {
+        if (work_.compacted.empty() || clock_jumps_ > 0 || ledger_.delete_retention_us > 5'000'000) return;
+        Micros enough = ledger_.delete_retention_us + 20'000 * compaction_backoff_ms_ + 3'000'000;
+        for (auto began = world_.now; world_.now - began < enough && step();) {}
+        if (!broker_.alive()) return;
+        auto slack = Millis(10 * compaction_backoff_ms_ + 2'000);
+        work_.tombstones_over = broker_.core(0).wall_clock() + -slack;
     }
     Task<> read_what_is_there(Seam& seam, bool& done) {
         bool read = false;
@@ -514,9 +555,13 @@ private:
                 return read_damaged(*host.cores[0], work_, harms, read);
             };
             broker_.boot();
+            broker_.dies_without_power = !page_cache_;
+            broker_.power.dies_behind_removals = chance.between(0, 2);
             office_.boot();
             auto began = world_.now;
-            while (!read && world_.now - began < calm_patience && step()) {}
+            while (!read && world_.now - began < calm_patience && step())
+                if (!broker_.alive()) broker_.boot();
+            broker_.power.dies_behind_removals = broker_.power.dies_at = 0;
             if (cut_short()) return;
             if (!read) return ledger_.complain("stuck: what was not damaged cannot be read");
             if (chance.one_in(2)) broker_.die(!page_cache_);
@@ -561,6 +606,7 @@ private:
     int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
     std::uint64_t clock_jumps_ = 0;
     std::optional<std::string> failure_;  // Of the life that ended last.
+    std::int64_t compaction_backoff_ms_ = 0;
     bool over_ = false, page_cache_ = false, ready_ = false;
     int partitions_ = 1;
     Micros calm_since_ = 0;

@@ -46,9 +46,16 @@ Task<Result<>> ensure_topics(Client& client, const Workload& work, const std::ve
     std::set<std::string> names;
     for (auto& place : places) names.insert(place.topic);
     for (auto& name : names) {
-        if (!work.stamped.contains(name)) continue;
-        CreateTopicsRequest::Config config{"message.timestamp.type", "LogAppendTime"};
-        CreateTopicsRequest::Topic topic{name, -1, -1, {}, std::span(&config, 1)};
+        std::vector<CreateTopicsRequest::Config> configs;
+        auto delete_retention = std::to_string(work.ledger.delete_retention_us / 1'000);
+        if (work.stamped.contains(name)) configs.push_back({"message.timestamp.type", "LogAppendTime"});
+        if (work.compacted.contains(name)) {
+            configs.push_back({"cleanup.policy", work.ledger.retention_us ? "compact,delete" : "compact"});
+            configs.push_back({"min.cleanable.dirty.ratio", "0.1"});
+            configs.push_back({"delete.retention.ms", delete_retention});
+        }
+        if (configs.empty()) continue;
+        CreateTopicsRequest::Topic topic{name, -1, -1, {}, configs};
         CreateTopicsRequest request;
         request.topics = std::span(&topic, 1);
         Arena arena(1 << 20);
@@ -84,8 +91,13 @@ public:
     Task<> run() {
         int rounds = 0;
         while (!finished()) {
+            auto rested_in = std::exchange(rested_in_, 0);
             auto went = co_await round();
             if (went) continue;
+            auto& broker = work_.broker;
+            if (rested_in == broker.lives && broker.alive() && !broker.stopping())
+                work_.ledger.complain(
+                    fmt::format("closed: the connection of producer {} is of no use after a rest", plan_.id));
             client_.disconnect();
             CHECK(++rounds < 1'000'000);
             co_await pause(seam_, work_, work_.world.workload.one_in(2) ? 2 : 30);
@@ -121,8 +133,17 @@ private:
         std::erase_if(open_, [](const OpenBatch& batch) { return batch.done; });
         if (!held) co_return std::unexpected(Error::reset);
         if (!open_.empty()) co_await pause(seam_, work_, 20);
+        else if (plan_.rests && work_.calm) co_await rest();
         else if (chance.one_in(3)) co_await pause(seam_, work_, 10);
         co_return {};
+    }
+    // Nothing befalls its connection meanwhile.
+    Task<> rest() {
+        auto life = work_.broker.lives;
+        ++work_.resting, ++work_.rests;
+        co_await Timer(seam_.loop, Millis(work_.world.workload.between(10'500, 20'000)));
+        --work_.resting;
+        rested_in_ = life;
     }
     // Open batches as requests, in their order: some take several, of different partitions, and name these in
     // any order, as clients do.
@@ -173,14 +194,22 @@ private:
         auto count = chance.between(1, 4);
         for (std::int64_t i = 0; i < count; ++i) {
             auto value = fmt::format("p{}.{}.", plan_.id, ++made_);
-            auto most = chance.one_in(100) ? 100'000U : chance.one_in(8) ? 9000U : 200U;
+            auto& place = plan_.places[batch.place];
+            bool compacted = work_.compacted.contains(place.topic);
+            // What opens to far more than it takes is refused where its keys must be looked at.
+            bool large = chance.one_in(plan_.rests ? 3 : 100) && !compacted;
+            auto most = large ? 100'000U : chance.one_in(8) ? 9000U : 200U;
             value.append(std::size_t(chance.below(most)), char('a' + chance.below(26)));
             // Long ago, so that no broker whose clock is set back takes it for the future.
             Timestamp stamp{1'700'000'000'000 + made_ + chance.below(30)};
-            work_.ledger.sent(plan_.places[batch.place], value, plan_.idempotent, stamp);
-            std::optional<Bytes> key;
-            if (chance.one_in(2)) key = bytes_of("key");
-            builder.add(stamp, key, bytes_of(value));
+            auto key = compacted ? fmt::format("key.{}", chance.below(8)) : "key";
+            bool keyed = compacted || chance.one_in(2), tombstone = compacted && chance.one_in(5);
+            work_.ledger.sent_keyed(place, value, plan_.idempotent, stamp, key, tombstone);
+            // Of one without a value a header says which it is.
+            wire::BatchBuilder::Header header{"is", bytes_of(value)};
+            builder.add(stamp, keyed ? std::optional(bytes_of(key)) : std::nullopt,
+                        tombstone ? std::nullopt : std::optional(bytes_of(value)),
+                        std::span(&header, tombstone ? 1 : 0));
             batch.values.push_back(std::move(value));
         }
         wire::BatchProducer stamp;
@@ -222,6 +251,8 @@ private:
                 if (place.topic != topic.name || place.partition != partition.index) continue;
                 if (partition.error_code == ErrorCode::none) {
                     work_.ledger.acknowledged(place, partition.base_offset, open_[i].values);
+                    if (plan_.idempotent)
+                        work_.last_acknowledged[place][plan_.id] = {open_[i].bytes, partition.base_offset};
                     open_[i].done = true;
                     done_since_calm_ += work_.calm;
                 } else {
@@ -240,6 +271,7 @@ private:
     std::vector<std::int32_t> sequences_;
     std::deque<OpenBatch> open_;
     int made_ = 0, done_since_calm_ = 0;
+    int rested_in_ = 0;  // The life of the broker that its connection has just rested in.
 };
 
 }  // namespace
@@ -287,9 +319,23 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
         waited < request.max_wait_ms && !stopping)
         work.ledger.complain(fmt::format("early: a fetch for {} bytes or {} ms gave {} bytes after {} ms",
                                          request.min_bytes, request.max_wait_ms, got, waited));
+    Offset expected{-1};
     for (auto left = told.records ? told.records->bytes : Bytes();;) {
+        bool late_tombstones = false;
         auto batch = wire::BatchView::whole(left);
         if (!batch) break;
+        if (batch->base_offset() != expected && expected > Offset{-1})
+            work.ledger.complain(fmt::format(
+                "not dense: in {}-{} a batch begins at {}, not at {}", place.topic, place.partition,
+                std::to_underlying(batch->base_offset()), std::to_underlying(expected)));
+        if (expected == Offset{-1} && batch->base_offset() > from)
+            work.ledger.complain(fmt::format("skipped: a fetch of {}-{} from {} begins at {}", place.topic,
+                                             place.partition, std::to_underlying(from),
+                                             std::to_underlying(batch->base_offset())));
+        expected = batch->next_offset();
+        if (batch->has(wire::attribute::delete_horizon) && work.tombstones_over &&
+            batch->base_timestamp() < *work.tombstones_over && batch->count() > 0)
+            late_tombstones = true;
         if (batch->leader_epoch() != 0) work.ledger.complain("damaged: a fetched batch has a wrong epoch");
         if (!batch->crc_matches()) work.ledger.complain("damaged: a fetched batch has a wrong checksum");
         auto plain = wire::decompress(wire::Codec(batch->codec_number()), batch->records(), 1 << 24);
@@ -299,8 +345,11 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
             bool appended_at = batch->has(wire::attribute::log_append_time);
             auto stamp = appended_at ? batch->max_timestamp()
                                      : batch->base_timestamp() + Millis(record->timestamp_delta);
-            if (offset >= from)
-                see({offset, std::string(as_text(record->value.value())), stamp, appended_at});
+            if (late_tombstones && !record->value)
+                work.ledger.complain(fmt::format("kept: the time of a tombstone at {} of {}-{} is over",
+                                                 std::to_underlying(offset), place.topic, place.partition));
+            auto value = record->value ? *record->value : wire::headers_of(*record)[0].value.value();
+            if (offset >= from) see({offset, std::string(as_text(value)), stamp, appended_at});
         }
         fetched.next = std::max(from, batch->next_offset());
         if (told.error_code == ErrorCode::none && batch->next_offset() > told.high_watermark)
@@ -329,7 +378,8 @@ static Task<Result<>> consume_some(Seam& seam, Workload& work, const ConsumerPla
         auto offset = record.offset;
         if (record.appended_at != work.stamped.contains(place.topic))
             work.ledger.complain(fmt::format("another time: {} has stamps of the wrong kind", place.topic));
-        if (offset != expected)
+        bool gap = work.compacted.contains(place.topic) && offset > expected;
+        if (offset != expected && !gap)
             work.ledger.complain(fmt::format("skipped: a consumer of {}-{} saw offset {} after {}",
                                              place.topic, place.partition, std::to_underlying(offset),
                                              std::to_underlying(expected) - 1));
@@ -381,11 +431,26 @@ Task<Result<Told>> ask_offset(Client& client, const Place& place, Timestamp at) 
     co_return Told{answer.error_code, answer.offset};
 }
 
+Task<Result<Told>> send_again(Client& client, const Place& place, Bytes batch) {
+    ProduceRequest::Partition partition{place.partition, wire::Records{batch, {}}};
+    ProduceRequest::Topic topic{place.topic, {}, std::span(&partition, 1)};
+    ProduceRequest request;
+    request.acks = -1;
+    request.timeout_ms = 30'000;
+    request.topic_data = std::span(&topic, 1);
+    Arena arena(1 << 16);
+    Frame frame;
+    auto told = co_await co_await ask<ProduceRequest, ProduceResponse>(client, request, 9, arena, frame);
+    auto& answer = told.responses[0].partition_responses[0];
+    co_return Told{answer.error_code, answer.base_offset};
+}
+
 // Deletes records up to some offset that is known.
 static Task<Result<>> trim(Workload& work, Client& client) {
     auto& chance = work.world.workload;
     if (work.ledger.places().empty()) co_return {};
     auto place = *std::next(work.ledger.places().begin(), chance.below(work.ledger.places().size()));
+    if (work.compacted.contains(place.topic) && !work.ledger.retention_us) co_return {};  // Refused there.
     auto known = std::to_underlying(work.ledger.acknowledged_end[place]);
     auto to = chance.between(0, known);
     work.ledger.asked_to_delete(place, Offset{to});

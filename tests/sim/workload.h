@@ -19,9 +19,19 @@ struct Workload {
     int clients = 0, clients_done = 0;
     std::map<std::string, int> topics;  // With their partitions.
     std::set<std::string> stamped{};    // Topics whose time stamps are the broker's.
-    bool page_cache = false;            // What is acknowledged need not be on the disk.
-    bool disks_fill = false;            // So topics are refused at times.
-    bool trims = false;                 // Records are deleted by request.
+    std::set<std::string> compacted{};  // Topics of which the last record of each key stays.
+    // No tombstone is there whose time was over then.
+    std::optional<Timestamp> tombstones_over{};
+    // Of each idempotent producer what was acknowledged last, and where it is.
+    struct Acknowledged {
+        std::vector<std::byte> batch;
+        Offset base{};
+    };
+    std::map<Place, std::map<int, Acknowledged>> last_acknowledged{};
+    bool page_cache = false;     // What is acknowledged need not be on the disk.
+    bool disks_fill = false;     // So topics are refused at times.
+    bool trims = false;          // Records are deleted by request.
+    int resting = 0, rests = 0;  // Clients whose connection rests, and how often one began to.
 };
 
 struct ProducerPlan {
@@ -30,6 +40,7 @@ struct ProducerPlan {
     bool idempotent = true;
     std::int16_t acks = -1;
     int version = 9, batches_least = 10, pipeline = 5;
+    bool rests = false;  // In the calm, behind large requests, for longer than others take for all they do.
 };
 Task<> produce(Seam& seam, Workload& work, ProducerPlan plan);
 
@@ -56,6 +67,8 @@ struct Told {
     Offset offset{};
 };
 Task<Result<Told>> ask_offset(Client& client, const Place& place, Timestamp at);
+// What is acknowledged to a producer, by an answer that says where it is, for a batch that it sends again.
+Task<Result<Told>> send_again(Client& client, const Place& place, Bytes batch);
 // Up to so long, by chance.
 Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms);
 

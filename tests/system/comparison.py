@@ -17,6 +17,7 @@ TEXTS = {"ErrorMessage", "BatchIndexErrorMessage", "Documentation"}
 ALWAYS_FREE = {
     "ThrottleTimeMs",
     "LeaderEpoch",
+    "LogDir",
     "FinalizedFeaturesEpoch",
     "SupportedFeatures",
     "FinalizedFeatures",

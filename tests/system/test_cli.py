@@ -140,6 +140,34 @@ def test_deleted_topic_leaves_nothing_on_disk(broker, run):
     assert not list(broker.data.glob("heavy-*"))
 
 
+def test_topic_is_trimmed(run):
+    run("topic", "create", "trimmed", "--partitions", "2")
+    run("produce", "trimmed", "--partition", "0", stdin="".join(f"{n}\n" for n in range(10)))
+    run("produce", "trimmed", "other", "--partition", "1")
+
+    def left():
+        return sorted(m["value"] for m in lines_of_json(run("consume", "trimmed", "--until-end", "--json")))
+
+    assert lines_of_json(run("topic", "trim", "trimmed:0", "--before-offset", "4", "--json")) == [
+        {"topic": "trimmed", "partition": 0, "log_start_offset": 4}
+    ]
+    assert left() == ["4", "5", "6", "7", "8", "9", "other"]
+    for earlier in (("--before-offset", "2"), ("--before-time", "2020-01-01T12:00:00Z")):
+        ran = run("topic", "trim", "trimmed:0", *earlier)
+        assert [line.split() for line in ran.stdout.splitlines()] == [["PARTITION", "BEGINS", "AT"], ["0", "4"]]
+    partly = run("topic", "trim", "trimmed", "--before-offset", "5")  # Partition 1 is not so long.
+    assert partly.returncode == FAILED
+    assert partly.stdout.splitlines()[1].split() == ["0", "5"]
+    assert "partition 1 has no offset 5 yet: it ends at 1" in partly.stderr
+    assert run("topic", "trim", "trimmed:0", "--before-time", "2100-01-01").returncode == DONE
+    assert left() == ["other"]
+    assert run("topic", "trim", "trimmed", "--all").returncode == DONE
+    assert left() == []
+    assert run("produce", "trimmed", "new", "--partition", "0").stderr.endswith("partition 0, offset 10\n")
+    expect_failure(run("topic", "trim", "trimed", "--all"), "there is no topic trimed; did you mean trimmed?")
+    expect_failure(run("topic", "trim", "trimmed:2", "--all"), "has no partition 2: it has 2, from 0 to 1")
+
+
 def test_settings_of_a_topic_are_shown_and_changed(run):
     run("topic", "create", "settings", "--config", "flush.ms=5")
 

@@ -21,10 +21,10 @@ APIS = {
     "ApiVersions", "Metadata", "CreateTopics", "DescribeCluster", "Produce", "InitProducerId", "Fetch",
     "ListOffsets", "FindCoordinator", "DeleteTopics", "CreatePartitions", "DescribeTopicPartitions",
     "ListPartitionReassignments", "DescribeConfigs", "AlterConfigs", "IncrementalAlterConfigs",
-    "ListConfigResources",
+    "ListConfigResources", "DeleteRecords", "OffsetForLeaderEpoch", "DescribeLogDirs",
 }  # fmt: skip
 # They change nothing, so a scenario goes on behind them.
-PURE_READS = {"DescribeProducers", "OffsetForLeaderEpoch"}
+PURE_READS = {"DescribeProducers"}
 DIFFERENCES = Path(__file__).parent / "differences.toml"
 REPEAT_SECONDS = 5
 
@@ -204,6 +204,8 @@ class Replay:
         there = codec.decode_response(step.api, step.version, step.response)[1]
         if step.api in ("Metadata", "DescribeTopicPartitions") and step.name == "all":
             there, ours = self.own_topics(there), self.own_topics(ours)
+        elif step.api == "DescribeLogDirs" and step.name == "all":
+            there, ours = self.own_topics_of_directories(there), self.own_topics_of_directories(ours)
         elif step.api == "ListConfigResources":
             there, ours = self.own_resources(there), self.own_resources(ours)
         elif step.api == "ApiVersions":
@@ -220,6 +222,9 @@ class Replay:
     def own_topics(self, body):
         """A list of the whole broker holds the topics of other scenarios too."""
         return {**body, "Topics": [t for t in body["Topics"] if t["Name"].startswith(f"d-{self.name}-")]}
+
+    def own_topics_of_directories(self, body):
+        return {**body, "Results": [self.own_topics(directory) for directory in body["Results"]]}
 
     def own_resources(self, body):
         """As above; brokers and their loggers are not named for a scenario."""

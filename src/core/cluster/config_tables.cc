@@ -108,6 +108,7 @@ static constexpr std::array brokers = {
     absent_row("log.dir", other_keys),
     at_start("log.dirs"),
     at_start("log.dirs.gone"),
+    at_start("log.flush.offset.checkpoint.interval.ms"),
     absent_row("log.flush.scheduler.interval.ms", other_keys),
     at_start("log.level"),
     at_start("log.retention.check.interval.ms"),

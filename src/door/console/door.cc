@@ -49,8 +49,10 @@ Task<> ConsoleDoor::accept() {
 }
 void ConsoleDoor::make_room() {
     Visit* longest = nullptr;
+    auto* newest = &visits_.back();  // Among others that are being answered it must not go before it spoke.
     for (auto& visit : visits_)
-        if (!visit.answering && (!longest || visit.deadline < longest->deadline)) longest = &visit;
+        if (&visit != newest && !visit.answering && (!longest || visit.deadline < longest->deadline))
+            longest = &visit;
     if (longest) longest->socket->close();
 }
 Task<> ConsoleDoor::sweep() {
@@ -62,8 +64,10 @@ Task<> ConsoleDoor::sweep() {
         }
         sweeper_.set(loop_.now() + sweep_every);
         co_await sweeper_;
+        bool crowd = visits_.size() >= connections_max;
+        auto soonest = loop_.now() + (crowd ? patience - patience_in_a_crowd : Millis(0));
         for (auto& visit : visits_)
-            if (visit.deadline <= loop_.now()) visit.socket->close();
+            if (visit.deadline <= soonest) visit.socket->close();
     }
     --running_;
     changed_.notify(loop_);

@@ -3,8 +3,8 @@
 // and serves there; a scrape visits the other cores.
 //
 // Bounds: connections_max, of which the longest silent makes room for a new one; heads of
-// HttpReader::head_bytes_max; so long for a head to come and for an answer to leave: `patience`. One scrape
-// is made at a time.
+// HttpReader::head_bytes_max; so long for a head to come and for an answer to leave: `patience`, or
+// `patience_in_a_crowd` when there are connections_max. One scrape is made at a time.
 #pragma once
 
 #include <list>
@@ -18,7 +18,7 @@ namespace fulmar::console {
 class ConsoleDoor {
 public:
     static constexpr std::size_t connections_max = 32;
-    static constexpr Millis patience{10'000};
+    static constexpr Millis patience{10'000}, patience_in_a_crowd{2'000};
 
     // REQUIRES: `broker` outlives it.
     ConsoleDoor(Host& host, Broker& broker);

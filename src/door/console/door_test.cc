@@ -255,6 +255,24 @@ Task<> crowd(Scene& scene, Seam& seam) {
 }
 TEST(ConsoleDoor, the_longest_silent_makes_room) { tell(crowd); }
 
+Task<> deaf_crowd(Scene& scene, Seam& seam) {
+    std::string more_than_fits;
+    for (int n = 0; n < 20; ++n) more_than_fits += metrics;
+    std::deque<Visitor> visitors;
+    for (std::size_t n = 0; n < 2 * ConsoleDoor::connections_max; ++n) {
+        visitors.emplace_back(scene, seam);
+        co_await visitors.back().connect();
+        (void)co_await visitors.back().send(more_than_fits);
+    }
+    Visitor late(scene, seam);
+    co_await late.connect();
+    auto begun = seam.loop.now();
+    auto said = co_await late.ask(health);
+    EXPECT_EQ(said, "200 ok\n");
+    EXPECT_LT(seam.loop.now() - begun, ConsoleDoor::patience);
+}
+TEST(ConsoleDoor, who_never_reads_makes_room_too) { tell(deaf_crowd); }
+
 Task<> long_head(Scene& scene, Seam& seam) {
     Visitor visitor(scene, seam);
     co_await visitor.connect();

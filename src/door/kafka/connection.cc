@@ -1,5 +1,7 @@
 #include "door/kafka/connection.h"
 
+#include <algorithm>
+
 #include "base/log_sink.h"
 #include "base/planted.h"
 #include "door/kafka/handlers/handlers.h"
@@ -51,6 +53,13 @@ Task<> Connection::run() {
 
 // Whether there is more to look at.
 Task<bool> Connection::receive() {
+    if (receiver_.empty() && receiver_.room() > Receiver::small_bytes && !planted(Bug::idle_buffer_kept)) {
+        // What comes next may be long in coming: then its buffer can go. A small one costs less than asking.
+        waits_unlent_ = true;
+        auto there = co_await socket_->receive({});
+        waits_unlent_ = false;
+        if (!there) co_return failed(there.error());
+    }
     auto deadline = loop_.now() + buffer_patience;
     auto space = receiver_.space();
     for (; space.empty(); space = receiver_.space()) {
@@ -63,17 +72,21 @@ Task<bool> Connection::receive() {
         // which there are millions, would all have to look for who waits.
         co_await Timer(loop_, buffer_retry);
     }
+    auto lent = planted(Bug::receive_buffer_freed) ? receiver_.lent() : nullptr;
     auto got = co_await socket_->receive(space);
-    if (!got) {
-        // A client that has only ended its own side still reads the answers that are due.
-        broken_ = got.error() != Error::closed;
-        co_return false;
-    }
+    if (!got) co_return failed(got.error());
+    if (lent && receiver_.room() == 0) std::ranges::fill(receiver_.space(), std::byte{});
     heard_ = loop_.now();
     here_.counters().received_bytes += *got;
     if (receiver_.empty()) begun_ = heard_;
     receiver_.received(*got);
     co_return true;
+}
+
+bool Connection::failed(Error why) {
+    // A client that has only ended its own side still reads the answers that are due.
+    broken_ = why != Error::closed;
+    return false;
 }
 
 Connection::Step Connection::dispatch() {

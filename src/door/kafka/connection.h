@@ -5,6 +5,7 @@
 
 #include <deque>
 
+#include "base/planted.h"
 #include "door/kafka/receiver.h"
 #include "door/kafka/routes.h"
 
@@ -40,12 +41,9 @@ public:
     std::size_t unfinished_bytes(Instant before) const {
         return slots_.empty() && !receiver_.empty() && begun_ < before ? receiver_.room() : 0;
     }
-    // What an idle one's buffer takes beyond the least. It cannot be given back while the socket waits to
-    // fill it.
-    std::size_t idle_bytes() const {
-        return slots_.empty() && receiver_.empty() && receiver_.room() > Receiver::small_bytes
-                   ? receiver_.room()
-                   : 0;
+    // Of one that waits for its next request. Whoever waits to fill a buffer keeps it.
+    void give_back_buffer() {
+        if (waits_unlent_ || (planted(Bug::receive_buffer_freed) && receiver_.empty())) receiver_.give_back();
     }
 
 private:
@@ -60,6 +58,7 @@ private:
     Task<> ring_late(Instant deadline);  // Planted.
     Task<> send();
     Task<bool> receive();
+    bool failed(Error why);
 
     Broker& broker_;
     Shard& here_;
@@ -70,6 +69,7 @@ private:
     std::deque<Slot> slots_;  // Of requests under way, in their order. A deque: they do not move.
     std::size_t alone_ = 0;   // Of those under way, how many run alone: 0 or 1.
     bool draining_ = false, broken_ = false, sending_ = false, muted_ = false;
+    bool waits_unlent_ = false;  // For something to receive; the buffer is not the socket's meanwhile.
     int handlers_ = 0;
     Instant heard_, begun_;  // When something came; when what is buffered began to.
     Signal progress_;

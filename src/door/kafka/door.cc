@@ -8,7 +8,7 @@
 
 namespace fulmar::kafka {
 
-static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{10'000}, arrival_patience{5'000};
+static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{1'000}, arrival_patience{5'000};
 
 struct KafkaDoor::Part {
     Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
@@ -114,11 +114,9 @@ Task<> KafkaDoor::sweep(Part& part) {
             if (connection.idle_since(now + -settings.connections_idle_max)) {
                 ++part.shard.counters().closed_idle;
                 connection.close();
-            } else if (part.budget.short_of && connection.idle_since(now + -buffer_kept) &&
-                       connection.idle_bytes() > 0) {  // Others need what it holds; it will come again.
-                ++part.shard.counters().closed_for_memory;
-                connection.close();
             }
+            if (part.budget.short_of || connection.idle_since(now + -buffer_kept))
+                connection.give_back_buffer();
         }
         part.shard.counters().request_buffer_bytes = part.budget.bytes;
         if (std::exchange(part.budget.short_of, false)) make_room(part);

@@ -20,14 +20,14 @@ Frame Receiver::take() {
     return {buffer_, bytes};
 }
 
+void Receiver::give_back() {
+    CHECK(empty());
+    buffer_.reset();
+    room_ = start_ = filled_ = 0;
+}
 std::span<std::byte> Receiver::space() {
-    // Nothing is in it, and what came last was small: then it need not be large. Only here, where nobody
-    // waits to fill it, may it go.
-    bool oversized = start_ == filled_ && room_ > small_bytes && last_bytes_ < small_bytes / 2;
-    if (oversized) {
-        buffer_.reset();
-        room_ = start_ = filled_ = 0;
-    }
+    // What came last was small: then it need not be large.
+    if (empty() && room_ > small_bytes && last_bytes_ < small_bytes / 2) give_back();
     if (start_ == filled_ && start_ > 0 && buffer_.use_count() == 1) start_ = filled_ = 0;
     if (room_ - filled_ == 0 || (start_ > 0 && room_ - filled_ < small_bytes / 4)) {
         auto part = filled_ - start_;

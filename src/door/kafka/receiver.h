@@ -36,10 +36,14 @@ public:
 
     // Where the next bytes go; empty when the budget has no room for a larger buffer now.
     std::span<std::byte> space();
+    // Holds no buffer until `space` is asked for. REQUIRES: empty, and that nobody waits to fill it.
+    void give_back();
     void received(std::size_t bytes) { filled_ += bytes; }
     bool empty() const { return start_ == filled_; }
     // What its buffer takes.
     std::size_t room() const { return room_; }
+    // Planted: what a wait that goes on fills.
+    std::shared_ptr<std::byte[]> lent() const { return buffer_; }
 
 private:
     bool grow(std::size_t room);

@@ -37,8 +37,10 @@ public:
         socket_.set_option(tcp::no_delay(true), gone_already);
     }
     bool start(Receive& op) override {
-        // After a short read there was no more: to ask again would be a call for nothing.
-        if (std::exchange(drained_, false)) return wait(op, tcp::socket::wait_read), false;
+        // After a short read there was no more: to ask again would be a call for nothing. Who lends no buffer
+        // does not expect anything yet.
+        bool drained = std::exchange(drained_, false);
+        if (drained || op.argument.empty()) return wait(op, tcp::socket::wait_read), false;
         return begin(op, tcp::socket::wait_read);
     }
     bool start(Send& op) override { return begin(op, tcp::socket::wait_write); }
@@ -46,10 +48,7 @@ public:
         error_code ignored;
         socket_.close(ignored);
     }
-    bool peer_ended() const override {
-        pollfd look{const_cast<tcp::socket&>(socket_).native_handle(), POLLRDHUP, 0};
-        return ::poll(&look, 1, 0) > 0;
-    }
+    bool peer_ended() const override { return ready(POLLRDHUP); }
     std::string peer() const override {
         error_code gone;
         auto there = socket_.remote_endpoint(gone);
@@ -58,6 +57,11 @@ public:
     }
 
 private:
+    // Or failed, or ended.
+    bool ready(short events) const {
+        pollfd look{const_cast<tcp::socket&>(socket_).native_handle(), events, 0};
+        return ::poll(&look, 1, 0) > 0;
+    }
     template <class Wanted>
     bool begin(Wanted& op, tcp::socket::wait_type ready) {
         if (!attempt(op)) return wait(op, ready), false;
@@ -74,6 +78,10 @@ private:
     }
     // False: it would block.
     bool attempt(Receive& op) {
+        if (op.argument.empty()) {  // A wake-up may be about what was read before the wait began.
+            if (!ready(POLLIN)) return false;
+            return op.result = 0U, true;
+        }
         auto n = ::recv(socket_.native_handle(), op.argument.data(), op.argument.size(), MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
         if (n < 0) op.result = failure();

@@ -1,6 +1,7 @@
 #include "wire/kafka/delete_records.h"
 
 #include "door/kafka/handlers/handlers.h"
+#include "door/kafka/internal_topics.h"
 
 namespace fulmar::kafka {
 
@@ -41,6 +42,10 @@ Task<Answer> handle_delete_records(Call& call) {
         told_all.reserve(asked_topic.partitions.size());
         for (auto& asked : asked_topic.partitions) {
             auto& told = told_all.emplace_back(asked.partition_index, -1);
+            if (is_internal_topic(asked_topic.name)) {
+                told.error_code = ErrorCode::invalid_topic_exception;
+                continue;
+            }
             auto id = call.here.image().find(asked_topic.name, asked.partition_index);
             ids[topics.size()].push_back(id);
             if (!id) {

@@ -17,8 +17,15 @@ using Asked = DescribeConfigsRequest;
 using Told = DescribeConfigsResponse;
 using Kind = cluster::ConfigOwner::Kind;
 
-// What the answer's views are of.
+// What the answer's views are of, and what it shows of the image, which may change while it is made.
 struct Held {
+    explicit Held(const Call& call) {
+        BrokerLevels now(call.here.image(), call.broker.id(), call.broker.fixed_values());
+        own = now.own, all = now.all;
+    }
+    cluster::ConfigMap own, all;
+    std::vector<cluster::TopicPointer> topics;
+    std::deque<cluster::ConfigMap> sets;
     std::deque<std::string> texts;
     std::deque<std::vector<std::string>> values;
     std::deque<std::vector<Told::Config>> configs;
@@ -29,6 +36,8 @@ struct Held {
 // More than all topics have that a cluster is made for (10,000), and little enough to be held while it is
 // sent.
 constexpr std::size_t configs_max = 400'000;
+// They take about a millisecond. Then others have their turn.
+constexpr std::size_t configs_a_turn = 1'000;
 
 struct Describe {
     Call& call;
@@ -39,18 +48,18 @@ struct Describe {
     static Outcome refuse(ErrorCode error, std::string text) {
         return std::unexpected(std::pair(error, std::move(text)));
     }
-    BrokerLevels levels() const { return {call.here.image(), call.broker.id(), call.broker.fixed_values()}; }
+    BrokerLevels levels() const { return {held.own, held.all, call.broker.fixed_values()}; }
     const cluster::ConfigMap& set_for(Kind kind, std::string_view name) const {
-        return call.here.image().configs({kind, std::string(name)});
+        return held.sets.emplace_back(call.here.image().configs({kind, std::string(name)}));
     }
 
     Outcome topic(std::string_view name) const {
         if (!cluster::valid_topic_name(name))
             return refuse(ErrorCode::invalid_topic_exception,
                           fmt::format("Topic name '{}' is invalid.", name));
-        auto* topic = call.here.image().find(name);
+        auto topic = call.here.image().share(name);
         if (!topic) return refuse(ErrorCode::unknown_topic_or_partition, "There is no such topic.");
-        return describe_topic(topic->configs, levels());
+        return describe_topic(held.topics.emplace_back(std::move(topic))->configs, levels());
     }
     // Whether it is this broker that is asked for; each answers for itself.
     std::optional<Outcome> other_broker(std::string_view name) const {
@@ -150,19 +159,33 @@ struct Describe {
     }
 };
 
+Task<Answer> describe_all(Call& call, const Asked& request) {
+    Held held(call);
+    Describe describe{call, request, held};
+    std::vector<Told::Result> results;
+    std::size_t turn_ends = configs_a_turn;
+    for (auto& resource : request.resources) {
+        results.push_back(describe.result(resource));
+        // A refused one costs something too.
+        if (held.total + results.size() < turn_ends) continue;
+        turn_ends = held.total + results.size() + configs_a_turn;
+        co_await Yield(call.loop());
+    }
+    Told response;
+    response.results = results;
+    co_return answer(call, response);
+}
+
 }  // namespace
 
 Task<Answer> handle_describe_configs(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<Asked>(call, arena);
     if (!request) co_return Answer::close();
-    Held held;
-    Describe describe{call, *request, held};
-    std::vector<Told::Result> results;
-    for (auto& resource : request->resources) results.push_back(describe.result(resource));
-    Told response;
-    response.results = results;
-    co_return answer(call, response);
+    co_await call.here.describing.enter();
+    auto told = co_await describe_all(call, *request);
+    call.here.describing.leave(call.loop());
+    co_return told;
 }
 
 }  // namespace fulmar::kafka

@@ -1,7 +1,6 @@
 #include "wire/kafka/describe_log_dirs.h"
 
 #include <map>
-#include <set>
 
 #include "door/kafka/handlers/handlers.h"
 
@@ -13,14 +12,32 @@ using Topic = DescribeLogDirsResponse::Topic;
 using Told = DescribeLogDirsResponse::Partition;
 // By topic.
 using Sizes = std::map<std::string, std::vector<Told>>;
+// Of the topics that are there, by partition. A request names far more than there are, if it likes: what does
+// not exist takes neither memory nor a search.
+using Wanted = std::map<TopicId, std::vector<bool>>;
 
-void collect(const Shard& shard,
-             const std::optional<std::set<std::pair<std::string_view, std::int32_t>>>& wanted,
-             std::vector<Sizes>& sizes) {
+Wanted wanted_of(std::span<DescribeLogDirsRequest::Topic> asked, const cluster::Image& image) {
+    Wanted wanted;
+    for (auto& [name, indexes] : asked) {
+        auto* topic = image.find(name);
+        if (!topic) continue;
+        auto& partitions = wanted[topic->id];
+        partitions.resize(topic->partitions.size());
+        for (auto index : indexes)
+            if (index >= 0 && std::size_t(index) < partitions.size()) partitions[std::size_t(index)] = true;
+    }
+    return wanted;
+}
+bool wants(const Wanted& wanted, const PartitionId& id) {
+    auto topic = wanted.find(id.topic);
+    if (topic == wanted.end()) return false;
+    return std::size_t(id.index) < topic->second.size() && topic->second[std::size_t(id.index)];
+}
+
+void collect(const Shard& shard, const std::optional<Wanted>& wanted, std::vector<Sizes>& sizes) {
     for (auto& [id, partition] : shard.partitions()) {
         auto* topic = shard.image().find(id.topic);
-        if (!topic || partition->offline() || (wanted && !wanted->contains({topic->name, id.index})))
-            continue;
+        if (!topic || partition->offline() || (wanted && !wants(*wanted, id))) continue;
         // One that was never written is in none yet, and is told of where it would be sought first.
         auto place = partition->directory() ? partition->directory()->index : 0;
         sizes[place][topic->name].push_back(
@@ -34,12 +51,8 @@ Task<Answer> handle_describe_log_dirs(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<DescribeLogDirsRequest>(call, arena);
     if (!request) co_return Answer::close();
-    std::optional<std::set<std::pair<std::string_view, std::int32_t>>> wanted;
-    if (request->topics) {
-        wanted.emplace();
-        for (auto& topic : *request->topics)
-            for (auto index : topic.partitions) wanted->emplace(topic.topic, index);
-    }
+    std::optional<Wanted> wanted;
+    if (request->topics) wanted = wanted_of(*request->topics, call.here.image());
     auto& home = call.broker.controller_loop();
     auto told_by_home = [&] { return call.broker.directories(); };
     auto directories =

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "door/kafka/handlers/handlers.h"
+#include "door/kafka/internal_topics.h"
 
 namespace fulmar::kafka {
 
@@ -10,9 +11,6 @@ namespace {
 
 // No wait for an acknowledgement is longer, whatever a client asks for.
 constexpr Millis patience_max{300'000};
-// Kafka's own topics, which no client writes to.
-constexpr std::string_view internal_topics[] = {"__consumer_offsets", "__transaction_state",
-                                                "__share_group_state"};
 constexpr std::string_view admin_client = "__admin_client";
 constexpr int zstd_since = 7;  // KIP-110.
 constexpr int ids_since = 13;  // KIP-516: topics go by their ids.
@@ -101,8 +99,7 @@ bool resolve(Produce& produce, const ProduceRequest& request) {
             refusal = call.version() >= ids_since ? ErrorCode::unknown_topic_id
                                                   : ErrorCode::unknown_topic_or_partition;
         auto name = topic ? std::string_view(topic->name) : asked.name;
-        if (std::ranges::find(internal_topics, name) != std::end(internal_topics) &&
-            call.header.client_id != admin_client)
+        if (is_internal_topic(name) && call.header.client_id != admin_client)
             refusal = ErrorCode::invalid_topic_exception;
         for (auto& partition : asked.partition_data) {
             if (!partition.records) return false;
