@@ -241,7 +241,7 @@ public:
     Result<Space> space() override { return Space{1ULL << 40, 1ULL << 39}; }
     Result<> sync() override {
         AtWork here(the_world);
-        auto outcome = power_.operate(world_, Power::Needs::nothing);
+        auto outcome = power_.operate(world_, Power::Needs::handle);
         if (!outcome.error || outcome.effect) state_->sync();
         if (outcome.error) return std::unexpected(*outcome.error);
         return {};
