@@ -346,21 +346,26 @@ TEST_F(StrangeSnapshot, of_a_log_that_was_lost_it_does_not_outlive_the_next) {
     restore();
     // The log ends there; the snapshots behind it stay, as if they alone had reached the disk.
     auto file = directory->open(log_file_name(kept.segment)).value();
-    ASSERT_TRUE(file->truncate(kept.position) && file->sync() && directory->sync());
+    ASSERT_TRUE(file->truncate(kept.position) && directory->sync());
+    for (auto& entry : directory->list().value()) ASSERT_TRUE(directory->open(entry.name).value()->sync());
     auto found = recover(*world_.data, partition_name, points_[92], {.leader_epoch_max = 5, .clocks = {}});
     ASSERT_TRUE(found);
     EXPECT_EQ(found->log.end().offset, kept.offset);
     EXPECT_EQ(text_of(found->sequences.states()), states_[94]);
-    // Others write now, the power fails, and a checkpoint knows of a part of it.
+    // Others write batches of the same sizes now, so that each begins where one of the lost ones did.
     test::Partition again(std::move(found->log));
     auto sequences = found->sequences;
-    RecoveryPoint point;
-    for (int n = 0; n < 60; ++n) {
-        auto batch = test::produced({.records = 1, .producer = {ProducerId{50 + n % 3}, 0, n / 3}});
+    std::map<int, std::int32_t> next;
+    for (int n = 95; n < 120; ++n) {
+        auto producer = wire::BatchProducer{ProducerId{50 + n % 3}, 0, next[n % 3]};
+        auto batch = test::produced({1 + n % 3, std::size_t(n % 50), n * 31 % 100, producer});
+        next[n % 3] += 1 + n % 3;
         ASSERT_TRUE(again.log.append(batch, 5, test::usual_wall, 400));
         sequences.appended(Sequences::Batch::of(batch.view()), {});
-        if (n == 50) point = again.point();
+        ASSERT_EQ(again.log.end(), (LogPoint{points_[std::size_t(n)].offset, again.log.end().position}));
+        ASSERT_EQ(again.point().position, points_[std::size_t(n)].position);
     }
+    auto point = again.point();
     again.sync();
     again = test::Partition(PartitionLog());
     world_.restart(sim::Loss::all_lost);
