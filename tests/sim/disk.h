@@ -27,7 +27,8 @@ struct Power {
         std::optional<Error> error;
         bool effect = true, partly = false;
     };
-    enum class Needs : std::uint8_t { nothing, room, handle };
+    // `both`: names that change may take a handle, and on some file systems room.
+    enum class Needs : std::uint8_t { nothing, room, handle, both };
     Outcome operate(World& world, Needs needs);
 };
 
