@@ -1,5 +1,6 @@
-// Files whose bytes are right and not what belongs there: two segments exchanged, and what an older copy of a
-// file gives back. No checksum of a batch sees that; offsets do.
+// Files whose bytes are right and not what belongs there: two segments exchanged, what an older copy of a
+// file gives back, what a disk has kept that only said that it did. No checksum of a batch sees that; offsets
+// do.
 #include "tests/log/stopped_partition.h"
 
 namespace fulmar {
@@ -217,6 +218,74 @@ TEST_F(StaleFiles, an_older_checkpoint_with_its_marker_cuts_nothing_off) {
     EXPECT_FALSE(found->damaged);
     EXPECT_EQ(found->log.end().offset, Offset{60});
     EXPECT_EQ(found->sequences.states().at(0).expected, 60);
+}
+
+// --- a disk whose syncs do nothing ----------------------------------------------------------------
+
+class LyingDisk : public DisplacedFiles {
+protected:
+    static constexpr int honest = 14;
+    // From batch `honest` on syncs lie: those of the log alone, or of the checkpoint too.
+    std::string write_and_lose_power(DiskWorld& world, bool checkpoint_lies, std::optional<sim::Loss> loss) {
+        auto founded = DataDirectory::open(world.data, "/data", ours, "process 1");
+        EXPECT_TRUE(founded);
+        test::Partition made(*world.data);
+        auto checkpoint = [&] {
+            made.sync();
+            world.power.syncs_lie = world.power.syncs_lie && checkpoint_lies;
+            EXPECT_TRUE(founded->write_checkpoint({{orders, made.point()}}, Timestamp{8000}));
+        };
+        ends_.clear();
+        for (int n = 0; n < 30; ++n) {
+            world.power.syncs_lie = n >= honest;
+            if (n == 10 || n == 20) made.roll();
+            ends_.push_back(made.append(
+                {.records = 2, .bytes = 50, .stamp = 1000 + n, .producer = {ProducerId{4}, 0, 2 * n}}));
+            if (n + 1 == honest || n == 29) checkpoint();
+            if (n + 1 == honest) EXPECT_TRUE(made.log.directory()->sync() && world.data->sync());
+        }
+        auto was = all_text(world);
+        world.restart(loss);
+        return was;
+    }
+};
+TEST_F(LyingDisk, what_a_checkpoint_knew_of_and_is_lost_is_told) {
+    int told = 0, whole = 0;
+    for (auto loss : test::every_loss)
+        for (std::uint64_t seed = 0; seed < 20; ++seed) {
+            SCOPED_TRACE(testing::Message() << "loss " << (loss ? int(*loss) : -1) << ", seed " << seed);
+            DiskWorld world(seed);
+            auto was = write_and_lose_power(world, false, loss);
+            auto found = next_life(world, false);
+            ASSERT_TRUE(found);
+            std::vector<int> lost;
+            expect_never_wrong(found->log, was, lost);
+            // Nothing is appended in place of what was acknowledged; what is lost in the middle is an error.
+            bool end_lost = found->log.end().offset < Offset{60};
+            EXPECT_EQ(found->damaged, end_lost);
+            for (auto n : lost) EXPECT_GE(n, honest);
+            told += !lost.empty();
+            whole += lost.empty();
+        }
+    EXPECT_GT(told, 40);
+    EXPECT_GT(whole, 20);  // The page cache outlives a process, whatever the disk says.
+}
+// Then the old checkpoint stands, and what is lost behind it looks like a torn tail. Nobody can tell.
+TEST_F(LyingDisk, what_no_checkpoint_knew_of_is_lost_and_nothing_else_is_served_for_it) {
+    int silent = 0;
+    for (auto loss : test::every_loss)
+        for (std::uint64_t seed = 0; seed < 20; ++seed) {
+            SCOPED_TRACE(testing::Message() << "loss " << (loss ? int(*loss) : -1) << ", seed " << seed);
+            DiskWorld world(seed);
+            auto was = write_and_lose_power(world, true, loss);
+            auto found = next_life(world, false);
+            ASSERT_TRUE(found);
+            std::vector<int> lost;
+            expect_never_wrong(found->log, was, lost);
+            for (auto n : lost) EXPECT_GE(n, honest);
+            silent += !lost.empty() && !found->damaged;
+        }
+    EXPECT_GT(silent, 20);
 }
 
 }  // namespace

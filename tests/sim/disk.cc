@@ -125,6 +125,7 @@ public:
     Result<> sync() override {
         AtWork here(the_world);
         auto outcome = power_.operate(world_, Power::Needs::nothing);
+        if (!outcome.error && power_.syncs_lie) return {};
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         return result(outcome);
@@ -179,7 +180,8 @@ public:
     Result<std::shared_ptr<File>> create(const std::string& name) override {
         AtWork here(the_world);
         if (names().contains(name)) return std::unexpected(Error::exists);
-        if (auto made = change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
+        if (auto made =
+                change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
             !made)
             return std::unexpected(made.error());
         return open(name);
@@ -197,7 +199,8 @@ public:
     Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
         AtWork here(the_world);
         if (names().contains(name)) return std::unexpected(Error::exists);
-        if (auto made = change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<DirectoryState>(); });
+        if (auto made = change(Power::Needs::room,
+                               [&](auto& names) { names[name] = std::make_shared<DirectoryState>(); });
             !made)
             return std::unexpected(made.error());
         return open_directory(name);
@@ -242,6 +245,7 @@ public:
     Result<> sync() override {
         AtWork here(the_world);
         auto outcome = power_.operate(world_, Power::Needs::handle);
+        if (!outcome.error && power_.syncs_lie) return {};
         if (!outcome.error || outcome.effect) state_->sync();
         if (outcome.error) return std::unexpected(*outcome.error);
         return {};
@@ -250,7 +254,8 @@ public:
         AtWork here(the_world);
         if (disk_.locks.contains(name)) return std::unexpected(Error::busy);
         if (!names().contains(name)) {
-            auto made = change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
+            auto made =
+                change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
             if (!made) return std::unexpected(made.error());
         }
         return std::make_unique<SimLock>(disk_, name);

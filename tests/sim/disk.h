@@ -20,6 +20,7 @@ struct Power {
     Error failure = Error::failed;
     // With `full` or `exhausted`: so many operations that need room, or a handle, fail.
     std::int64_t full_for = 0, exhausted_for = 0;
+    bool syncs_lie = false;  // They say that all is well, and do nothing.
     std::uint64_t operations = 0;
 
     // What becomes of one operation: nothing (take effect), or an error; `partly`, for writes: some of it.
