@@ -252,8 +252,8 @@ TEST(Compaction, a_death_at_any_moment_leaves_every_key) {
     };
     test::at_every_death(before, work, look);
 }
-// Whatever the disk refuses: the log that is there is served, `give_up` leaves nothing half made, and the
-// next pass does it all.
+// Whatever the disk refuses: the log that is there is served, nothing half made stays for good, and the next
+// pass does it all.
 TEST(Compaction, any_operation_may_fail_or_find_no_room) {
     for (auto failure : {Error::failed, Error::full, Error::exhausted}) {
         bool through = false;
@@ -287,6 +287,12 @@ TEST(Compaction, any_operation_may_fail_or_find_no_room) {
             keyed.state = {};
             ASSERT_TRUE(keyed.compact(how(), 400));
             EXPECT_TRUE(all_of(keyed.log()) == compacted(keyed.written, full, true));
+            if (failure == Error::failed)
+                for (auto& entry : keyed.log().directory()->list().value())
+                    EXPECT_FALSE(entry.name.ends_with(".tmp")) << entry.name;
+            // What `give_up` was not let to remove either, the next start removes.
+            keyed.partition.sync();
+            ASSERT_TRUE(recover(*world.data, test::partition_name, keyed.partition.point(), {}));
             for (auto& entry : keyed.log().directory()->list().value())
                 EXPECT_FALSE(entry.name.ends_with(".tmp")) << entry.name;
         }
