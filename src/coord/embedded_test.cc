@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -350,31 +349,6 @@ TEST_F(RotOfTheStore, pages_of_an_earlier_time_are_told) {
         told += !found;
     }
     EXPECT_GT(told, 1);
-}
-// A store of format 1 had no seals; it gets them.
-TEST_F(EmbeddedStore, one_without_seals_is_taken_over) {
-    fs::create_directory(directory());
-    sqlite3* made = nullptr;
-    ASSERT_EQ(sqlite3_open(file().c_str(), &made), SQLITE_OK);
-    EXPECT_EQ(
-        sqlite3_exec(made,
-                     "create table kv(path text primary key, version integer not null, create_id integer "
-                     "not null, data blob not null) without rowid;"
-                     "create table counter(next_create_id integer not null);"
-                     "insert into counter values(2000001); insert into kv values('/a', 3, 9, x'6f6e65');"
-                     "pragma user_version=1; pragma application_id=1181573937",
-                     nullptr, nullptr, nullptr),
-        SQLITE_OK)
-        << sqlite3_errmsg(made);
-    sqlite3_close(made);
-    for (int n = 0; n < 3; ++n) {
-        auto store = open();
-        ASSERT_TRUE(store);
-        loop_.run(expect_data(*store, "/a", "one", 3));
-        loop_.run(expect_applied(*store, {create("/b" + std::to_string(n), "two")}, {0}));
-    }
-    replace("one", "eno");
-    expect_refusal("is damaged");
 }
 TEST_F(EmbeddedStore, nodes_without_a_parent_are_damage) {
     {

@@ -102,6 +102,8 @@ def make(folder, killed):
         with broker.connect() as c:
             for topic in TOPICS:
                 produce(c, topic, range(8, 10))
+            time.sleep(5)  # What is to be compacted is; and what reads it later has the time to.
+            set_config(c, "log.cleaner.backoff.ms", "60000")
             expected = served(broker)
         if killed:
             broker.kill9()
