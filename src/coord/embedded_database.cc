@@ -6,16 +6,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "base/check.h"
+#include "base/crc32c.h"
+#include "coord/embedded_wal.h"
 
 namespace fulmar::coord {
 
 namespace {
 
-constexpr int format = 1;                // Kept as user_version.
+constexpr int format = 2;                // Kept as user_version. 1: without seals.
 constexpr int application = 0x466d6331;  // "Fmc1", so that no other program's file is taken for ours.
 constexpr int tidy_at_pages = 1000;      // SQLite's own default for its automatic checkpoint.
 constexpr const char* file_name = "store.sqlite";
@@ -28,6 +31,17 @@ bool make_directory(const std::string& path) {
     bool synced = ::fsync(parent) == 0;
     ::close(parent);
     return synced;
+}
+
+std::uint32_t checksum(std::int64_t a, std::int64_t b, std::string_view text, std::string_view data) {
+    std::array<std::byte, 24> numbers;
+    store_big(numbers.data(), a);
+    store_big(numbers.data() + 8, b);
+    store_big(numbers.data() + 16, std::uint64_t(text.size()));
+    return crc32c_extend(crc32c_extend(crc32c(numbers), fulmar::bytes_of(text)), fulmar::bytes_of(data));
+}
+std::int64_t seal_of(const std::string& path, const Tree::Node& node) {
+    return checksum(node.version, node.create_id, path, node.data);
 }
 
 std::string say(int code, const std::string& path, const std::string& detail) {
@@ -49,6 +63,17 @@ std::string say(int code, const std::string& path, const std::string& detail) {
         default: return fmt::format("{} cannot be used: {}", path, detail);
     }
 }
+
+std::string text(sqlite3_stmt* row, int column) {  // SQLite wants the pointer asked for before the size.
+    auto* bytes = static_cast<const char*>(sqlite3_column_blob(row, column));
+    return bytes ? std::string(bytes, std::size_t(sqlite3_column_bytes(row, column))) : std::string();
+}
+
+// With `seal_rows` it is one transaction.
+constexpr const char* to_format_2 =
+    "begin; alter table kv add column seal integer not null default 0;"
+    "alter table counter add column digest integer not null default 0;"
+    "alter table counter add column seal integer not null default 0";
 
 }  // namespace
 
@@ -86,6 +111,9 @@ std::expected<std::unique_ptr<Database>, std::string> Database::open(const std::
         return std::unexpected(fmt::format("{} cannot be made: {}", directory, std::strerror(errno)));
     std::unique_ptr<Database> database(new Database);
     auto path = directory + '/' + file_name;
+    if (auto wrong = damage_in_wal(path + "-wal"); !wrong.empty())
+        return std::unexpected(fmt::format(
+            "{}-wal is damaged ({}): restore the files, or start on another directory", path, wrong));
     int code = database->open_file(path);
     if (code != SQLITE_OK) return std::unexpected(say(code, path, database->error()));
     if (auto wrong = database->prepare_file(); !wrong.empty()) return std::unexpected(path + ' ' + wrong);
@@ -124,16 +152,8 @@ std::string Database::prepare_file() {
     if (*found > format)
         return fmt::format("was written by a newer Fulmar (format {}; this one knows {}): use that one",
                            *found, format);
-    if (*tables == 0) {
-        auto make = fmt::format(
-            "begin; create table kv(path text primary key, version integer not null, create_id integer not "
-            "null,"
-            " data blob not null) without rowid;"
-            "create table counter(next_create_id integer not null); insert into counter values(1);"
-            "pragma user_version={}; pragma application_id={}; commit",
-            format, application);
-        if (run(make.c_str()) != SQLITE_OK) return "cannot be written: " + error();
-    }
+    if (*tables > 0 && *found < 1) return damaged();
+    if (*tables == 0 && !make_tables()) return "cannot be written: " + error();
     Statement check;
     if (prepare("pragma quick_check(1)", check) != SQLITE_OK || sqlite3_step(check.get()) != SQLITE_ROW)
         return damaged();
@@ -142,21 +162,70 @@ std::string Database::prepare_file() {
         return fmt::format("is damaged ({}): restore the file, or start on another directory", verdict);
     check.reset();
 
+    if (*tables > 0 && *found == 1 && run(to_format_2) != SQLITE_OK) return "cannot be written: " + error();
     struct {
         const char* sql;
         Statement& into;
     } statements[] = {{"begin", begin_},
                       {"commit", commit_},
-                      {"insert or replace into kv values(?, ?, ?, ?)", put_},
+                      {"insert or replace into kv values(?, ?, ?, ?, ?)", put_},
                       {"delete from kv where path = ?", erase_},
-                      {"update counter set next_create_id = ?", reserve_}};
+                      {"select seal from kv where path = ?", seal_of_},
+                      {"update counter set next_create_id = ?, digest = ?, seal = ?", count_}};
     for (auto& [sql, into] : statements)
         if (prepare(sql, into) != SQLITE_OK) return damaged();
     auto next = number("select next_create_id from counter");
     if (!next) return damaged();
     first_of_block_ = *next - block;
+    if (*tables > 0 && *found == 1 && !seal_rows()) return "cannot be written: " + error();
+    auto right = seals_are_right();
+    if (!right) return damaged();
+    if (!*right)
+        return "is damaged (what is in it is not what was written): restore the file, or start on another "
+               "directory";
     if (!begin() || !next_block() || !commit()) return "cannot be written: " + error();
     return {};
+}
+
+bool Database::make_tables() {
+    auto make = fmt::format(
+        "begin; create table kv(path text primary key, version integer not null, create_id integer not "
+        "null, data blob not null, seal integer not null) without rowid;"
+        "create table counter(next_create_id integer not null, digest integer not null, seal integer not "
+        "null); insert into counter values(1, 0, {});"
+        "pragma user_version={}; pragma application_id={}; commit",
+        checksum(1, 0, {}, {}), format, application);
+    return run(make.c_str()) == SQLITE_OK;
+}
+bool Database::seal_rows() {
+    std::vector<std::pair<std::string, Tree::Node>> all;
+    bool loaded =
+        load([&](std::string path, Tree::Node node) { all.emplace_back(std::move(path), std::move(node)); });
+    for (auto& [path, node] : all) loaded = loaded && put(path, node);
+    return loaded && run("pragma user_version=2") == SQLITE_OK && commit();
+}
+// Whether each row is what was written, and they are all there.
+std::expected<bool, int> Database::seals_are_right() {
+    std::int64_t sum = 0;
+    bool right = true;
+    Statement all;
+    if (int code = prepare("select path, version, create_id, data, seal from kv", all); code != SQLITE_OK)
+        return std::unexpected(code);
+    int code = SQLITE_ROW;
+    while ((code = sqlite3_step(all.get())) == SQLITE_ROW) {
+        auto path = text(all.get(), 0);
+        Tree::Node node{text(all.get(), 3), sqlite3_column_int64(all.get(), 1),
+                        sqlite3_column_int64(all.get(), 2)};
+        auto seal = sqlite3_column_int64(all.get(), 4);
+        right = right && seal == seal_of(path, node);
+        sum += seal;
+    }
+    if (code != SQLITE_DONE) return std::unexpected(code);
+    auto digest = number("select digest from counter"), seal = number("select seal from counter");
+    auto rows = number("select count(*) from counter");
+    if (!digest || !seal || !rows) return std::unexpected(SQLITE_CORRUPT);
+    digest_ = sum;
+    return right && *rows == 1 && *digest == sum && *seal == checksum(first_of_block_ + block, sum, {}, {});
 }
 
 bool Database::load(const std::function<void(std::string, Tree::Node)>& node) {
@@ -165,34 +234,58 @@ bool Database::load(const std::function<void(std::string, Tree::Node)>& node) {
     for (;;) {
         int code = sqlite3_step(all.get());
         if (code != SQLITE_ROW) return code == SQLITE_DONE;
-        auto text = [&](int column) {  // SQLite wants the pointer asked for before the size.
-            auto* bytes = static_cast<const char*>(sqlite3_column_blob(all.get(), column));
-            return bytes ? std::string(bytes, sqlite3_column_bytes(all.get(), column)) : std::string();
-        };
-        node(text(0), {text(3), sqlite3_column_int64(all.get(), 1), sqlite3_column_int64(all.get(), 2)});
+        node(text(all.get(), 0),
+             {text(all.get(), 3), sqlite3_column_int64(all.get(), 1), sqlite3_column_int64(all.get(), 2)});
     }
 }
 
 bool Database::begin() { return step(begin_); }
-bool Database::commit() { return step(commit_); }
+bool Database::commit() {
+    auto* row = count_.get();
+    auto next = first_of_block_ + block;
+    return sqlite3_bind_int64(row, 1, next) == SQLITE_OK &&
+           sqlite3_bind_int64(row, 2, digest_) == SQLITE_OK &&
+           sqlite3_bind_int64(row, 3, checksum(next, digest_, {}, {})) == SQLITE_OK && step(count_) &&
+           step(commit_);
+}
 
+// What the row has; 0 when there is none.
+bool Database::sealed_before(const std::string& path, std::int64_t& seal) {
+    auto* row = seal_of_.get();
+    if (sqlite3_bind_text(row, 1, path.data(), int(path.size()), SQLITE_STATIC) != SQLITE_OK) return false;
+    int code = sqlite3_step(row);
+    seal = code == SQLITE_ROW ? sqlite3_column_int64(row, 0) : 0;
+    sqlite3_reset(row);
+    return code == SQLITE_ROW || code == SQLITE_DONE;
+}
 bool Database::put(const std::string& path, const Tree::Node& node) {
     auto* row = put_.get();
-    return sqlite3_bind_text(row, 1, path.data(), int(path.size()), SQLITE_STATIC) == SQLITE_OK &&
-           sqlite3_bind_int64(row, 2, node.version) == SQLITE_OK &&
-           sqlite3_bind_int64(row, 3, node.create_id) == SQLITE_OK &&
-           sqlite3_bind_blob(row, 4, node.data.data(), int(node.data.size()), SQLITE_STATIC) == SQLITE_OK &&
-           step(put_);
+    std::int64_t before = 0;
+    auto seal = seal_of(path, node);
+    bool done =
+        sealed_before(path, before) &&
+        sqlite3_bind_text(row, 1, path.data(), int(path.size()), SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_bind_int64(row, 2, node.version) == SQLITE_OK &&
+        sqlite3_bind_int64(row, 3, node.create_id) == SQLITE_OK &&
+        sqlite3_bind_blob(row, 4, node.data.data(), int(node.data.size()), SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_bind_int64(row, 5, seal) == SQLITE_OK && step(put_);
+    digest_ += seal - before;
+    return done;
 }
 
 bool Database::erase(const std::string& path) {
-    return sqlite3_bind_text(erase_.get(), 1, path.data(), int(path.size()), SQLITE_STATIC) == SQLITE_OK &&
-           step(erase_);
+    std::int64_t before = 0;
+    bool done =
+        sealed_before(path, before) &&
+        sqlite3_bind_text(erase_.get(), 1, path.data(), int(path.size()), SQLITE_STATIC) == SQLITE_OK &&
+        step(erase_);
+    digest_ -= before;
+    return done;
 }
 
 bool Database::next_block() {
-    first_of_block_ += block;
-    return sqlite3_bind_int64(reserve_.get(), 1, first_of_block_ + block) == SQLITE_OK && step(reserve_);
+    first_of_block_ += block;  // `commit` writes it.
+    return true;
 }
 
 bool Database::tidy() {

@@ -1,5 +1,8 @@
 // The file under the embedded store: nodes in one table of SQLite, in WAL mode with synchronous=FULL.
 // What `commit` returned true for survives kill and power cut. Any thread, one at a time.
+//
+// SQLite's file has no checksums. So each row has its own, its seal; a digest of all seals shows a row that
+// is missing or of an earlier time; and the write-ahead log is looked at before SQLite is (embedded_wal.h).
 #pragma once
 
 #include <functional>
@@ -16,7 +19,8 @@ namespace fulmar::coord {
 // destructor: a failed fsync is not repeated.
 class Database {
 public:
-    // Makes the directory and the file where there are none. The error is a sentence for people: held by
+    // Makes the directory and the file where there are none, and writes nothing to one that is damaged. The
+    // error is a sentence for people: held by
     // another process, damaged, of a newer format, not ours, no access.
     static std::expected<std::unique_ptr<Database>, std::string> open(const std::string& directory);
     ~Database();
@@ -49,14 +53,20 @@ private:
     Database() = default;
     int open_file(const std::string& path);
     std::string prepare_file();
+    bool make_tables();
+    // One of format 1 had no seals.
+    bool seal_rows();
+    std::expected<bool, int> seals_are_right();
+    bool sealed_before(const std::string& path, std::int64_t& seal);
     int run(const char* sql);
     int prepare(const char* sql, Statement& into);
     bool step(Statement& statement);
     std::expected<std::int64_t, int> number(const char* sql);
 
     std::unique_ptr<sqlite3, Free<close>> file_;
-    Statement begin_, commit_, put_, erase_, reserve_;
+    Statement begin_, commit_, put_, erase_, seal_of_, count_;
     std::int64_t first_of_block_ = 0;
+    std::int64_t digest_ = 0;  // The sum of all seals.
     int wal_pages_ = 0;
 };
 

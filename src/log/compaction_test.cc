@@ -252,10 +252,10 @@ TEST(Compaction, a_death_at_any_moment_leaves_every_key) {
     };
     test::at_every_death(before, work, look);
 }
-// Whatever the disk refuses: the log that is there is served, `give_up` leaves nothing half made, and the
-// next pass does it all.
+// Whatever the disk refuses: the log that is there is served, nothing half made stays for good, and the next
+// pass does it all.
 TEST(Compaction, any_operation_may_fail_or_find_no_room) {
-    for (auto failure : {Error::failed, Error::full}) {
+    for (auto failure : {Error::failed, Error::full, Error::exhausted}) {
         bool through = false;
         for (int at = 1; !through; ++at) {
             SCOPED_TRACE(testing::Message() << to_text(failure) << " at operation " << at);
@@ -278,7 +278,7 @@ TEST(Compaction, any_operation_may_fail_or_find_no_room) {
             world.power.fails_at = at;
             auto went = keyed.compact(how(), 400);
             through = world.power.fails_at > 0;
-            world.power.fails_at = world.power.full_for = 0;
+            world.power.fails_at = world.power.full_for = world.power.exhausted_for = 0;
             if (went) continue;  // What cannot be read is left as it is.
             auto left = all_of(keyed.log());
             for (auto& [offset, write] : left) ASSERT_EQ(keyed.written.at(offset), write);
@@ -287,6 +287,12 @@ TEST(Compaction, any_operation_may_fail_or_find_no_room) {
             keyed.state = {};
             ASSERT_TRUE(keyed.compact(how(), 400));
             EXPECT_TRUE(all_of(keyed.log()) == compacted(keyed.written, full, true));
+            if (failure == Error::failed)
+                for (auto& entry : keyed.log().directory()->list().value())
+                    EXPECT_FALSE(entry.name.ends_with(".tmp")) << entry.name;
+            // What `give_up` was not let to remove either, the next start removes.
+            keyed.partition.sync();
+            ASSERT_TRUE(recover(*world.data, test::partition_name, keyed.partition.point(), {}));
             for (auto& entry : keyed.log().directory()->list().value())
                 EXPECT_FALSE(entry.name.ends_with(".tmp")) << entry.name;
         }

@@ -183,6 +183,8 @@ protected:
     // Every file as it was.
     void restore() {
         auto directory = world_.data->open_directory(partition_name).value();
+        for (auto& entry : directory->list().value())
+            if (!files_.contains(entry.name)) ASSERT_TRUE(directory->remove(entry.name));
         for (auto& [name, text] : files_) {
             auto file = directory->open(name);
             if (!file) file = directory->create(name);
@@ -258,6 +260,118 @@ TEST_F(ProducersOfALog, outlive_the_segments_they_wrote_to) {
         point.log_start = Offset{std::stoll(logs[std::size_t(segments)].substr(0, 20))};
         expect_states(point, true, std::to_string(segments));
     }
+}
+
+// One that is whole, but of another partition or of a log that was cut off since: who is believed on its word
+// takes a batch twice, or refuses one that is new.
+class StrangeSnapshot : public ProducersOfALog {
+protected:
+    // Of producers that never wrote here, and of one that did, with other sequences.
+    static std::vector<Sequences::State> strangers(Offset at) {
+        Sequences sequences;
+        sequences.appended({ProducerId{77}, 3, 0, 4, at + -1, Timestamp{5}}, {});
+        sequences.appended({ProducerId{1}, 9, 500, 504, at + -1, Timestamp{5}}, {});
+        return sequences.states();
+    }
+    void put(Offset offset, Offset segment, std::uint64_t position) {
+        auto directory = world_.data->open_directory(partition_name).value();
+        auto name = snapshot_file_name(offset);
+        auto gone = directory->remove(name);
+        ASSERT_TRUE(gone || gone.error() == Error::missing);
+        ASSERT_TRUE(write_snapshot_file(*directory, name, {offset, segment, position, strangers(offset)}));
+    }
+    bool is_there(Offset offset) {
+        auto directory = world_.data->open_directory(partition_name).value();
+        return directory->open(snapshot_file_name(offset)).has_value();
+    }
+};
+
+TEST_F(StrangeSnapshot, where_no_batch_begins_it_is_not_believed) {
+    int forged = 0;
+    for (auto& point : {points_[40], points_[65], points_.back()}) {
+        for (std::size_t n = 3; n < points_.size() && points_[n].offset <= point.offset; n += 4) {
+            auto& right = points_[n];
+            auto& other = points_[n - 3];
+            bool same_segment = other.segment == right.segment;
+            std::vector<std::pair<Offset, std::uint64_t>> places{
+                {right.segment, right.position - 1},
+                {right.segment, right.position + 1},
+                {right.segment, right.position + (1 << 20)},
+                {right.segment, UINT64_MAX},
+                {right.segment, 0},
+                {right.segment + 1, right.position},
+                {Offset{7'000'000}, 0},
+                {Offset{-1}, 0},
+                {Offset{INT64_MIN}, right.position},
+            };
+            if (same_segment) places.push_back({right.segment, other.position});
+            for (auto& [segment, position] : places) {
+                ++forged;
+                for (bool clean : {false, true}) {
+                    if (clean && point != points_.back()) continue;
+                    restore();
+                    put(right.offset, segment, position);
+                    expect_states(point, clean,
+                                  std::to_string(std::to_underlying(right.offset)) + " at " +
+                                      std::to_string(std::to_underlying(segment)) + ", " +
+                                      std::to_string(position));
+                    ASSERT_FALSE(HasFailure());
+                }
+            }
+        }
+    }
+    EXPECT_GT(forged, 300);
+}
+// It goes, for good: the log will come there again, with other batches.
+TEST_F(StrangeSnapshot, ahead_of_the_log_it_is_not_believed_and_goes) {
+    auto& end = points_.back();
+    for (bool checkpoint : {false, true}) {
+        for (auto ahead : {1, 2, 500}) {
+            restore();
+            ASSERT_TRUE(world_.data->open_directory(partition_name).value()->sync());
+            auto offset = end.offset + ahead;
+            put(offset, end.segment, end.position + std::uint64_t(ahead) * 100);
+            ASSERT_TRUE(world_.data->open_directory(partition_name).value()->sync());
+            expect_states(checkpoint ? points_[100] : RecoveryPoint{}, false, std::to_string(ahead));
+            EXPECT_FALSE(is_there(offset));
+            world_.restart(sim::Loss::all_lost);
+            EXPECT_FALSE(is_there(offset));
+        }
+    }
+}
+// A life that was ahead has left it; its log was lost with the power.
+TEST_F(StrangeSnapshot, of_a_log_that_was_lost_it_does_not_outlive_the_next) {
+    auto directory = world_.data->open_directory(partition_name).value();
+    auto& kept = points_[94];
+    restore();
+    // The log ends there; the snapshots behind it stay, as if they alone had reached the disk.
+    auto file = directory->open(log_file_name(kept.segment)).value();
+    ASSERT_TRUE(file->truncate(kept.position) && directory->sync());
+    for (auto& entry : directory->list().value()) ASSERT_TRUE(directory->open(entry.name).value()->sync());
+    auto found = recover(*world_.data, partition_name, points_[92], {.leader_epoch_max = 5, .clocks = {}});
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->log.end().offset, kept.offset);
+    EXPECT_EQ(text_of(found->sequences.states()), states_[94]);
+    // Others write batches of the same sizes now, so that each begins where one of the lost ones did.
+    test::Partition again(std::move(found->log));
+    auto sequences = found->sequences;
+    std::map<int, std::int32_t> next;
+    for (int n = 95; n < 120; ++n) {
+        auto producer = wire::BatchProducer{ProducerId{50 + n % 3}, 0, next[n % 3]};
+        auto batch = test::produced({1 + n % 3, std::size_t(n % 50), n * 31 % 100, producer});
+        next[n % 3] += 1 + n % 3;
+        ASSERT_TRUE(again.log.append(batch, 5, test::usual_wall, 400));
+        sequences.appended(Sequences::Batch::of(batch.view()), {});
+        ASSERT_EQ(again.log.end(), (LogPoint{points_[std::size_t(n)].offset, again.log.end().position}));
+        ASSERT_EQ(again.point().position, points_[std::size_t(n)].position);
+    }
+    auto point = again.point();
+    again.sync();
+    again = test::Partition(PartitionLog());
+    world_.restart(sim::Loss::all_lost);
+    found = recover(*world_.data, partition_name, point, {.leader_epoch_max = 5, .clocks = {}});
+    ASSERT_TRUE(found);
+    EXPECT_EQ(text_of(found->sequences.states()), text_of(sequences.states()));
 }
 
 }  // namespace

@@ -34,6 +34,15 @@ private:
     Result<> open_segments();
     Result<> find_end_point();
     Result<> settle_index();
+    // Where the reading of the log for its producers begins.
+    struct Start {
+        std::size_t n = 0;  // In this segment.
+        LogPoint at;
+        LogPoint snapshot;
+        Offset producers_from{};
+    };
+    Result<std::optional<Start>> start_of(const ProducerSnapshot& taken) const;
+    Result<Start> take_snapshot();
     Result<> catch_up();
     Result<> scan();
     Result<> cut_behind();
@@ -216,40 +225,60 @@ Result<LogPoint> Recovery::walk_batches(std::size_t n, LogPoint from, LogPoint u
     }
 }
 
+// Where in the log a snapshot stands; nothing when no batch begins there. Such a one is of another log, or of
+// this one before it was cut: who believes it takes a batch twice.
+Result<std::optional<Recovery::Start>> Recovery::start_of(const ProducerSnapshot& taken) const {
+    LogPoint front{found_[0].segment.base, 0};
+    // That of a segment that was deleted stands in front of all that is there.
+    if (taken.offset <= front.offset) return Start{0, front, {}, {}};
+    // In a log that was compacted meanwhile it does not stand where it says.
+    auto after =
+        std::ranges::upper_bound(found_, taken.offset, {}, [](const Found& f) { return f.segment.base; });
+    auto& holds = std::prev(after)->segment;
+    if (holds.name().compacted()) {
+        auto n = std::size_t(after - found_.begin()) - 1;
+        return Start{n, {holds.base, 0}, {taken.offset, holds.position}, taken.offset};
+    }
+    auto of = std::ranges::find(found_, taken.segment, [](const Found& f) { return f.segment.base; });
+    auto n = std::size_t(of - found_.begin());
+    if (n > at_) return std::nullopt;
+    LogPoint there{taken.offset, taken.position}, end{from_.offset, from_.position};
+    if (n < at_) end = {found_[n + 1].segment.base, of->size};
+    if (there.position > end.position) return std::nullopt;
+    BatchWalk walk(*of->segment.file, there, end.position);
+    auto header = walk.header();
+    if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
+    bool begins = header && (*header || there == end);
+    if (!begins) return std::nullopt;
+    return Start{n, there, {there.offset, of->segment.position + there.position}, {}};
+}
+// From the newest snapshot that stands in this log; else from its first batch.
+Result<Recovery::Start> Recovery::take_snapshot() {
+    auto offsets = files_.snapshots;
+    for (;;) {
+        auto snapshot = newest_snapshot(*directory_, offsets, from_.offset);
+        if (!snapshot) return std::unexpected(snapshot.error());
+        if (!*snapshot) return Start{0, {found_[0].segment.base, 0}, {}, {}};
+        auto start = start_of(**snapshot);
+        if (!start) return std::unexpected(start.error());
+        if (*start) {
+            for (auto& state : (*snapshot)->producers) result_.sequences.restore(state, rules_.clocks.now);
+            return **start;
+        }
+        log_warning("{}: {} does not stand where it says, and is not believed", name_,
+                    snapshot_file_name((*snapshot)->offset));
+        std::erase_if(offsets, [&](Offset at) { return at >= (*snapshot)->offset; });
+    }
+}
+
 // What the producers have written, from their newest snapshot up to the recovery point; and what the last
 // index entry there does not know yet.
 Result<> Recovery::catch_up() {
-    auto snapshot = newest_snapshot(*directory_, files_.snapshots, from_.offset);
-    if (!snapshot) return std::unexpected(snapshot.error());
-    std::size_t n = 0;
-    LogPoint start{found_[0].segment.base, 0};
-    if (*snapshot) {
-        auto& taken = **snapshot;
-        auto of = std::ranges::find(found_, taken.segment, [](const Found& f) { return f.segment.base; });
-        // That of a segment that was deleted stands in front of all that is there.
-        bool in_front = taken.offset <= found_[0].segment.base;
-        auto place = of == found_.end() ? found_.size() : std::size_t(of - found_.begin());
-        bool here =
-            place < at_ ? taken.position <= of->size : place == at_ && taken.position <= from_.position;
-        // In a log that was compacted meanwhile it does not stand where it says.
-        auto after =
-            std::ranges::upper_bound(found_, taken.offset, {}, [](const Found& f) { return f.segment.base; });
-        auto holds = after == found_.begin() ? after : std::prev(after);
-        bool moved = !in_front && holds->segment.name().compacted();
-        if (in_front || here || moved) {
-            for (auto& state : taken.producers) result_.sequences.restore(state, rules_.clocks.now);
-            if (moved) {
-                n = std::size_t(holds - found_.begin());
-                start = {holds->segment.base, 0};
-                result_.snapshot = {taken.offset, holds->segment.position};
-                producers_from_ = taken.offset;
-            } else if (!in_front) {
-                n = std::size_t(of - found_.begin());
-                start = {taken.offset, taken.position};
-                result_.snapshot = {taken.offset, of->segment.position + taken.position};
-            }
-        }
-    }
+    auto from = take_snapshot();
+    if (!from) return std::unexpected(from.error());
+    auto [n, start, stands, known_until] = *from;
+    result_.snapshot = stands;
+    producers_from_ = known_until;
     for (; n < at_; ++n) {
         LogPoint next{found_[n + 1].segment.base, 0};
         if (auto done = walk_batches(n, start, {next.offset, found_[n].size}, true); !done)

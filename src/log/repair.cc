@@ -82,8 +82,8 @@ void Layout::lay_segment(std::size_t n) {
     };
     for (auto& piece : segment.damaged) {
         copy(piece.position);
-        bool none_in_front = piece.position == 0 && n == 0;
-        auto epoch = none_in_front ? first_epoch() : piece.leader_epoch;
+        // Where no right batch stands in front, in this segment or an earlier one, it knows no epoch.
+        auto epoch = std::max(piece.leader_epoch, first_epoch());
         auto until = piece.until_known ? piece.until : audit_.end_lost ? repair_.end : piece.from;
         if (behind(segment, piece) && piece.from < until) begin(piece.from, segment.appended);
         if (piece.fits_here())

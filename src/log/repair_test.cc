@@ -5,6 +5,7 @@
 #include <functional>
 #include <random>
 
+#include "log/epochs_file.h"
 #include "log/repair_plan.h"
 #include "tests/log/stopped_partition.h"
 
@@ -43,6 +44,42 @@ TEST_F(RepairTest, a_damaged_batch_becomes_a_hole_and_all_others_are_served) {
             EXPECT_EQ(test::names(**kept), name + " ");
             EXPECT_EQ(test::read_all(*(*kept)->open(name).value()), spoilt);
         }
+}
+
+// Of a log of two epochs: what it says is made anew from the batches.
+TEST_F(RepairTest, a_damaged_epochs_file_is_made_anew) {
+    const std::vector<EpochStart> right{{5, Offset{0}}, {6, Offset{8}}};
+    for (int how = 0; how < 3; ++how) {
+        SCOPED_TRACE(how);
+        DiskWorld world;
+        {
+            auto founded = DataDirectory::open(world.data, "/data", ours, "process 1");
+            ASSERT_TRUE(founded);
+            test::Partition made(*world.data);
+            for (int n = 0; n < 8; ++n) {
+                if (n == 4) ASSERT_TRUE(write_epochs(*made.log.directory(), right));
+                auto batch = test::produced({.records = 2});
+                ASSERT_TRUE(made.log.append(batch, n < 4 ? 5 : 6, test::usual_wall));
+            }
+            made.sync();
+            ASSERT_TRUE(founded->close_clean({{orders, made.point()}}, Timestamp{8000}));
+        }
+        EXPECT_EQ(damage(world), std::vector<Damage>());
+        auto directory = world.data->open_directory(partition_name).value();
+        auto file = text(world, "epochs");
+        if (how == 0) file[file.size() / 2] ^= 4;
+        if (how == 1) file.clear();
+        if (how == 2) file.resize(file.size() - 1);
+        put(world, "epochs", file);
+        auto found = damage(world);
+        ASSERT_EQ(found.size(), 1U);
+        EXPECT_EQ(found[0].file, "epochs");
+        mend(world);
+        EXPECT_EQ(damage(world), std::vector<Damage>());
+        auto epochs = read_epochs(*directory);
+        ASSERT_TRUE(epochs);
+        EXPECT_TRUE(*epochs == right);
+    }
 }
 
 // Whatever a disk does to a stopped broker's partition: what can be read is served as it was, and appends go

@@ -20,12 +20,12 @@ Power::Outcome Power::operate(World& world, Needs needs) {
     bool due = counts && fails_at > 0 && --fails_at == 0;
     if (due && failure == Error::full) full_for = world.disk.between(1, 6), due = false;
     if (due && failure == Error::exhausted) exhausted_for = world.disk.between(1, 6), due = false;
-    if (exhausted_for > 0 && needs == Needs::handle) {
+    if (exhausted_for > 0 && (needs == Needs::handle || needs == Needs::both)) {
         --exhausted_for;
         ++world.disk_errors;
         return {Error::exhausted, false, false};
     }
-    if (full_for > 0 && needs == Needs::room) {
+    if (full_for > 0 && (needs == Needs::room || needs == Needs::both)) {
         --full_for;
         ++world.disk_errors;
         return {Error::full, true, true};
@@ -153,6 +153,7 @@ public:
     Result<> sync() override {
         AtWork here(the_world);
         auto outcome = operate(world_, power_, disk_, Power::Needs::sync);
+        if (!outcome.error && power_.syncs_lie) return {};
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         return result(outcome);
@@ -214,7 +215,8 @@ public:
     Result<std::shared_ptr<File>> create(const std::string& name) override {
         AtWork here(the_world);
         if (names().contains(name)) return std::unexpected(Error::exists);
-        if (auto made = change(true, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
+        if (auto made =
+                change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
             !made)
             return std::unexpected(made.error());
         return open(name);
@@ -232,7 +234,8 @@ public:
     Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
         AtWork here(the_world);
         if (names().contains(name)) return std::unexpected(Error::exists);
-        if (auto made = change(true, [&](auto& names) { names[name] = std::make_shared<DirectoryState>(); });
+        if (auto made = change(Power::Needs::room,
+                               [&](auto& names) { names[name] = std::make_shared<DirectoryState>(); });
             !made)
             return std::unexpected(made.error());
         return open_directory(name);
@@ -250,13 +253,13 @@ public:
     Result<> rename(const std::string& from, const std::string& to) override {
         if (!names().contains(from)) return std::unexpected(Error::missing);
         ++state_->renamed;
-        return change(false, [&](auto& names) { names[to] = names.extract(from).mapped(); });
+        return change(Power::Needs::both, [&](auto& names) { names[to] = names.extract(from).mapped(); });
     }
     Result<> move(const std::string& name, Directory& to, const std::string& as) override {
         auto& there = static_cast<SimDirectory&>(to);
         if (!names().contains(name)) return std::unexpected(Error::missing);
         if (there.names().contains(as)) return std::unexpected(Error::exists);
-        return change(false,
+        return change(Power::Needs::both,
                       [&](auto& names) { there.state_->changed()[as] = names.extract(name).mapped(); });
     }
     Result<> remove(const std::string& name) override {
@@ -264,7 +267,7 @@ public:
         if (at == names().end()) return std::unexpected(Error::missing);
         auto* directory = std::get_if<std::shared_ptr<DirectoryState>>(&at->second);
         if (directory && !(*directory)->names().empty()) return std::unexpected(Error::exists);
-        auto done = change(false, [&](auto& names) { names.erase(name); });
+        auto done = change(Power::Needs::both, [&](auto& names) { names.erase(name); });
         if (done && state_->renamed > 0 && name.ends_with(".log")) power_.removed_beside_renamed(world_);
         return done;
     }
@@ -283,7 +286,8 @@ public:
     }
     Result<> sync() override {
         AtWork here(the_world);
-        auto outcome = operate(world_, power_, disk_, Power::Needs::nothing);
+        auto outcome = operate(world_, power_, disk_, Power::Needs::handle);
+        if (!outcome.error && power_.syncs_lie) return {};
         if (!outcome.error || outcome.effect) state_->sync();
         if (outcome.error) return std::unexpected(*outcome.error);
         return {};
@@ -292,7 +296,8 @@ public:
         AtWork here(the_world);
         if (disk_.locks.contains(name)) return std::unexpected(Error::busy);
         if (!names().contains(name)) {
-            auto made = change(true, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
+            auto made =
+                change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
             if (!made) return std::unexpected(made.error());
         }
         return std::make_unique<SimLock>(disk_, name);
@@ -301,10 +306,9 @@ public:
 private:
     DirectoryState::Names& names() { return state_->names(); }
     template <class F>
-    Result<> change(bool needs_room, F effect) {
+    Result<> change(Power::Needs needs, F effect) {
         AtWork here(the_world);
-        auto outcome =
-            operate(world_, power_, disk_, needs_room ? Power::Needs::room : Power::Needs::nothing);
+        auto outcome = operate(world_, power_, disk_, needs);
         bool refused = outcome.error == Error::full;  // A name is made whole or not at all.
         if (outcome.effect && !refused) effect(state_->changed());
         if (outcome.error) return std::unexpected(*outcome.error);

@@ -25,6 +25,7 @@ struct Power {
     bool syncs_only = false;  // Only syncs of files count for that.
     // With `full` or `exhausted`: so many operations that need room, or a handle, fail.
     std::int64_t full_for = 0, exhausted_for = 0;
+    bool syncs_lie = false;  // They say that all is well, and do nothing.
     std::uint64_t operations = 0;
 
     // What becomes of one operation: nothing (take effect), or an error; `partly`, for writes: some of it.
@@ -32,7 +33,8 @@ struct Power {
         std::optional<Error> error;
         bool effect = true, partly = false;
     };
-    enum class Needs : std::uint8_t { nothing, room, handle, sync };
+    // `both`: names that change may take a handle, and on some file systems room.
+    enum class Needs : std::uint8_t { nothing, room, handle, both, sync };
     Outcome operate(World& world, Needs needs);
     void removed_beside_renamed(World& world);
 };
