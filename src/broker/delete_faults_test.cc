@@ -29,7 +29,9 @@ struct Stage {
         }
     }
     Loop& loop() { return shard.seam.loop; }
-    Partition& partition(const TopicId& topic, int index = 0) { return *shard.partitions().at({topic, index}); }
+    Partition& partition(const TopicId& topic, int index = 0) {
+        return *shard.partitions().at({topic, index});
+    }
     // From now on the disk refuses something.
     void fail(Error how, std::int64_t at) {
         errors = node.world.disk_errors;
