@@ -104,6 +104,12 @@ std::span<const Setting> settings_table() {
          .what = "What all connections together may hold in requests that have begun to arrive. A connection "
                  "that gets no room for ten seconds is closed.",
          .kafkas = true},
+        {.key = "unsent.bytes.max",
+         .kind = Setting::Number{&S::unsent_bytes_max, 1 * mib, 1024 * gib, true},
+         .fallback = "268435456",
+         .what = "What all connections together hold of answers that have not left, records aside. At this "
+                 "many, only produces and short requests begin, and clients that have read nothing for ten "
+                 "seconds are closed."},
         {.key = "log.retention.ms",
          .kind = Setting::Duration{&S::log_retention, -1, long_max},
          .fallback = "2592000000",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "door/kafka/answer_budget.h"
 #include "wire/kafka/first_error.h"
 #include "wire/kafka/header.h"
 
@@ -26,6 +27,7 @@ struct Call {
     Bytes body;   // Without the header's tags. A view of `frame`.
     Frame frame;  // A handler that waits for long lets go of it first.
     Hangup& hangup;
+    AnswerBudget& answers;
 
     int version() const { return header.request_api_version; }
     Loop& loop() const { return here.seam.loop; }
@@ -53,6 +55,14 @@ inline std::size_t arrays_budget(const Call& call) {
 inline constexpr std::size_t text_bytes_max = 1000;
 
 using Handler = Task<Answer> (*)(Call& call);
+
+// Answers about this many topics or fewer are made at once, however much is held of others.
+inline constexpr std::size_t short_answer_topics = 100;
+// Waits while too much is held of answers that have not left. False: nobody waits for this one any more.
+inline Task<bool> room_for_answer(Call& call) {
+    while (!call.answers.has_room() && !call.hangup.happened) co_await call.answers.changed();
+    co_return !call.hangup.happened;
+}
 
 // Asks the controller, on its core, and comes home with what its task returned.
 template <class Ask>

@@ -6,16 +6,20 @@
 #include "base/planted.h"
 #include "door/kafka/handlers/handlers.h"
 #include "wire/kafka/api_versions.h"
+#include "wire/kafka/produce.h"
 
 namespace fulmar::kafka {
 
-Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::shared_ptr<Socket> socket)
+Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& requests, AnswerBudget& answers,
+                       std::shared_ptr<Socket> socket)
     : broker_(broker),
       here_(here),
       loop_(here.seam.loop),
       socket_(std::move(socket)),
-      receiver_(budget, std::size_t(broker.settings().socket_request_bytes_max)),
-      heard_(loop_.now()),
+      receiver_(requests, std::size_t(broker.settings().socket_request_bytes_max)),
+      answers_(answers),
+      taken_(loop_.now()),
+      heard_(taken_),
       begun_(heard_) {}
 
 void Connection::drain() {
@@ -42,7 +46,8 @@ Task<> Connection::run() {
             continue;
         }
         muted_ = true;
-        co_await progress_.wait();
+        if (step == Step::crowded) co_await answers_.changed();
+        else co_await progress_.wait();
         muted_ = false;
     }
     draining_ = true;
@@ -107,6 +112,7 @@ Connection::Step Connection::dispatch() {
 
     bool overlaps = route->overlaps && alone_ == 0;
     if (slots_.size() >= in_flight_max || (!slots_.empty() && !overlaps)) return Step::muted;
+    if (crowded(*route, request->body.size())) return Step::crowded;
     if (known && header.request_api_version >= route->flexible_since) {
         auto body = skip_tags(request->body);
         if (!body) return Step::over;
@@ -125,9 +131,14 @@ Connection::Step Connection::dispatch() {
     return Step::dispatched;
 }
 
+bool Connection::crowded(const Route& route, std::size_t request_bytes) const {
+    if (answers_.has_room() || route.key == ProduceRequest::key) return false;
+    return held_bytes_ > 0 || request_bytes > short_request_bytes;
+}
+
 Task<> Connection::handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot) {
     ++handlers_;
-    Call call{broker_, here_, header, body, std::move(frame), hangup_};
+    Call call{broker_, here_, header, body, std::move(frame), hangup_, answers_};
     auto begun = loop_.stopwatch();
     auto answer = co_await route.handler(call);
     count(route, answer, loop_.stopwatch() - begun);
@@ -157,6 +168,9 @@ Task<> Connection::ring_late(Instant deadline) {
 }
 
 void Connection::answered(Slot& slot, Answer answer) {
+    auto owned = answer.bytes.owned().size();
+    answers_.add(owned);
+    held_bytes_ += owned;
     slot.answer = std::move(answer);
     if (planted(Bug::answers_swapped) && slots_.size() > 1 && slots_[0].answer && slots_[1].answer)
         std::swap(slots_[0], slots_[1]);
@@ -170,19 +184,30 @@ Task<> Connection::send() {
     co_await Yield(loop_);
     while (!slots_.empty() && slots_.front().answer) {
         Pieces out;
+        std::size_t owned = 0;
         bool last = false;
         while (!last && !slots_.empty() && slots_.front().answer) {
-            auto answer = std::move(*slots_.front().answer);
+            auto& next = *slots_.front().answer;
+            auto bytes = next.bytes.owned().size();
+            if (!out.empty() && owned + bytes > joined_bytes_max) break;
+            auto answer = std::move(next);
             slots_.pop_front();
+            owned += bytes;
             last = answer.then == Answer::Then::close;
             if (answer.then == Answer::Then::send) out.append(std::move(answer.bytes));
         }
         progress_.notify(loop_);
         here_.counters().sent_bytes += out.size();
         if (!out.empty() && !broken_) {
-            auto sent = co_await socket_->send(std::move(out));
+            auto send = socket_->send(std::move(out));
+            leaving_ = &send.argument;
+            left_ = 0;  // Whatever the next look finds is new.
+            auto sent = co_await send;
+            leaving_ = nullptr;
             if (!sent) broken_ = last = true;
         }
+        held_bytes_ -= owned;
+        answers_.remove(owned);
         if (last) close();
     }
     sending_ = false;

@@ -182,7 +182,13 @@ Task<Answer> handle_describe_configs(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<Asked>(call, arena);
     if (!request) co_return Answer::close();
-    co_await call.here.describing.enter();
+    bool at_length = request->resources.size() > short_answer_topics;
+    for (;;) {
+        co_await call.here.describing.enter();
+        if (!at_length || call.answers.has_room()) break;
+        call.here.describing.leave(call.loop());  // Shorter ones need not wait.
+        if (!co_await room_for_answer(call)) co_return Answer::close();
+    }
     auto told = co_await describe_all(call, *request);
     call.here.describing.leave(call.loop());
     co_return told;

@@ -48,6 +48,8 @@ Task<Answer> handle_describe_log_dirs(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<DescribeLogDirsRequest>(call, arena);
     if (!request) co_return Answer::close();
+    bool at_length = call.here.image().topics().size() > short_answer_topics;
+    if (at_length && !co_await room_for_answer(call)) co_return Answer::close();
     std::optional<Wanted> wanted;
     if (request->topics) wanted = wanted_of(*request->topics, call.here.image());
     Sizes sizes;
@@ -75,6 +77,8 @@ Task<Answer> handle_describe_log_dirs(Call& call) {
         directory.total_bytes = std::int64_t(space->total_bytes);
         directory.usable_bytes = std::int64_t(space->usable_bytes);
     }
+    // Others may have been here meanwhile.
+    if (at_length && !co_await room_for_answer(call)) co_return Answer::close();
     DescribeLogDirsResponse response;
     response.results = std::span(&directory, 1);
     co_return answer(call, response);

@@ -93,6 +93,8 @@ Task<Answer> handle_metadata(Call& call) {
     Metadata metadata(call, *request);
     auto version = call.version();
     bool all = version == 0 ? request->topics && request->topics->empty() : !request->topics;
+    auto topics = all ? image.topics().size() : request->topics->size();
+    if (topics > short_answer_topics && !co_await room_for_answer(call)) co_return Answer::close();
     if (all) {
         for (auto& [name, topic] : image.topics()) metadata.add(*topic);
         co_return metadata.finish();
