@@ -6,9 +6,6 @@
 
 namespace fulmar {
 
-// How far the durable end may be ahead of the recovery point: what a start after a crash reads again as
-// something that may be torn.
-static constexpr Millis checkpoint_every{1'000};
 // Jobs at once that recover a core's partitions: they wait for the disk, whose pool is shared. A job has
 // several: the way there and back costs as much as a partition with little to read.
 static constexpr int recoveries_at_once = 4;
@@ -318,7 +315,7 @@ Task<> Broker::keep() {
     auto& home = controller_loop();
     std::vector<TopicId> removed;
     while (!stopping_) {
-        keeper_->set(home.now() + checkpoint_every);
+        keeper_->set(home.now() + settings_.checkpoint_interval);
         co_await *keeper_;
         if (stopping_) break;
         bool forgot = false;

@@ -104,7 +104,12 @@ Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
         looked->dirty_bytes > 0 && double(looked->dirty_bytes) > rules.min_cleanable_dirty_ratio * all;
     bool overdue = looked->dirty_since && now - *looked->dirty_since > rules.max_compaction_lag;
     bool tombstones = state->next_horizon && *state->next_horizon <= now;
-    if (looked->segments.empty() || (!dirty && !overdue && !tombstones)) co_return;
+    // A pass that did not come to its end, or had no memory for more: nobody knows of its tombstones.
+    bool unfinished = std::ranges::any_of(looked->segments, [&](const Segment& segment) {
+        return segment.name().compacted() && segment.name().end > state->until;
+    });
+    bool due = dirty || overdue || tombstones || unfinished;
+    if (looked->segments.empty() || !due) co_return;
 
     CompactionRules how{.log_start = log_.start(),
                         .from = state->until,

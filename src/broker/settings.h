@@ -51,6 +51,7 @@ struct Settings {
     Millis log_retention;  // Negative: none.
     Millis log_retention_check_interval;
     Millis log_scrub_interval;
+    Millis checkpoint_interval;
     Durability durability;
     std::int64_t unsynced_bytes_max;
     std::int64_t background_bytes_per_second;

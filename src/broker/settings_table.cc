@@ -140,6 +140,12 @@ std::span<const Setting> settings_table() {
          .kind = Setting::Number{&S::background_bytes_per_second, 64 << 10, 64 * gib, true},
          .fallback = "67108864",
          .what = "What work in the background reads and writes in a second, so that clients have the disk."},
+        {.key = "log.flush.offset.checkpoint.interval.ms",
+         .kind = Setting::Duration{&S::checkpoint_interval, 1, 3'600'000},
+         .fallback = "1000",
+         .what = "How often it is noted how far logs are on disk: what came later a start after a crash "
+                 "reads again.",
+         .kafkas = true},
         {.key = "log.scrub.interval.ms",
          .kind = Setting::Duration{&S::log_scrub_interval, 1000, long_max},
          .fallback = "604800000",

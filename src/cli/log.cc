@@ -204,9 +204,9 @@ void print_sums(const Sums& sums, bool checkpoint_damaged, bool json) {
                counted(sums.records, "record"),
                sums.batches == 1 ? "1 batch" : fmt::format("{} batches", sums.batches),
                size_text(double(sums.bytes)));
-    if (sums.holes > 0)
-        fmt::print("{} left out at {}, as compaction does and a repair\n",
-                   counted(sums.offsets_left_out, "offset"), counted(sums.holes, "place"));
+    if (sums.offsets_left_out > 0)
+        fmt::print("{} without a record, as compaction and a repair leave them\n",
+                   counted(sums.offsets_left_out, "offset"));
     if (sums.torn > 0)
         fmt::print("{} were not completed when the broker ended; its next start cuts them off\n",
                    counted(sums.torn, "byte"));

@@ -5,6 +5,7 @@
 
 #include "cli/log.h"
 #include "io/real/directory.h"
+#include "log/compaction_state.h"
 #include "log/data_directory.h"
 #include "log/epochs_file.h"
 #include "log/producer_snapshot.h"
@@ -32,10 +33,11 @@ public:
     Outcome all_segments();
 
 private:
-    Outcome segment(const std::string& name, Offset base, std::optional<Offset> next_base);
+    Outcome segment(const std::string& name, const ScanRules& of);
     Outcome index(const std::string& name, const SegmentName& of);
     Outcome snapshot(const std::string& name, Offset at);
     Outcome epochs();
+    Outcome compacted();
     Outcome checkpoint();
     void print_batch(const ScanPiece& piece);
     void print_damage(const ScanPiece& piece);
@@ -55,35 +57,43 @@ void Dump::print_batch(const ScanPiece& piece) {
     std::string flags;
     for (auto& [bit, name] : {std::pair(wire::attribute::log_append_time, "append-time"),
                               std::pair(wire::attribute::transactional, "transactional"),
-                              std::pair(wire::attribute::control, "control")})
+                              std::pair(wire::attribute::control, "control"),
+                              std::pair(wire::attribute::delete_horizon, "delete-horizon")})
         if (batch.has(bit)) flags += std::string(flags.empty() ? "" : ",") + name;
+    // Until when its tombstones stay; it stands where else the first record's time does.
+    std::optional<Timestamp> horizon;
+    if (batch.has(wire::attribute::delete_horizon)) horizon = batch.base_timestamp();
     if (options_.json) {
         fmt::print(
             "{{\"first_offset\":{},\"last_offset\":{},\"position\":{},\"bytes\":{},\"records\":{},\"codec\":"
             "\"{}\","
             "\"leader_epoch\":{},\"producer_id\":{},\"producer_epoch\":{},\"base_sequence\":{},"
-            "\"base_timestamp_ms\":{},\"max_timestamp_ms\":{},\"flags\":\"{}\",\"crc_ok\":true}}\n",
+            "\"base_timestamp_ms\":{},\"max_timestamp_ms\":{},"
+            "\"delete_horizon_ms\":{},\"flags\":\"{}\",\"crc_ok\":true}}\n",
             number(piece.from), number(piece.until) - 1, piece.position, piece.bytes, batch.count(),
             codec_text(batch.codec_number()), batch.leader_epoch(), std::to_underlying(batch.producer_id()),
             batch.producer_epoch(), batch.base_sequence(), number(batch.base_timestamp()),
-            number(batch.max_timestamp()), flags);
+            number(batch.max_timestamp()), horizon ? std::to_string(number(*horizon)) : "null", flags);
     } else {
         auto producer = batch.has_producer()
                             ? fmt::format("{} epoch {} sequence {}", std::to_underlying(batch.producer_id()),
                                           batch.producer_epoch(), batch.base_sequence())
                             : "none";
+        auto last = time_text(batch.max_timestamp());
+        auto times = horizon ? "up to " + last : time_text(batch.base_timestamp()) + " to " + last;
         fmt::print(
-            "offsets {}-{}  position {}  {} bytes  {}  codec {}  epoch {}  producer {}  time {} to {}{}  crc "
+            "offsets {}-{}  position {}  {} bytes  {}  codec {}  epoch {}  producer {}  time {}{}{}  crc "
             "ok\n",
             number(piece.from), number(piece.until) - 1, piece.position, piece.bytes,
             counted(std::uint64_t(std::max(batch.count(), 0)), "record"), codec_text(batch.codec_number()),
-            batch.leader_epoch(), producer, time_text(batch.base_timestamp()),
-            time_text(batch.max_timestamp()), flags.empty() ? "" : "  " + flags);
+            batch.leader_epoch(), producer, times, flags.empty() ? "" : "  " + flags,
+            horizon ? "  tombstones until " + time_text(*horizon) : "");
     }
     if (options_.records) print_records(batch);
 }
 void Dump::print_damage(const ScanPiece& piece) {
     auto what = piece.kind == ScanPiece::Kind::misplaced ? "a right batch with a wrong offset or epoch"
+                : piece.missing()                        ? "missing"
                                                          : "not what was written";
     if (options_.json)
         fmt::print(
@@ -146,19 +156,21 @@ void Dump::print_record(const wire::BatchView& batch, const wire::RecordView& re
     fmt::print("\n");
 }
 
-Outcome Dump::segment(const std::string& name, Offset base, std::optional<Offset> next_base) {
+Outcome Dump::segment(const std::string& name, const ScanRules& of) {
     auto file = directory_.open(name);
     if (!file) return broken(name, file.error());
     auto size = (*file)->size();
     if (!size) return broken(name, size.error());
-    for (SegmentScan scan(*file, {.base = base, .size = *size, .next_base = next_base});;) {
+    auto rules = of;
+    rules.size = *size;
+    for (SegmentScan scan(*file, rules);;) {
         auto piece = scan.next();
         if (!piece) return broken(name, piece.error());
         if (!*piece) break;
         if ((*piece)->damaged()) print_damage(**piece);
         else if (wanted((*piece)->until)) print_batch(**piece);
     }
-    if (!next_base)
+    if (!of.next_base)
         fmt::print(
             stderr,
             "{} is the last segment: while a broker runs it may still grow, and its end be half written\n",
@@ -228,6 +240,21 @@ Outcome Dump::epochs() {
     return {};
 }
 
+Outcome Dump::compacted() {
+    auto text = read_sealed(directory_, compacted_file_name);
+    if (!text) return broken(compacted_file_name, text.error());
+    auto state = read_compaction_state(directory_);
+    if (!state) return broken(compacted_file_name, state.error());
+    auto& horizon = state->next_horizon;
+    if (options_.json)
+        fmt::print("{{\"compacted_until\":{},\"next_horizon_ms\":{}}}\n", number(state->until),
+                   horizon ? std::to_string(number(*horizon)) : "null");
+    else
+        fmt::print("compacted up to offset {}  the first tombstone may go {}\n", number(state->until),
+                   horizon ? time_text(*horizon) : "never: there is none");
+    return {};
+}
+
 Outcome Dump::checkpoint() {
     auto text = read_sealed(directory_, "checkpoint");
     if (!text) return broken("checkpoint", text.error());
@@ -253,13 +280,12 @@ Outcome Dump::checkpoint() {
 Outcome Dump::file(const std::string& name) {
     if (name == "checkpoint") return checkpoint();
     if (name == epochs_file_name) return epochs();
+    if (name == compacted_file_name) return compacted();
     auto files = name_partition_files(directory_);
     if (!files) return broken(name, files.error());
     for (std::size_t n = 0; n < files->segments.size(); ++n)
         if (log_file_name(files->segments[n]) == name)
-            return segment(
-                name, files->segments[n].base,
-                n + 1 < files->segments.size() ? std::optional(files->segments[n + 1].base) : std::nullopt);
+            return segment(name, {.base = files->segments[n].base, .next_base = files->end_of(n)});
     if (auto of = segment_of_file(name, ".index")) return index(name, *of);
     for (auto at : files->snapshots)
         if (snapshot_file_name(at) == name) return snapshot(name, at);
@@ -267,9 +293,10 @@ Outcome Dump::file(const std::string& name) {
     if (auto file = directory_.open(name); !file) return broken(name, file.error());
     if (name.find(".cut.") != name.npos || name.find(".damaged.") != name.npos ||
         name.find(".log") != name.npos)
-        return segment(name, Offset{0}, Offset{INT64_MAX});
+        return segment(name, {.base_known = false, .next_base = Offset{INT64_MAX}});
     return std::unexpected(fmt::format(
-        "{} is no file of a log: those are *.log, *.index, *.producers, epochs and checkpoint", name));
+        "{} is no file of a log: those are *.log, *.index, *.producers, epochs, compacted and checkpoint",
+        name));
 }
 
 Outcome Dump::all_segments() {
@@ -279,12 +306,12 @@ Outcome Dump::all_segments() {
         return std::unexpected(
             fmt::format("{} has no segments; name a partition's directory, or a file in it", options_.path));
     for (std::size_t n = 0; n < files->segments.size(); ++n) {
-        auto next =
-            n + 1 < files->segments.size() ? std::optional(files->segments[n + 1].base) : std::nullopt;
+        auto next = files->end_of(n);
         if (next && !wanted(*next)) continue;
         auto name = log_file_name(files->segments[n]);
         if (!options_.json) fmt::print("{}\n", name);
-        if (auto done = segment(name, files->segments[n].base, next); !done) return done;
+        if (auto done = segment(name, {.base = files->segments[n].base, .next_base = next}); !done)
+            return done;
     }
     return {};
 }

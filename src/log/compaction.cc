@@ -21,8 +21,6 @@ bool holds_nothing(const BatchView& batch) { return batch.count() == 0 && !batch
 std::optional<wire::OpenBatch> open(const BatchView& batch) {
     return wire::OpenBatch::open(batch, wire::opened_in_log_bytes_max(batch.size()));
 }
-// A segment that the disk does not give is left as it is, like one that is damaged.
-bool unreadable(Error error) { return error == Error::damaged || error == Error::failed; }
 std::optional<Timestamp> earlier(std::optional<Timestamp> a, std::optional<Timestamp> b) {
     return a && b ? std::min(*a, *b) : a ? a : b;
 }
@@ -50,6 +48,24 @@ Result<Compaction::Step> Compaction::step(std::uint64_t bytes_max) {
 }
 Result<> Compaction::give_up() { return made_ ? drop_group() : Result<>(); }
 
+// Nothing at the source's end. `damaged` also when the disk does not give it, or it does not end where it
+// should: what comes next has been lost then.
+Result<std::optional<BatchView>> Compaction::next_batch() {
+    auto& source = sources_[at_];
+    if (!walk_) walk_.emplace(*source.segment.file, LogPoint{source.segment.base, 0}, source.end.position);
+    auto known = [](Error error) { return error == Error::failed ? Error::damaged : error; };
+    auto header = walk_->header();
+    if (!header) return std::unexpected(known(header.error()));
+    if (!*header && walk_->at().offset == source.end.offset) return std::optional<BatchView>();
+    if (!*header) return std::unexpected(Error::damaged);
+    auto batch = walk_->batch();
+    if (!batch) return std::unexpected(known(batch.error()));
+    // No checksum covers it, and what is written anew is believed.
+    bool epoch_fits = batch->leader_epoch() >= 0 && batch->leader_epoch() <= rules_.leader_epoch_max;
+    if (!epoch_fits) return std::unexpected(Error::damaged);
+    return std::optional(*batch);
+}
+
 // False when memory is full: then the batch, and what comes behind it, waits for the next pass.
 bool Compaction::note_keys(const BatchView& batch) {
     if (batch.next_offset() <= rules_.from || stays_as_it_is(batch)) return true;
@@ -65,24 +81,17 @@ Result<> Compaction::map_more(Step& step, std::uint64_t bytes_max) {
             mapping_ = false;
             break;
         }
-        auto& source = sources_[at_];
-        if (!walk_)
-            walk_.emplace(*source.segment.file, LogPoint{source.segment.base, 0}, source.end.position);
-        auto header = walk_->header();
-        auto batch = header && *header ? walk_->batch() : Result<BatchView>(std::unexpected(Error::damaged));
-        if (header && !*header) {
+        auto batch = next_batch();
+        if (!batch && batch.error() != Error::damaged) return std::unexpected(batch.error());
+        if (!batch || !*batch) {
+            sources_[at_].damaged = !batch;  // Of its keys not all are known, which only keeps more.
             walk_.reset(), ++at_;
-        } else if (!batch) {
-            auto error = header ? batch.error() : header.error();
-            if (!unreadable(error)) return std::unexpected(error);
-            source.damaged = true;  // Of its keys not all are known, which only keeps more.
-            walk_.reset(), ++at_;
-        } else if (!note_keys(*batch)) {
-            until_ = batch->base_offset();
+        } else if (!note_keys(**batch)) {
+            until_ = (*batch)->base_offset();
             mapping_ = false;
         } else {
-            step.bytes += batch->size();
-            walk_->step(*batch);
+            step.bytes += (*batch)->size();
+            walk_->step(**batch);
         }
     }
     if (mapping_) return {};
@@ -101,7 +110,9 @@ Result<> Compaction::begin_group(std::size_t first) {
     for (made.last = first; made.last < sources_.size(); ++made.last) {
         auto& source = sources_[made.last];
         auto index_bytes = (entries + source.segment.index.size()) * Index::entry_bytes;
-        bool fits = !source.damaged && source.segment.base < until_ &&
+        // What lies between two that do not adjoin has been lost, and must stay so.
+        bool adjoins = made.last == first || sources_[made.last - 1].end.offset == source.segment.base;
+        bool fits = adjoins && !source.damaged && source.segment.base < until_ &&
                     bytes + source.end.position <= rules_.segment_bytes &&
                     index_bytes <= rules_.index_bytes_max && source.end.offset - base <= INT32_MAX;
         if (made.last > first && !fits) break;
@@ -121,11 +132,14 @@ Result<> Compaction::begin_group(std::size_t first) {
     return {};
 }
 Result<> Compaction::drop_group() {
-    auto beside = log_file_name(made_->name) + ".tmp";
+    std::vector<std::string> half_made{log_file_name(made_->name) + ".tmp"};
+    auto index = index_file_name(made_->name);
+    if (made_->index_begun) half_made.insert(half_made.end(), {index + ".tmp", index});
     made_.reset();
     walk_.reset();
-    auto gone = directory_->remove(beside);
-    return gone || gone.error() == Error::missing ? Result<>() : gone;
+    for (auto& name : half_made)
+        if (auto gone = directory_->remove(name); !gone && gone.error() != Error::missing) return gone;
+    return {};
 }
 
 Result<> Compaction::flush() {
@@ -230,32 +244,26 @@ Result<> Compaction::copy_more(Step& step, std::uint64_t bytes_max) {
         }
         if (!made_)
             if (auto begun = begin_group(at_); !begun) return begun;
-        auto& source = sources_[at_];
-        if (!walk_)
-            walk_.emplace(*source.segment.file, LogPoint{source.segment.base, 0}, source.end.position);
-        auto header = walk_->header();
-        if (header && !*header) {
-            walk_.reset();
-            if (++at_ == made_->last)
-                if (auto finished = finish_group(step); !finished) return finished;
-            continue;
-        }
-        auto batch = header ? walk_->batch() : Result<BatchView>(std::unexpected(header.error()));
-        if (batch && (batch->leader_epoch() < 0 || batch->leader_epoch() > rules_.leader_epoch_max))
-            batch = std::unexpected(Error::damaged);
-        if (!batch && !unreadable(batch.error())) return std::unexpected(batch.error());
+        auto batch = next_batch();
+        if (!batch && batch.error() != Error::damaged) return std::unexpected(batch.error());
         if (!batch) {  // Then without it, and those behind it go into another.
             log_error("segment {}: damaged at offset {}: it is not compacted",
-                      std::to_underlying(source.segment.base), std::to_underlying(walk_->at().offset));
-            source.damaged = true;
+                      std::to_underlying(sources_[at_].segment.base), std::to_underlying(walk_->at().offset));
+            sources_[at_].damaged = true;
             auto first = made_->first;
             if (auto dropped = drop_group(); !dropped) return dropped;
             at_ = first;
             continue;
         }
-        if (auto copied = copy(*batch); !copied) return copied;
-        step.bytes += batch->size();
-        walk_->step(*batch);
+        if (!*batch) {
+            walk_.reset();
+            if (++at_ == made_->last)
+                if (auto finished = finish_group(step); !finished) return finished;
+            continue;
+        }
+        if (auto copied = copy(**batch); !copied) return copied;
+        step.bytes += (*batch)->size();
+        walk_->step(**batch);
     }
     return {};
 }
@@ -281,11 +289,13 @@ Result<> Compaction::finish_group(Step& step) {
     if (auto synced = made.file->sync(); !synced) return synced;
     if (made.here.at.position != made.last_entry_position) made.entries.push_back(made.here);
     // The index first: with its name the log counts.
+    made.index_begun = true;
     auto index = Index::replace(*directory_, made.name, made.entries);
     if (!index) return std::unexpected(index.error());
     if (auto synced = index->file()->sync(); !synced) return synced;
     auto name = log_file_name(made.name);
     if (auto renamed = directory_->rename(name + ".tmp", name); !renamed) return renamed;
+    made.index_begun = false;  // It is that of a segment now.
     if (!planted(Bug::compacted_not_synced))
         if (auto synced = directory_->sync(); !synced) return synced;
     auto file = directory_->open(name);

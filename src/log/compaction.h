@@ -81,10 +81,12 @@ private:
         std::optional<Offset> gap;
         std::int32_t gap_epoch = 0;
         bool changed = false;
+        bool index_begun = false;
         std::uint64_t records_removed = 0;
         std::optional<Timestamp> next_horizon;
     };
 
+    Result<std::optional<wire::BatchView>> next_batch();
     Result<> map_more(Step& step, std::uint64_t bytes_max);
     Result<> copy_more(Step& step, std::uint64_t bytes_max);
     bool note_keys(const wire::BatchView& batch);

@@ -1,144 +1,16 @@
 #include "log/compaction.h"
 
-#include "log/compaction_state.h"
-#include "log/partition_files.h"
-#include "tests/log/log_world.h"
-#include "tests/sim/chance.h"
+#include "tests/log/keyed_log.h"
 
 namespace fulmar {
 namespace {
 
 using sim::Chance;
-using test::DiskWorld;
+using test::DiskWorld, test::Keyed, test::Records, test::all_of, test::compacted, test::some_writes;
 using namespace std::chrono_literals;
 
-constexpr Timestamp now{1'000'000}, later{2'000'000}, much_later{3'000'000};
+constexpr Timestamp now = test::compacted_at, later{2'000'000}, much_later{3'000'000};
 
-struct Write {
-    std::string key;
-    std::optional<std::string> value;
-    bool operator==(const Write&) const = default;
-};
-using Records = std::map<Offset, Write>;
-
-// A partition whose records have keys, beside what was written to it.
-class Keyed {
-public:
-    explicit Keyed(Directory& data) : partition(data) {}
-
-    void append(const std::vector<Write>& writes, wire::BatchProducer producer = {},
-                wire::Codec codec = wire::Codec::none) {
-        wire::BatchBuilder builder;
-        auto offset = log().end().offset;
-        for (auto& write : writes) {
-            builder.add(Timestamp{1000}, bytes_of(write.key),
-                        write.value ? std::optional(bytes_of(*write.value)) : std::nullopt);
-            written[offset] = write;
-            offset = offset + 1;
-        }
-        wire::ProducedBatch batch;
-        batch.rewritten = builder.finish(codec, producer);
-        std::copy_n(batch.rewritten.begin(), wire::batch_header_bytes, batch.header.begin());
-        batch.records = Bytes(batch.rewritten).subspan(wire::batch_header_bytes);
-        EXPECT_TRUE(log().append(batch, 5, test::usual_wall, 200));
-    }
-    void roll() { partition.roll(); }
-    PartitionLog& log() { return partition.log; }
-
-    // The full segments, with what time says of each.
-    std::vector<Segment> full() {
-        auto view = log().view(log().segments().front().base, log().end(), 5, test::usual_wall);
-        std::vector<Segment> segments;
-        for (std::size_t n = 0; n + 1 < log().segments().size(); ++n) {
-            segments.push_back(log().segments()[n]);
-            segments.back().last = view.last_entry(n).value();
-        }
-        return segments;
-    }
-    CompactionRules rules(Timestamp at = now) {
-        CompactionRules rules;
-        rules.from = state.until;
-        rules.log_start = log().start();
-        rules.now = at, rules.horizon = at + 1s;
-        rules.map_bytes_max = 1 << 20;
-        rules.index_interval_bytes = 200;
-        return rules;
-    }
-    // A whole pass.
-    Result<> compact(CompactionRules how, std::uint64_t step_bytes = 1 << 20) {
-        Compaction pass(log().directory(), full(), log().segments().back().base, std::move(how));
-        for (bool done = false; !done;) {
-            auto step = pass.step(step_bytes);
-            if (!step) {
-                (void)pass.give_up();
-                return std::unexpected(step.error());
-            }
-            if (step->made)
-                for (auto& segment : log().replace(std::move(*step->made)))
-                    replaced.push_back(segment.name());
-            done = step->done;
-        }
-        EXPECT_GT(pass.until(), state.until);
-        state = {pass.until(), pass.next_horizon()};
-        return write_compaction_state(*log().directory(), state);
-    }
-
-    test::Partition partition;
-    Records written;
-    CompactionState state;
-    std::vector<SegmentName> replaced;
-};
-
-// Front to back, as consumers do: every batch where the one in front ends.
-Records all_of(PartitionLog& log) {
-    Records all;
-    for (auto at = log.start(); at < log.end().offset;) {
-        auto slice = test::read(log, at, log.end(), 1 << 20, true);
-        if (!slice) {
-            ADD_FAILURE() << "at " << std::to_underlying(at) << ": " << to_text(slice.error());
-            return all;
-        }
-        auto text = test::text_of(slice->range);
-        auto left = bytes_of(text);
-        EXPECT_EQ(slice->base, wire::BatchView(left).base_offset());
-        at = slice->base;
-        while (auto batch = wire::BatchView::whole(left)) {
-            EXPECT_TRUE(batch->crc_matches());
-            EXPECT_EQ(batch->base_offset(), at);
-            auto open = wire::OpenBatch::open(*batch, 1 << 20);
-            EXPECT_TRUE(open);
-            for (auto& record : open->records())
-                all[open->offset_of(record)] = {
-                    std::string(text_of(*record.key)),
-                    record.value ? std::optional(std::string(text_of(*record.value))) : std::nullopt};
-            at = batch->next_offset();
-            left = left.subspan(batch->size());
-        }
-    }
-    return all;
-}
-// What must be left of it when all in front of `until` is compacted.
-Records compacted(const Records& written, Offset until, bool tombstones) {
-    std::map<std::string, Offset> last;
-    for (auto& [offset, write] : written)
-        if (offset < until) last[write.key] = offset;
-    Records left;
-    for (auto& [offset, write] : written) {
-        bool kept = offset >= until || (last[write.key] == offset && (write.value || tombstones));
-        if (kept) left[offset] = write;
-    }
-    return left;
-}
-std::vector<Write> some_writes(Chance& rng, int keys, int count) {
-    std::vector<Write> writes;
-    for (int n = 0; n < count; ++n) {
-        auto key = std::to_string(rng.below(std::uint64_t(keys)));
-        auto value =
-            rng.below(5) == 0 ? std::nullopt : std::optional("v" + std::to_string(rng.below(1'000'000)));
-        writes.push_back({key, value});
-    }
-    return writes;
-}
 constexpr wire::Codec codecs[] = {wire::Codec::none, wire::Codec::none, wire::Codec::lz4, wire::Codec::zstd,
                                   wire::Codec::snappy};
 
@@ -260,7 +132,7 @@ TEST(Compaction, what_does_not_fit_into_memory_takes_several_passes) {
     Chance rng(3, 0);
     constexpr int keys = 400;
     for (int n = 0; n < 100; ++n) {
-        std::vector<Write> writes;
+        std::vector<test::Write> writes;
         for (int i = 0; i < 20; ++i) writes.push_back({std::to_string(rng.below(keys)), std::to_string(n)});
         keyed.append(writes);
         if (n % 10 == 9) keyed.roll();
@@ -379,6 +251,73 @@ TEST(Compaction, a_death_at_any_moment_leaves_every_key) {
         for (auto& entry : data.list().value()) ASSERT_NE(entry.name, "quarantine");
     };
     test::at_every_death(before, work, look);
+}
+// Whatever the disk refuses: the log that is there is served, `give_up` leaves nothing half made, and the
+// next pass does it all.
+TEST(Compaction, any_operation_may_fail_or_find_no_room) {
+    for (auto failure : {Error::failed, Error::full}) {
+        bool through = false;
+        for (int at = 1; !through; ++at) {
+            SCOPED_TRACE(testing::Message() << to_text(failure) << " at operation " << at);
+            ASSERT_LT(at, 2000);
+            DiskWorld world;
+            Keyed keyed(*world.data);
+            Chance rng(5, 0);
+            for (int n = 0; n < 12; ++n) {
+                keyed.append(some_writes(rng, 8, 3));
+                if (n % 3 == 2) keyed.roll();
+            }
+            keyed.append({{"z", "1"}});
+            auto full = keyed.log().segments().back().base;
+            auto how = [&] {
+                auto rules = keyed.rules();
+                rules.segment_bytes = 450;
+                return rules;
+            };
+            world.power.failure = failure;
+            world.power.fails_at = at;
+            auto went = keyed.compact(how(), 400);
+            through = world.power.fails_at > 0;
+            world.power.fails_at = world.power.full_for = 0;
+            if (went) continue;  // What cannot be read is left as it is.
+            auto left = all_of(keyed.log());
+            for (auto& [offset, write] : left) ASSERT_EQ(keyed.written.at(offset), write);
+            for (auto& [offset, write] : compacted(keyed.written, full, true))
+                ASSERT_TRUE(left.contains(offset)) << std::to_underlying(offset);
+            keyed.state = {};
+            ASSERT_TRUE(keyed.compact(how(), 400));
+            EXPECT_TRUE(all_of(keyed.log()) == compacted(keyed.written, full, true));
+            for (auto& entry : keyed.log().directory()->list().value())
+                EXPECT_FALSE(entry.name.ends_with(".tmp")) << entry.name;
+        }
+        EXPECT_TRUE(through);
+    }
+}
+// Its index is made anew, and says that it ends where the next segment begins.
+TEST(Compaction, a_segment_that_was_lost_is_not_bridged) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    for (int n = 0; n < 4; ++n) {
+        keyed.append({{"a", std::to_string(n)}, {std::to_string(n), "1"}});
+        keyed.roll();
+    }
+    keyed.append({{"z", "1"}});
+    auto& directory = *keyed.log().directory();
+    ASSERT_TRUE(directory.remove("00000000000000000002.log"));
+    for (auto& entry : directory.list().value())
+        if (entry.name.ends_with(".index")) ASSERT_TRUE(directory.remove(entry.name));
+    auto found = recover(*world.data, test::partition_name, keyed.partition.point(), {.leader_epoch_max = 5});
+    ASSERT_TRUE(found);
+    keyed.partition.log = std::move(found->log);
+    ASSERT_TRUE(keyed.compact(keyed.rules(later)));
+    auto at = [&](std::int64_t offset) {
+        return test::error_of(test::read(keyed.log(), Offset{offset}, keyed.log().end(), 1, true, 5));
+    };
+    EXPECT_EQ(at(0), std::nullopt);
+    EXPECT_EQ(at(2), Error::damaged);
+    EXPECT_EQ(at(3), Error::damaged);
+    EXPECT_EQ(at(5), std::nullopt);
+    EXPECT_EQ(at(7), std::nullopt);
 }
 TEST(Compaction, what_was_deleted_meanwhile_stays_deleted) {
     DiskWorld world;

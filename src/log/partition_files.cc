@@ -25,6 +25,12 @@ Result<> into_quarantine(Directory& data, const std::string& as, Take take) {
 
 }  // namespace
 
+std::optional<Offset> PartitionFiles::end_of(std::size_t n) const {
+    auto next = n + 1 < segments.size() ? std::optional(segments[n + 1].base) : std::nullopt;
+    if (!segments[n].compacted()) return next;
+    return std::min(segments[n].end, next.value_or(segments[n].end));
+}
+
 Result<PartitionFiles> name_partition_files(Directory& directory) {
     auto entries = directory.list();
     if (!entries) return std::unexpected(entries.error());

@@ -16,6 +16,8 @@ struct PartitionFiles {
     std::vector<Offset> snapshots;
     bool epochs = false;
     std::vector<Directory::Entry> others;  // Of no name of ours.
+    // Where the n-th segment ends for good; nothing of one that may still grow.
+    std::optional<Offset> end_of(std::size_t n) const;
 };
 // Changes nothing.
 Result<PartitionFiles> name_partition_files(Directory& directory);

@@ -330,7 +330,9 @@ Result<> Recovery::cut_behind() {
     auto end = here_.at;
     std::uint64_t behind = last.size - end.position;
     for (auto n = at_ + 1; n < found_.size(); ++n) behind += found_[n].size;
-    if (lost_ || (behind > 0 && rules_.clean)) {
+    // One that was compacted has ended for good, with the offset in its name.
+    bool ended = last.segment.name().compacted();
+    if (lost_ || ended || (behind > 0 && rules_.clean)) {
         result_.damaged = true;
         log_error(
             "{}: damaged at offset {} (byte {} of {}): nobody knows where it ended, so it is served up to "

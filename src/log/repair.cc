@@ -28,8 +28,12 @@ private:
         if (!audit_.epochs_seen.empty()) return audit_.epochs_seen.front().epoch;
         return audit_.epochs.empty() ? 0 : audit_.epochs.front().epoch;
     }
-    // Whether the n-th segment is written anew.
-    bool changes(std::size_t n) const { return !audit_.segments[n].damaged.empty(); }
+    // What is missing behind a segment comes into one of its own. In a compacted one it must stay that its
+    // name speaks of, and nothing else may.
+    static bool behind(const PartitionAudit::Segment& segment, const ScanPiece& piece) {
+        return piece.missing() && piece.position == segment.size && piece.from > segment.base &&
+               piece.from >= segment.name.end;
+    }
 
     const PartitionAudit& audit_;
     const bool clean_;
@@ -39,9 +43,11 @@ private:
 // Goes on in a new segment where one would span too many offsets.
 void Layout::hole(Offset from, Offset until, std::int32_t epoch) {
     while (from < until) {
-        auto room = INT32_MAX - (from - repair_.segments.back().base);
+        auto& into = repair_.segments.back();
+        auto room = into.name.compacted() ? std::min<std::int64_t>(into.name.end - from, INT32_MAX)
+                                          : INT32_MAX - (from - into.base);
         if (room <= 0) {
-            begin(from, repair_.segments.back().appended);
+            begin(from, into.appended);
             continue;
         }
         auto to = from + std::min<std::int64_t>(room, until - from);
@@ -65,9 +71,9 @@ void Layout::fill_front() {
 void Layout::lay_segment(std::size_t n) {
     using Kind = PartitionRepair::Part::Kind;
     auto& segment = audit_.segments[n];
-    if (!changes(n)) return;
-    begin(segment.name, segment.appended);
-    std::uint64_t done = 0;
+    bool anew = std::ranges::any_of(segment.damaged, [&](auto& piece) { return !behind(segment, piece); });
+    if (anew) begin(segment.name, segment.appended);
+    std::uint64_t done = anew ? 0 : segment.size;
     auto copy = [&](std::uint64_t until) {
         if (until > done)
             repair_.segments.back().parts.push_back(
@@ -79,6 +85,7 @@ void Layout::lay_segment(std::size_t n) {
         bool none_in_front = piece.position == 0 && n == 0;
         auto epoch = none_in_front ? first_epoch() : piece.leader_epoch;
         auto until = piece.until_known ? piece.until : audit_.end_lost ? repair_.end : piece.from;
+        if (behind(segment, piece) && piece.from < until) begin(piece.from, segment.appended);
         if (piece.fits_here())
             repair_.segments.back().parts.push_back({.kind = Kind::placed,
                                                      .old_segment = segment.name,
@@ -120,6 +127,9 @@ void Layout::tell() {
         if (!snapshot.right)
             says.push_back(fmt::format("move {:020}.producers to quarantine/", number(snapshot.at)));
     if (!audit_.epochs_right) says.push_back("make the file epochs anew");
+    if (audit_.active_missing && !audit_.end_lost)
+        says.push_back("begin the segment that it goes on in anew");
+    if (audit_.compacted_too_far) says.push_back("move the file compacted to quarantine/");
     if (repair_.point_moves)
         says.push_back(fmt::format("let the log go on at offset {}", number(repair_.end)));
     if (repair_.start > audit_.start)
@@ -137,6 +147,12 @@ PartitionRepair Layout::run() {
                                               (audit_.believed || !audit_.point_right || ends_elsewhere));
     fill_front();
     for (std::size_t n = 0; n < audit_.segments.size(); ++n) lay_segment(n);
+    if (audit_.active_missing) {
+        auto& last = audit_.segments.back();
+        repair_.point_moves = true;
+        if (repair_.segments.empty() || repair_.segments.back().base < last.name.end)
+            begin(last.name.end, last.appended);
+    }
     tell();
     return std::move(repair_);
 }

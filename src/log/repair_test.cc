@@ -65,14 +65,7 @@ TEST_F(RepairTest, after_any_damage_the_rest_is_served_as_it_was) {
             auto bytes = text(world, name);
             auto at = bytes.empty() ? 0 : below(bytes.size());
             switch (below(5)) {
-                case 0:
-                    // An index tells of a segment that is gone; without either it is as if compacted.
-                    if (!name.ends_with(".index")) {
-                        remove(world, name);
-                        continue;
-                    }
-                    bytes.clear();
-                    break;
+                case 0: remove(world, name); continue;
                 case 1: bytes.resize(at); break;
                 case 2:
                     for (auto i = at; i < std::min<std::size_t>(bytes.size(), at + 512); ++i) bytes[i] = 0;

@@ -292,6 +292,10 @@ Result<> Preparation::run() {
         auto name = std::string(epochs_file_name) + ".tmp";
         if (auto written = write_epochs(*directory_, audit_.epochs_seen, name); !written) return written;
     }
+    if (audit_.compacted_too_far) {
+        if (auto kept = keep(compacted_file_name); !kept) return kept;
+        remove(compacted_file_name);
+    }
     if (auto done = find_point(); !done) return done;
     return directory_->sync();
 }

@@ -43,7 +43,8 @@ std::optional<SegmentName> segment_of_file(std::string_view name, std::string_vi
     auto number = name.substr(2 * digits + 2);
     auto generation = parse_number<std::uint32_t>(number);
     bool plain = !number.starts_with('0') && !number.starts_with('+');
-    if (!base || !end || *end <= *base || !generation || !plain) return std::nullopt;
+    if (!base || !end || *end <= *base || *end - *base > UINT32_MAX || !generation || !plain)
+        return std::nullopt;
     return SegmentName(*base, *end, *generation);
 }
 

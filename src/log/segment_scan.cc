@@ -23,8 +23,9 @@ Result<SegmentScan::Seen> SegmentScan::look(std::uint64_t position) {
     bool before_known =
         !rules_.known || position + claimed > rules_.known->position || next <= rules_.known->offset;
     Seen seen{*batch, true,
-              base >= at_.offset && next > base && next <= end && base - rules_.base <= UINT32_MAX &&
-                  before_known && epoch >= epoch_ && epoch <= rules_.leader_epoch_max};
+              base >= at_.offset && next > base && next <= end &&
+                  (!rules_.base_known || base - rules_.base <= UINT32_MAX) && before_known &&
+                  epoch >= epoch_ && epoch <= rules_.leader_epoch_max};
     if (!seen.fits) return seen;
     auto contradicts = next_contradicts(position, *seen.batch);
     if (!contradicts) return std::unexpected(contradicts.error());
@@ -140,6 +141,16 @@ Result<std::optional<ScanPiece>> SegmentScan::next() {
     if (!seen) return std::unexpected(seen.error());
     if (seen->fits) {
         auto& batch = *seen->batch;
+        bool begins = at_.position == 0 && !rules_.base_known;
+        if (batch.base_offset() > at_.offset && !begins) {
+            ScanPiece gap{.kind = ScanPiece::Kind::unreadable,
+                          .position = at_.position,
+                          .from = at_.offset,
+                          .until = batch.base_offset(),
+                          .leader_epoch = epoch_};
+            at_.offset = gap.until;
+            return std::optional(gap);
+        }
         ScanPiece piece{.position = at_.position,
                         .bytes = batch.size(),
                         .from = batch.base_offset(),

@@ -1,8 +1,8 @@
 // Reads a segment from front to end with all checksums, and says what is a batch there and what is not: for
 // whoever looks at a log that no broker serves. Private to `log` and the tools; for jobs.
 //
-// Between batches offsets may be left out, as compaction does. What is damaged goes to where right batches
-// begin again.
+// Where offsets are left out between batches, what had them is missing: a damaged range without bytes. Other
+// damage goes to where right batches begin again.
 #pragma once
 
 #include "log/batch_scan.h"
@@ -13,7 +13,7 @@ namespace fulmar {
 struct ScanPiece {
     enum class Kind : std::uint8_t {
         batch,
-        unreadable,  // No whole batch, or its checksum is not right.
+        unreadable,  // No whole batch, or its checksum is not right; or missing.
         misplaced,   // A right one that says the wrong offset or epoch, which no checksum covers.
     };
     Kind kind = Kind::batch;
@@ -26,6 +26,7 @@ struct ScanPiece {
     std::optional<wire::BatchView> batch{};
     std::uint64_t end() const { return position + bytes; }
     bool damaged() const { return kind != Kind::batch; }
+    bool missing() const { return damaged() && bytes == 0; }
     // One misplaced batch that fits what it stands in: then it is known where it belongs.
     bool fits_here() const { return kind == Kind::misplaced && until_known && offsets == until - from; }
 };
@@ -33,7 +34,8 @@ struct ScanPiece {
 struct ScanRules {
     Offset base{};  // Of the segment.
     std::uint64_t size = 0;
-    std::optional<Offset> next_base{};         // Where the next segment begins,
+    bool base_known = true;                    // False: it begins at any offset.
+    std::optional<Offset> next_base{};         // Where it ends for good, and the next segment begins;
     std::optional<std::int32_t> next_epoch{};  // and the epoch of its first batch.
     std::optional<LogPoint> known{};           // A boundary that is known otherwise.
     std::int32_t leader_epoch_min = 0;         // Of what stands in front.

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
+#include "log/compaction_state.h"
 #include "log/epochs_file.h"
 #include "log/producer_snapshot.h"
 #include "log/sealed_file.h"
@@ -86,8 +86,9 @@ private:
     Result<> read_segment(std::size_t n);
     Result<std::optional<std::int32_t>> first_epoch(const SegmentName& segment);
     Result<> scan(std::size_t n, const std::shared_ptr<File>& file, const Index& index, IndexCheck& check);
-    void end_of_segment(std::size_t n, const IndexCheck& check);
+    void end_of_segment(std::size_t n);
     void judge_end();
+    Result<> judge_compacted();
     void judge_side_files();
 
     // Written after the recovery point, in a life that did not end well: no promise was made about it.
@@ -112,7 +113,6 @@ private:
     bool ended_ = false;  // By a torn tail.
     std::size_t ended_in_ = 0;
     bool point_seen_ = false;
-    std::set<Offset> missing_segments_;
     std::map<std::pair<Offset, std::uint64_t>, std::size_t> snapshots_at_;
 };
 
@@ -132,12 +132,10 @@ Result<> Audit::read_names() {
     auto first = bases.empty() ? Offset{INT64_MAX} : bases.front().base;
     for (auto& alone : files_.indexes_alone) {
         if (alone.base < first) continue;
-        missing_segments_.insert(alone.base);
         audit_.indexes_alone.push_back(alone);
         given(alone.base);
     }
     bool point_there = std::ranges::binary_search(bases, point_.segment, {}, &SegmentName::base);
-    if (point_.offset > Offset{0} && !point_there) missing_segments_.insert(point_.segment);
     audit_.believed = rules_.checkpoint_damaged || (point_.offset > Offset{0} && !point_there &&
                                                     !bases.empty() && bases.back().base > point_.segment);
     return {};
@@ -217,8 +215,8 @@ Result<> Audit::scan(std::size_t n, const std::shared_ptr<File>& file, const Ind
                      IndexCheck& check) {
     auto& segment = audit_.segments[n];
     ScanRules rules{.base = segment.base, .size = segment.size, .index = &index};
+    rules.next_base = files_.end_of(n);
     if (!is_last(n)) {
-        rules.next_base = files_.segments[n + 1].base;
         auto epoch = first_epoch(files_.segments[n + 1]);
         if (!epoch) return std::unexpected(epoch.error());
         rules.next_epoch = *epoch;
@@ -232,17 +230,18 @@ Result<> Audit::scan(std::size_t n, const std::shared_ptr<File>& file, const Ind
     SegmentScan scan(file, rules);
     Timestamp largest{-1};
     segment.end = {segment.base, 0};
+    bool missing_in_front = false;
     for (;;) {
         auto before = scan.at();
         auto piece = scan.next();
         if (!piece) return std::unexpected(piece.error());
-        auto high = *piece ? (*piece)->from : scan.at().offset;
-        boundary(n, before.position, before.offset, std::max(before.offset, high));
-        if (!unsettled(segment.base, before.position) || before.position == point_.position)
-            if (auto held =
-                    check.boundary(before.position, before.offset, std::max(before.offset, high), largest);
-                !held)
-                return held;
+        // What stands where something is missing may have been told of from either side.
+        auto high = *piece && (*piece)->missing() ? (*piece)->until : before.offset;
+        if (!missing_in_front) boundary(n, before.position, before.offset, high);
+        bool settled = !unsettled(segment.base, before.position) || before.position == point_.position;
+        if (settled && !missing_in_front)
+            if (auto held = check.boundary(before.position, before.offset, high, largest); !held) return held;
+        missing_in_front = *piece && (*piece)->missing();
         if (!*piece) return {};
         if (rules_.progress && !rules_.progress((*piece)->bytes)) return std::unexpected(Error::closed);
         audit_.bytes += (*piece)->bytes;
@@ -258,15 +257,15 @@ Result<> Audit::scan(std::size_t n, const std::shared_ptr<File>& file, const Ind
             continue;
         }
         auto& batch = *(*piece)->batch;
-        if (auto left_out = (*piece)->from - before.offset; left_out > 0) {
-            ++audit_.holes;
-            audit_.offsets_left_out += std::uint64_t(left_out);
-        }
+        auto records = std::max(batch.count(), 0);
+        auto left_out = ((*piece)->until - (*piece)->from) - records;
+        audit_.offsets_left_out += std::uint64_t(std::max<std::int64_t>(left_out, 0));
+        audit_.holes += records == 0 && !batch.has_producer();
         ++audit_.batches;
         auto& epochs = audit_.epochs_seen;
         if (epochs.empty() || epochs.back().epoch < batch.leader_epoch())
             epochs.push_back({batch.leader_epoch(), batch.base_offset()});
-        audit_.records += std::uint64_t(std::max(batch.count(), 0));
+        audit_.records += std::uint64_t(records);
         largest = std::max(largest, batch.max_timestamp());
         if (segment.end.position == 0) segment.first_epoch = batch.leader_epoch();
         segment.end = {(*piece)->until, (*piece)->end()};
@@ -274,28 +273,27 @@ Result<> Audit::scan(std::size_t n, const std::shared_ptr<File>& file, const Ind
     }
 }
 
-// Whether something is missing between the segment's end and the next one's beginning, which compaction alone
-// does not explain.
-void Audit::end_of_segment(std::size_t n, const IndexCheck& check) {
+// What is missing between the segment's end and where the next one begins, or where its own name says.
+void Audit::end_of_segment(std::size_t n) {
     auto& segment = audit_.segments[n];
-    auto end = segment.damaged.empty() ? segment.end.offset
-                                       : std::max(segment.end.offset, segment.damaged.back().until);
-    if (is_last(n)) return;
-    auto next = files_.segments[n + 1].base;
-    if (end >= next) return;
-    bool cut = check.here() && check.here()->at.position > segment.size;
-    auto lost = missing_segments_.lower_bound(end);
-    bool missing = lost != missing_segments_.end() && *lost < next;
-    if (!cut && !missing) {
-        ++audit_.holes;
-        audit_.offsets_left_out += std::uint64_t(next - end);
-        return;
-    }
-    segment.damaged.push_back({.kind = ScanPiece::Kind::unreadable,
-                               .position = segment.size,
-                               .from = end,
-                               .until = next,
-                               .leader_epoch = segment.epoch});
+    auto end = segment.end.offset;
+    if (!segment.damaged.empty()) end = std::max(end, segment.damaged.back().until);
+    auto goes_to = [&](Offset until) {
+        if (ended_ || end >= until) return;
+        if (unsettled(segment.base, segment.size)) {
+            ended_ = true;
+            ended_in_ = n;
+            return;
+        }
+        segment.damaged.push_back({.kind = ScanPiece::Kind::unreadable,
+                                   .position = segment.size,
+                                   .from = end,
+                                   .until = until,
+                                   .leader_epoch = segment.epoch});
+        end = until;
+    };
+    if (segment.name.compacted()) goes_to(segment.name.end);
+    if (!is_last(n)) goes_to(files_.segments[n + 1].base);
 }
 
 Result<> Audit::read_segment(std::size_t n) {
@@ -326,7 +324,7 @@ Result<> Audit::read_segment(std::size_t n) {
     if (segment.index_right && check.last() && check.last()->at.position == *size)
         segment.appended = check.last()->appended_before;
     else if (base == point_.segment) segment.appended = point_.appended;
-    end_of_segment(n, check);
+    end_of_segment(n);
     return {};
 }
 
@@ -349,6 +347,7 @@ void Audit::judge_end() {
     audit_.end_position = std::max(ends.end.position, ends.damaged.empty() ? 0 : ends.damaged.back().end());
     bool tail = !last.damaged.empty() && last.damaged.back().end() == last.size;
     audit_.end_lost = !ended_ && point_.offset > audit_.end && !audit_.believed;
+    audit_.active_missing = !ended_ && last.name.compacted();
     if (point_.offset > Offset{0} && !audit_.believed && !audit_.end_lost && !point_seen_) {
         audit_.point_right = false;
         damaged("", 0, 0, {}, {}, "the checkpoint's recovery point is not where a batch ends");
@@ -367,7 +366,22 @@ void Audit::judge_end() {
     }
 }
 
+// Nobody needs the file: without it the log is compacted again.
+Result<> Audit::judge_compacted() {
+    if (!directory_ || audit_.segments.empty()) return {};
+    auto state = read_compaction_state(*directory_);
+    if (!state) return std::unexpected(state.error());
+    audit_.compacted_too_far = state->until > (audit_.end_lost ? audit_.given : audit_.end);
+    if (audit_.compacted_too_far)
+        damaged(compacted_file_name, 0, 0, {}, {},
+                fmt::format("says that the log is compacted up to offset {}, which ends at {}",
+                            std::to_underlying(state->until), std::to_underlying(audit_.end)));
+    return {};
+}
+
 void Audit::judge_side_files() {
+    if (audit_.active_missing && !audit_.end_lost)
+        damaged("", 0, 0, {}, {}, "the segment that it goes on in is missing");
     for (auto& segment : audit_.segments) {
         for (auto& piece : segment.damaged) {
             bool end = !piece.until_known;
@@ -396,7 +410,7 @@ Result<PartitionAudit> Audit::run() {
     }
     given(point_.offset);
     for (auto& name : files_.segments) {
-        given(name.base);
+        given(name.compacted() ? name.end : name.base);
         auto& segment = audit_.segments.emplace_back();
         segment.name = name;
         segment.base = name.base;
@@ -411,6 +425,7 @@ Result<PartitionAudit> Audit::run() {
     for (std::size_t n = 0; n < audit_.segments.size(); ++n)
         if (auto read = read_segment(n); !read) return std::unexpected(read.error());
     judge_end();
+    if (auto judged = judge_compacted(); !judged) return std::unexpected(judged.error());
     judge_side_files();
     given(audit_.end);
     return std::move(audit_);

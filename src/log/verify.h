@@ -2,8 +2,9 @@
 // it (indexes, snapshots, epochs, the checkpoint), and says what is not what was written. It changes nothing.
 // For jobs.
 //
-// Offsets that are left out between batches are sound: compaction leaves them out. What lies behind the
-// recovery point after a crash is no damage either: the next start cuts it off, as it does after every crash.
+// Offsets are dense in every log: what compaction takes out leaves an empty batch, and so does a repair. So
+// where offsets are left out, something is missing. What lies behind the recovery point after a crash is no
+// damage: the next start cuts it off, as it does after every crash.
 #pragma once
 
 #include <functional>
@@ -56,14 +57,17 @@ struct PartitionAudit {
     std::uint64_t end_position = 0;  // at that place.
     // The largest offset that anything here knows to have been given.
     Offset given{};
-    // Behind the last right batch: what the next start cuts off; or the log ends in front of what was
-    // durable, or nobody knows where.
+    // The log ends in front of what was durable, or nobody knows where.
     bool end_lost = false;
+    // The last segment that is there is a compacted one, which ends for good.
+    bool active_missing = false;
+    // How far the file says that it is compacted is behind its end.
+    bool compacted_too_far = false;
     // The recovery point is no help: all right batches that are there count.
     bool believed = false;
-    std::uint64_t torn_bytes = 0;
+    std::uint64_t torn_bytes = 0;  // What the next start cuts off.
     std::uint64_t bytes = 0, batches = 0, records = 0;
-    // Left out between batches, or between segments.
+    // Batches without records that no producer sent, and how many offsets have no record in all.
     std::uint64_t holes = 0, offsets_left_out = 0;
     std::vector<Damage> damage;
 };

@@ -59,17 +59,24 @@ TEST_F(VerifyTest, an_index_that_lies_is_found) {
     EXPECT_EQ(damage(world_).size(), 1U);
 }
 
-TEST_F(VerifyTest, offsets_that_are_left_out_are_sound) {
+TEST_F(VerifyTest, offsets_that_are_left_out_are_missed) {
     auto whole = text(world_, log_file_name(Offset{0}));
     auto size = batch_bytes();
     put(world_, log_file_name(Offset{0}), whole.substr(0, size) + whole.substr(3 * size));
     remove(world_, index_file_name(Offset{0}));
-    auto data = look(world_);
-    ASSERT_TRUE(data);
-    auto found = audit(*data).value();
-    EXPECT_TRUE(found.damage.empty());
-    EXPECT_EQ(found.holes, 1U);
-    EXPECT_EQ(found.offsets_left_out, 4U);
+    auto found = damage(world_);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0],
+              (Damage{log_file_name(Offset{0}), size, 0, Offset{2}, Offset{6}, "what was here is missing"}));
+}
+
+TEST_F(VerifyTest, a_segment_that_is_gone_with_its_index_is_missed) {
+    remove(world_, log_file_name(Offset{20}));
+    remove(world_, index_file_name(Offset{20}));
+    auto found = damage(world_);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].from, Offset{20});
+    EXPECT_EQ(found[0].until, Offset{40});
 }
 
 TEST(OpenToLook, changes_nothing_and_refuses_what_is_in_use_or_not_ours) {

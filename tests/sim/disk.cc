@@ -75,7 +75,20 @@ void DirectoryState::lose(World& world, Loss loss) {
     auto keep = loss == Loss::all_lost   ? 0
                 : loss == Loss::all_kept ? std::int64_t(versions.size()) - 1
                                          : world.disk.below(versions.size());
-    versions = {versions[std::size_t(keep)]};
+    // Some file systems keep changes of names in their order, others do not: then a later one may be safe and
+    // an earlier one lost. One change is whole: a rename is seen by both names or by neither.
+    bool in_order = loss == Loss::all_lost || loss == Loss::all_kept || world.disk.one_in(2);
+    auto kept = versions[in_order ? std::size_t(keep) : 0];
+    for (std::size_t n = 1; n < versions.size() && !in_order; ++n) {
+        if (world.disk.one_in(2)) continue;
+        auto &before = versions[n - 1], &after = versions[n];
+        for (auto& [name, entry] : before)
+            if (!after.contains(name)) kept.erase(name);
+        for (auto& [name, entry] : after)
+            if (auto old = before.find(name); old == before.end() || old->second != entry)
+                kept.insert_or_assign(name, entry);
+    }
+    versions = {std::move(kept)};
     for (auto& [name, entry] : names()) {
         if (auto* file = std::get_if<std::shared_ptr<FileState>>(&entry)) (*file)->lose(world, loss);
         else std::get<std::shared_ptr<DirectoryState>>(entry)->lose(world, loss);

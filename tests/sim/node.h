@@ -39,6 +39,7 @@ private:
     // In order.
     void resume_soon(std::string_view what, Op& op, Micros& last, std::uint64_t within);
     void wake_at(Instant when) override;
+    std::uint64_t alarm = 0;  // Of those that were asked for, the last.
 
     Micros last_turn_ = 0;
     std::map<Core*, Micros> last_mail_;  // From each core in order; between cores as chance has it.

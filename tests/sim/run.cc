@@ -109,7 +109,7 @@ private:
         topics["log.segment.delete.delay.ms"] = std::to_string(chance.between(0, 2'000));
         work_.trims = chance.one_in(2);
         if (work_.trims && chance.one_in(2)) return;
-        auto retention = chance.between(300, 6'000);
+        auto retention = chance.between(300, chance.one_in(2) ? 2'000 : 6'000);
         topics["log.retention.ms"] = std::to_string(retention);
         serving_.settings.log_retention_check_interval = Millis(chance.between(50, 1'000));
         ledger_.retention_us = 1'000 * retention;
@@ -125,11 +125,12 @@ private:
         auto& topics = serving_.settings.topic_defaults;
         if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
         if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
-        if (chance.one_in(3)) plan_deletion();
+        if (chance.one_in(2)) plan_deletion();
         else if (chance.one_in(2))
             topics["log.segment.delete.delay.ms"] = std::to_string(chance.between(0, 500));
-        topics["log.cleaner.backoff.ms"] = std::to_string(compaction_backoff_ms_ = chance.between(20, 400));
+        topics["log.cleaner.backoff.ms"] = std::to_string(compaction_backoff_ms_ = chance.between(50, 400));
         ledger_.delete_retention_us = 1'000 * chance.between(100, chance.one_in(2) ? 1'000 : 60'000);
+        serving_.settings.checkpoint_interval = Millis(chance.one_in(2) ? 1'000 : chance.between(30, 300));
         serving_.settings.log_scrub_interval = Millis(chance.between(300, 20'000));
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;

@@ -66,7 +66,7 @@ def verify(broker, *words, code):
 def read_by_librdkafka(broker):
     """To the end that it sees itself."""
     settings = {"bootstrap.servers": broker.address, "group.id": "none", "enable.partition.eof": True}
-    consumer = confluent_kafka.Consumer(settings)
+    consumer = confluent_kafka.Consumer({**settings, "enable.auto.commit": False})  # Its close would wait.
     consumer.assign([confluent_kafka.TopicPartition("kept", 0, 0)])
     found = []
     while message := consumer.poll(30):

@@ -103,6 +103,7 @@ static constexpr std::array brokers = {
     integer("log.cleaner.threads", "1", 0, int_max, kept, no_cleaner),
     absent_row("log.dir", other_keys),
     at_start("log.dirs"),
+    at_start("log.flush.offset.checkpoint.interval.ms"),
     absent_row("log.flush.scheduler.interval.ms", other_keys),
     at_start("log.level"),
     at_start("log.retention.check.interval.ms"),

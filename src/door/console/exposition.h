@@ -20,6 +20,15 @@ public:
     // "_total" behind that of a counter.
     void counter(std::string_view name, std::string_view help) { family(name, "counter", help); }
     void gauge(std::string_view name, std::string_view help) { family(name, "gauge", help); }
+    // Of one value, without labels.
+    void counter(std::string_view name, std::string_view help, auto number) {
+        counter(name, help);
+        value(number);
+    }
+    void gauge(std::string_view name, std::string_view help, auto number) {
+        gauge(name, help);
+        value(number);
+    }
     void histogram(std::string_view name, std::string_view help) { family(name, "histogram", help); }
 
     void value(double number, Labels labels = {}) { sample("", labels, number); }

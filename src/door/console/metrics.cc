@@ -74,21 +74,19 @@ void tell_process(Exposition& out, const Host& host, bool ready, Instant started
     out.value(std::uint64_t(1), {{"version", version}});
     out.gauge("fulmar_uptime_seconds", "Since the process began to serve these metrics.");
     out.value(double((host.cores[0]->loop.now() - started).count()) / 1e3);
-    out.gauge("fulmar_ready", "1 when clients are served: recovery is over, and no stop has begun.");
-    out.value(std::uint64_t(ready));
+    out.gauge("fulmar_ready", "1 when clients are served: recovery is over, and no stop has begun.",
+              std::uint64_t(ready));
     if (!host.process_use) return;
     auto use = host.process_use();
-    out.gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.");
-    out.value(use.resident_bytes);
+    out.gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.", use.resident_bytes);
     out.counter("process_cpu_seconds_total", "CPU time of all threads, in the kernel too.");
     out.value(double(use.cpu.count()) / 1e6);
 }
 
 void tell_connections(Exposition& out, const Counters& counters, const Broker& broker) {
-    out.gauge("fulmar_connections", "Connections of Kafka clients that are open.");
-    out.value(counters.connections_open);
-    out.counter("fulmar_connections_accepted_total", "Connections of Kafka clients that were accepted.");
-    out.value(counters.connections_accepted);
+    out.gauge("fulmar_connections", "Connections of Kafka clients that are open.", counters.connections_open);
+    out.counter("fulmar_connections_accepted_total", "Connections of Kafka clients that were accepted.",
+                counters.connections_accepted);
     out.counter(
         "fulmar_connections_closed_total",
         "Connections that the broker closed, by reason: idle for too long, no memory for a request "
@@ -99,20 +97,17 @@ void tell_connections(Exposition& out, const Counters& counters, const Broker& b
     out.value(counters.closed_for_request, {{"reason", "request"}});
     out.value(counters.closed_deaf, {{"reason", "deaf"}});
     out.counter("fulmar_accept_failures_total",
-                "Connections that could not be accepted: they had gone, or no file handle was left.");
-    out.value(counters.failed_accepts);
-    out.counter("fulmar_received_bytes_total", "Bytes received from Kafka clients.");
-    out.value(counters.received_bytes);
-    out.counter("fulmar_sent_bytes_total", "Bytes of answers to Kafka clients.");
-    out.value(counters.sent_bytes);
+                "Connections that could not be accepted: they had gone, or no file handle was left.",
+                counters.failed_accepts);
+    out.counter("fulmar_received_bytes_total", "Bytes received from Kafka clients.", counters.received_bytes);
+    out.counter("fulmar_sent_bytes_total", "Bytes of answers to Kafka clients.", counters.sent_bytes);
     out.gauge("fulmar_request_buffer_bytes",
-              "Memory held by requests that arrive or are worked on, as of a second ago.");
-    out.value(counters.request_buffer_bytes);
+              "Memory held by requests that arrive or are worked on, as of a second ago.",
+              counters.request_buffer_bytes);
     out.gauge("fulmar_request_buffer_limit_bytes", "What they may hold: queued.max.request.bytes.");
     out.value(std::uint64_t(broker.settings().request_memory_max));
-    out.gauge("fulmar_unsent_bytes",
-              "Memory held by answers that clients have not read, as of a second ago.");
-    out.value(counters.unsent_bytes);
+    out.gauge("fulmar_unsent_bytes", "Memory held by answers that clients have not read, as of a second ago.",
+              counters.unsent_bytes);
     out.gauge("fulmar_unsent_limit_bytes",
               "At this many only produces and short requests begin: unsent.bytes.max.");
     out.value(std::uint64_t(broker.settings().unsent_bytes_max));
@@ -144,19 +139,18 @@ void tell_requests(Exposition& out, const Counters& counters) {
 
 void tell_records(Exposition& out, const View& view, const Broker& broker) {
     auto& counters = view.counters;
-    out.counter("fulmar_appended_records_total", "Records appended to logs.");
-    out.value(counters.appended_records);
-    out.counter("fulmar_appended_batches_total", "Record batches appended to logs.");
-    out.value(counters.appended_batches);
-    out.counter("fulmar_appended_bytes_total", "Bytes appended to logs, as they are stored.");
-    out.value(counters.appended_bytes);
-    out.counter("fulmar_fetched_bytes_total", "Bytes of record batches in answers to Fetch.");
-    out.value(counters.fetched_bytes);
+    out.counter("fulmar_appended_records_total", "Records appended to logs.", counters.appended_records);
+    out.counter("fulmar_appended_batches_total", "Record batches appended to logs.",
+                counters.appended_batches);
+    out.counter("fulmar_appended_bytes_total", "Bytes appended to logs, as they are stored.",
+                counters.appended_bytes);
+    out.counter("fulmar_fetched_bytes_total", "Bytes of record batches in answers to Fetch.",
+                counters.fetched_bytes);
     out.histogram("fulmar_log_sync_seconds",
                   "From when a sync of a log (fdatasync) was asked for until its core heard of its end.");
     out.latencies(counters.syncs);
-    out.gauge("fulmar_unsynced_bytes", "Bytes that are written and not known to be on disk yet.");
-    out.value(view.unsynced_bytes);
+    out.gauge("fulmar_unsynced_bytes", "Bytes that are written and not known to be on disk yet.",
+              view.unsynced_bytes);
     out.gauge("fulmar_unsynced_limit_bytes", "At this many producers wait: unsynced.bytes.max.");
     out.value(std::uint64_t(broker.settings().unsynced_bytes_max));
 }
@@ -171,53 +165,47 @@ void tell_storage(Exposition& out, const View& view, const Broker& broker, Insta
               "1 when a write or sync failed for good: nothing is acknowledged any more, and the process "
               "ends.");
     out.value(std::uint64_t(view.failed || broker.failure()));
-    out.counter("fulmar_damaged_reads_total", "Reads that met bytes which are not what was written.");
-    out.value(counters.damaged_reads);
-    out.counter("fulmar_rebuilt_indexes_total", "Indexes of segments that were lost or bad, and made anew.");
-    out.value(counters.rebuilt_indexes);
-    out.counter("fulmar_deleted_segments_total", "Segments deleted, by retention or by a client's wish.");
-    out.value(counters.deleted_segments);
-    out.counter("fulmar_deleted_bytes_total", "Bytes of the segments deleted.");
-    out.value(counters.deleted_bytes);
-    out.counter("fulmar_compacted_bytes_total", "Bytes that compaction has read and written.");
-    out.value(counters.compacted_bytes);
-    out.counter("fulmar_compaction_freed_bytes_total", "By how much compaction has made logs smaller.");
-    out.value(counters.compaction_freed_bytes);
-    out.counter("fulmar_compaction_removed_records_total", "Records that compaction has removed.");
-    out.value(counters.compaction_removed_records);
-    out.counter("fulmar_scrubbed_bytes_total", "Bytes read from the disk and checked, over and over.");
-    out.value(counters.scrubbed_bytes);
-    out.counter("fulmar_scrub_damage_total", "Damaged places that were found so; each again in every round.");
-    out.value(counters.scrub_damage);
+    out.counter("fulmar_damaged_reads_total", "Reads that met bytes which are not what was written.",
+                counters.damaged_reads);
+    out.counter("fulmar_rebuilt_indexes_total", "Indexes of segments that were lost or bad, and made anew.",
+                counters.rebuilt_indexes);
+    out.counter("fulmar_deleted_segments_total", "Segments deleted, by retention or by a client's wish.",
+                counters.deleted_segments);
+    out.counter("fulmar_deleted_bytes_total", "Bytes of the segments deleted.", counters.deleted_bytes);
+    out.counter("fulmar_compacted_bytes_total", "Bytes that compaction has read and written.",
+                counters.compacted_bytes);
+    out.counter("fulmar_compaction_freed_bytes_total", "By how much compaction has made logs smaller.",
+                counters.compaction_freed_bytes);
+    out.counter("fulmar_compaction_removed_records_total", "Records that compaction has removed.",
+                counters.compaction_removed_records);
+    out.counter("fulmar_scrubbed_bytes_total", "Bytes read from the disk and checked, over and over.",
+                counters.scrubbed_bytes);
+    out.counter("fulmar_scrub_damage_total", "Damaged places that were found so; each again in every round.",
+                counters.scrub_damage);
     if (auto at = broker.checkpointed_at()) {
         out.gauge("fulmar_checkpoint_age_seconds",
                   "Since the last checkpoint: what a start after a crash reads again.");
         out.value(double((now - *at).count()) / 1e3);
     }
     auto& found = broker.found();
-    out.gauge("fulmar_recovery_cut_tails", "Logs from which this start has cut a torn end.");
-    out.value(found.tails_cut);
-    out.gauge("fulmar_recovery_cut_bytes", "Bytes that this start has cut from torn ends of logs.");
-    out.value(found.bytes_cut);
+    out.gauge("fulmar_recovery_cut_tails", "Logs from which this start has cut a torn end.", found.tails_cut);
+    out.gauge("fulmar_recovery_cut_bytes", "Bytes that this start has cut from torn ends of logs.",
+              found.bytes_cut);
     out.gauge("fulmar_recovery_possible_losses",
-              "Logs of which this start has cut an end although a valid batch lay behind it.");
-    out.value(found.losses_possible);
-    out.gauge("fulmar_quarantined_files", "Files in quarantine/: cut off or not understood, never deleted.");
-    out.value(found.quarantined);
+              "Logs of which this start has cut an end although a valid batch lay behind it.",
+              found.losses_possible);
+    out.gauge("fulmar_quarantined_files", "Files in quarantine/: cut off or not understood, never deleted.",
+              found.quarantined);
 }
 
 void tell_logs(Exposition& out, View& view, std::size_t topics) {
-    out.gauge("fulmar_topics", "Topics.");
-    out.value(std::uint64_t(topics));
-    out.gauge("fulmar_partitions", "Partitions that this broker leads.");
-    out.value(view.partitions);
+    out.gauge("fulmar_topics", "Topics.", std::uint64_t(topics));
+    out.gauge("fulmar_partitions", "Partitions that this broker leads.", view.partitions);
     out.gauge("fulmar_damaged_partitions",
-              "Partitions of which nobody knows the end: they are served up to it, and take no writes.");
-    out.value(view.damaged);
-    out.gauge("fulmar_segments", "Segments of all logs.");
-    out.value(view.segments);
-    out.gauge("fulmar_log_bytes", "Bytes of all logs.");
-    out.value(view.log_bytes);
+              "Partitions of which nobody knows the end: they are served up to it, and take no writes.",
+              view.damaged);
+    out.gauge("fulmar_segments", "Segments of all logs.", view.segments);
+    out.gauge("fulmar_log_bytes", "Bytes of all logs.", view.log_bytes);
     if (view.detail.empty()) return;
 
     std::ranges::sort(view.detail, {}, [](auto& of) { return std::tie(of.topic, of.index); });
