@@ -18,8 +18,8 @@ public:
     const int core;
     Seam& seam;
     DiskBudget budget;
-    Turns
-        describing;  // Of requests for settings: what goes into one answer can take a hundred MiB meanwhile.
+    // Of requests for settings or for sizes: what goes into one answer can take a hundred MiB meanwhile.
+    Turns describing;
     // What has happened on this core since the start.
     Counters& counters() { return context_.counters; }
 

@@ -109,7 +109,8 @@ void tell_connections(Exposition& out, const Counters& counters, const Broker& b
     out.gauge("fulmar_unsent_bytes", "Memory held by answers that clients have not read, as of a second ago.",
               counters.unsent_bytes);
     out.gauge("fulmar_unsent_limit_bytes",
-              "At this many only produces and short requests begin: unsent.bytes.max.");
+              "From this many on of DescribeConfigs, or a quarter of it of all others, answers of more than "
+              "64 KiB wait: unsent.bytes.max.");
     out.value(std::uint64_t(broker.settings().unsent_bytes_max));
 }
 

@@ -1,7 +1,20 @@
-// AnswerBudget: what a core's connections hold of answers that have not left, and who waits for that to
-// become less. Ranges of files cost nothing. Nobody knows how long an answer gets before it is made, so it is
-// a mark and no wall: beyond it nothing begins that could be answered at length. One core's.
+// AnswerBudget: what a core's connections hold in memory of answers that have not left, and who waits for
+// that to become less. Ranges of files cost nothing. One core's.
+//
+// Answers about settings (DescribeConfigs), by far the longest, have room for bytes_max; all others together
+// have room for a quarter of that besides, so that they do not wait for those. Nobody knows how long an
+// answer gets before it is made, so these are marks and no walls: what may be long begins while less than
+// that is held. A small answer begins at once, and no connection begins anything while it holds more than a
+// small one. So what is held stays below both marks, and one answer more of each kind, and on each connection
+// what was small.
+//
+// While somebody waits, whoever has taken nothing of its answers for reader_patience is closed, the largest
+// first, until half of the room is free. Who takes something, however little, keeps its room.
 #pragma once
+
+#include <algorithm>
+#include <array>
+#include <numeric>
 
 #include "io/seam.h"
 
@@ -9,35 +22,47 @@ namespace fulmar::kafka {
 
 class AnswerBudget {
 public:
-    AnswerBudget(Loop& loop, std::uint64_t bytes_max) : loop_(loop), max_(bytes_max) {}
+    static constexpr Millis reader_patience{2'000};
 
-    bool has_room() const { return bytes_ < max_; }
-    std::uint64_t bytes() const { return bytes_; }
-    std::uint64_t bytes_max() const { return max_; }
-    void add(std::uint64_t bytes) { bytes_ += bytes; }
-    void remove(std::uint64_t bytes) {
-        CHECK(bytes <= bytes_);
-        bytes_ -= bytes;
-        if (awaited_ && has_room()) look_again();
+    enum Kind : std::uint8_t { settings, others };
+    static constexpr std::array kinds{settings, others};
+    using Held = std::array<std::uint64_t, kinds.size()>;  // Bytes, by kind.
+    static std::uint64_t sum(const Held& held) { return std::accumulate(held.begin(), held.end(), 0ULL); }
+
+    AnswerBudget(Loop& loop, std::uint64_t bytes_max) : loop_(loop), max_{bytes_max, bytes_max / 4} {}
+
+    // What is no longer never waits.
+    std::uint64_t small_bytes() const { return std::min<std::uint64_t>(64 << 10, max_[others]); }
+    bool has_room(Kind kind) const { return held_[kind] < max_[kind]; }
+    std::uint64_t bytes_max(Kind kind) const { return max_[kind]; }
+    const Held& held() const { return held_; }
+    void add(Kind kind, std::uint64_t bytes) { held_[kind] += bytes; }
+    void remove(const Held& gone) {
+        for (auto kind : kinds) {
+            CHECK(gone[kind] <= held_[kind]);
+            held_[kind] -= gone[kind];
+            if (awaited_[kind] && has_room(kind)) look_again(kind);
+        }
     }
 
-    // Until there may be room, in the order they came; or there is another reason to look (look_again), which
-    // comes every second: who waits may have been closed meanwhile.
-    auto changed() {
-        awaited_ = true;
-        return changed_.wait();
+    // Until there may be room, in the order they came; or there is another reason to look (look_again): who
+    // waits may have been closed meanwhile.
+    auto changed(Kind kind) {
+        awaited_[kind] = true;
+        return changed_[kind].wait();
     }
-    void look_again() {
-        awaited_ = false;
-        changed_.notify(loop_);
+    bool awaited(Kind kind) const { return awaited_[kind]; }
+    void look_again(Kind kind) {
+        awaited_[kind] = false;
+        changed_[kind].notify(loop_);
     }
 
 private:
     Loop& loop_;
-    const std::uint64_t max_;
-    std::uint64_t bytes_ = 0;
-    bool awaited_ = false;
-    Signal changed_;
+    const Held max_;
+    Held held_{};
+    std::array<bool, kinds.size()> awaited_{};
+    std::array<Signal, kinds.size()> changed_;
 };
 
 }  // namespace fulmar::kafka

@@ -28,6 +28,7 @@ struct Call {
     Frame frame;  // A handler that waits for long lets go of it first.
     Hangup& hangup;
     AnswerBudget& answers;
+    AnswerBudget::Kind kind;  // Of its answer.
 
     int version() const { return header.request_api_version; }
     Loop& loop() const { return here.seam.loop; }
@@ -56,12 +57,28 @@ inline constexpr std::size_t text_bytes_max = 1000;
 
 using Handler = Task<Answer> (*)(Call& call);
 
-// Answers about this many topics or fewer are made at once, however much is held of others.
-inline constexpr std::size_t short_answer_topics = 100;
-// Waits while too much is held of answers that have not left. False: nobody waits for this one any more.
-inline Task<bool> room_for_answer(Call& call) {
-    while (!call.answers.has_room() && !call.hangup.happened) co_await call.answers.changed();
-    co_return !call.hangup.happened;
+// Whether an answer of about this size may be made now.
+inline bool has_room(const Call& call, std::size_t about_bytes) {
+    if (about_bytes <= call.answers.small_bytes()) return true;
+    return !call.hangup.happened && call.answers.has_room(call.kind);
+}
+// Waits for that. False: nobody waits for the answer any more.
+inline Task<bool> room_for_answer(Call& call, std::size_t about_bytes) {
+    while (!has_room(call, about_bytes)) {
+        if (call.hangup.happened) co_return false;
+        co_await call.answers.changed(call.kind);
+    }
+    co_return true;
+}
+// The same for an answer that takes much memory while it is made: then it is one's turn too, which lasts
+// until `describing.leave`.
+inline Task<bool> turn_and_room_for_answer(Call& call, std::size_t about_bytes) {
+    for (;;) {
+        co_await call.here.describing.enter();
+        if (has_room(call, about_bytes)) co_return true;
+        call.here.describing.leave(call.loop());  // Smaller ones need not wait.
+        if (!co_await room_for_answer(call, about_bytes)) co_return false;
+    }
 }
 
 // Asks the controller, on its core, and comes home with what its task returned.

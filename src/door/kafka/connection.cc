@@ -6,6 +6,7 @@
 #include "base/planted.h"
 #include "door/kafka/handlers/handlers.h"
 #include "wire/kafka/api_versions.h"
+#include "wire/kafka/describe_configs.h"
 #include "wire/kafka/produce.h"
 
 namespace fulmar::kafka {
@@ -46,7 +47,7 @@ Task<> Connection::run() {
             continue;
         }
         muted_ = true;
-        if (step == Step::crowded) co_await answers_.changed();
+        if (step == Step::crowded) co_await answers_.changed(AnswerBudget::others);
         else co_await progress_.wait();
         muted_ = false;
     }
@@ -112,7 +113,11 @@ Connection::Step Connection::dispatch() {
 
     bool overlaps = route->overlaps && alone_ == 0;
     if (slots_.size() >= in_flight_max || (!slots_.empty() && !overlaps)) return Step::muted;
-    if (crowded(*route, request->body.size())) return Step::crowded;
+    if (AnswerBudget::sum(held_) > answers_.small_bytes()) return Step::muted;
+    auto kind = route->key == DescribeConfigsRequest::key ? AnswerBudget::settings : AnswerBudget::others;
+    // What may be answered with many times its own size waits in its handler (room_for_answer).
+    bool large = request->body.size() > answers_.small_bytes() && route->key != ProduceRequest::key;
+    if (large && kind == AnswerBudget::others && !answers_.has_room(kind)) return Step::crowded;
     if (known && header.request_api_version >= route->flexible_since) {
         auto body = skip_tags(request->body);
         if (!body) return Step::over;
@@ -120,7 +125,7 @@ Connection::Step Connection::dispatch() {
     }
     auto frame = receiver_.take();
     begun_ = heard_;
-    auto& slot = slots_.emplace_back();
+    auto& slot = slots_.emplace_back(kind);
     if (apologise) {
         counters_of(*route, here_.counters()).answered(ErrorCode::unsupported_version);
         answered(slot, unknown_api_versions(header.correlation_id));
@@ -131,14 +136,9 @@ Connection::Step Connection::dispatch() {
     return Step::dispatched;
 }
 
-bool Connection::crowded(const Route& route, std::size_t request_bytes) const {
-    if (answers_.has_room() || route.key == ProduceRequest::key) return false;
-    return held_bytes_ > 0 || request_bytes > short_request_bytes;
-}
-
 Task<> Connection::handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot) {
     ++handlers_;
-    Call call{broker_, here_, header, body, std::move(frame), hangup_, answers_};
+    Call call{broker_, here_, header, body, std::move(frame), hangup_, answers_, slot.kind};
     auto begun = loop_.stopwatch();
     auto answer = co_await route.handler(call);
     count(route, answer, loop_.stopwatch() - begun);
@@ -169,8 +169,8 @@ Task<> Connection::ring_late(Instant deadline) {
 
 void Connection::answered(Slot& slot, Answer answer) {
     auto owned = answer.bytes.owned().size();
-    answers_.add(owned);
-    held_bytes_ += owned;
+    answers_.add(slot.kind, owned);
+    held_[slot.kind] += owned;
     slot.answer = std::move(answer);
     if (planted(Bug::answers_swapped) && slots_.size() > 1 && slots_[0].answer && slots_[1].answer)
         std::swap(slots_[0], slots_[1]);
@@ -184,15 +184,15 @@ Task<> Connection::send() {
     co_await Yield(loop_);
     while (!slots_.empty() && slots_.front().answer) {
         Pieces out;
-        std::size_t owned = 0;
+        AnswerBudget::Held owned{};
         bool last = false;
         while (!last && !slots_.empty() && slots_.front().answer) {
-            auto& next = *slots_.front().answer;
-            auto bytes = next.bytes.owned().size();
-            if (!out.empty() && owned + bytes > joined_bytes_max) break;
-            auto answer = std::move(next);
+            auto& [kind, next] = slots_.front();
+            auto bytes = next->bytes.owned().size();
+            if (!out.empty() && AnswerBudget::sum(owned) + bytes > joined_bytes_max) break;
+            owned[kind] += bytes;
+            auto answer = std::move(*next);
             slots_.pop_front();
-            owned += bytes;
             last = answer.then == Answer::Then::close;
             if (answer.then == Answer::Then::send) out.append(std::move(answer.bytes));
         }
@@ -206,7 +206,7 @@ Task<> Connection::send() {
             leaving_ = nullptr;
             if (!sent) broken_ = last = true;
         }
-        held_bytes_ -= owned;
+        for (auto kind : AnswerBudget::kinds) held_[kind] -= owned[kind];
         answers_.remove(owned);
         if (last) close();
     }

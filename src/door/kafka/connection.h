@@ -2,8 +2,8 @@
 // the order of the requests. Produces of one connection overlap; every other request runs alone. Lives on
 // one core, and ends only when nothing of it runs any more.
 //
-// While its core holds too much of answers that have not left (AnswerBudget), it begins a Produce, or a short
-// request when nothing of its own answers is left; whatever else has come waits.
+// It begins nothing while it holds more than a small answer that has not left, nor a large request other than
+// a Produce while its core holds too much of such (AnswerBudget).
 #pragma once
 
 #include <deque>
@@ -22,9 +22,6 @@ public:
     // So long a connection that got no buffer waits for one before it is closed.
     static constexpr Millis buffer_patience{10'000};
     static constexpr Millis buffer_retry{50};
-    // The answer to a request of this size or less may be made however much is held: what is answered with
-    // more than some times of its own size sees to that itself (room_for_answer).
-    static constexpr std::size_t short_request_bytes = 64 << 10;
     // Answers leave in one send up to this size: it costs a copy, and a larger one is never copied.
     static constexpr std::size_t joined_bytes_max = 64 << 10;
 
@@ -57,8 +54,8 @@ public:
         if (std::exchange(left_, left) != left) taken_ = loop_.now();
     }
     // What it holds of answers of which the peer has taken nothing since then, as far as was looked.
-    std::size_t unread_bytes(Instant before) const {
-        return leaving_ && !broken_ && taken_ < before ? held_bytes_ : 0;
+    std::uint64_t unread_bytes(Instant since, AnswerBudget::Kind kind) const {
+        return leaving_ && !broken_ && taken_ <= since ? held_[kind] : 0;
     }
     // Of one that waits for its next request. Whoever waits to fill a buffer keeps it.
     void give_back_buffer() {
@@ -67,6 +64,7 @@ public:
 
 private:
     struct Slot {
+        AnswerBudget::Kind kind;
         std::optional<Answer> answer;
     };
     enum class Step : std::uint8_t { dispatched, muted, crowded, more, over };
@@ -74,7 +72,6 @@ private:
     Task<> handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot);
     void answered(Slot& slot, Answer answer);
     void count(const Route& route, const Answer& answer, std::chrono::microseconds took);
-    bool crowded(const Route& route, std::size_t request_bytes) const;
     Task<> ring_late(Instant deadline);  // Planted.
     Task<> send();
     Task<bool> receive();
@@ -92,7 +89,7 @@ private:
     bool draining_ = false, broken_ = false, sending_ = false, muted_ = false;
     bool waits_unlent_ = false;  // For something to receive; the buffer is not the socket's meanwhile.
     int handlers_ = 0;
-    std::size_t held_bytes_ = 0;       // Of answers that have not left.
+    AnswerBudget::Held held_{};        // Of answers that have not left.
     const Pieces* leaving_ = nullptr;  // What the socket has yet to take.
     std::uint64_t left_ = 0;           // When it was looked last: of that, and of what lies before the peer.
     Instant taken_;

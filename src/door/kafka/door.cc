@@ -9,8 +9,9 @@
 
 namespace fulmar::kafka {
 
-static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{1'000}, arrival_patience{5'000},
-    reader_patience{10'000};
+static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{1'000}, arrival_patience{5'000};
+// While somebody waits for answers to leave.
+static constexpr Millis hasty_sweep_every{250};
 
 struct KafkaDoor::Part {
     Part(Broker& b, Shard& s)
@@ -109,17 +110,16 @@ void KafkaDoor::make_room(Part& part) {
     largest->close();
     ++part.shard.counters().closed_for_memory;
 }
-// Too much is held of answers: of those who have long taken nothing of theirs, whoever holds the most goes,
-// until half of it is free.
-void KafkaDoor::close_deaf(Part& part) {
-    auto before = part.loop.now() + -reader_patience;
-    std::vector<std::pair<std::size_t, Connection*>> deaf;
+// Some wait for room for their answers: see AnswerBudget.
+void KafkaDoor::close_deaf(Part& part, AnswerBudget::Kind kind) {
+    auto since = part.loop.now() + -AnswerBudget::reader_patience;
+    std::vector<std::pair<std::uint64_t, Connection*>> deaf;
     for (auto& connection : part.connections)
-        if (auto bytes = connection.unread_bytes(before)) deaf.emplace_back(bytes, &connection);
+        if (auto bytes = connection.unread_bytes(since, kind)) deaf.emplace_back(bytes, &connection);
     std::ranges::sort(deaf, std::greater(), [](auto& each) { return each.first; });
-    auto left = part.answers.bytes();
+    auto left = part.answers.held()[kind];
     for (auto& [bytes, connection] : deaf) {
-        if (left <= part.answers.bytes_max() / 2) break;
+        if (left <= part.answers.bytes_max(kind) / 2) break;
         log_warning("{}: closed, it reads nothing of the {} bytes of answers that are held for it",
                     connection->socket().peer(), bytes);
         left -= bytes;
@@ -132,7 +132,9 @@ Task<> KafkaDoor::sweep(Part& part) {
     ++part.running;
     auto& settings = part.broker.settings();
     while (!part.closing) {
-        part.sweeper.set(part.loop.now() + sweep_every);
+        bool hasty =
+            std::ranges::any_of(AnswerBudget::kinds, [&](auto kind) { return part.answers.awaited(kind); });
+        part.sweeper.set(part.loop.now() + (hasty ? hasty_sweep_every : sweep_every));
         co_await part.sweeper;
         auto now = part.loop.now();
         for (auto& connection : part.connections) {
@@ -147,9 +149,11 @@ Task<> KafkaDoor::sweep(Part& part) {
         }
         part.shard.counters().request_buffer_bytes = part.budget.bytes;
         if (std::exchange(part.budget.short_of, false)) make_room(part);
-        part.shard.counters().unsent_bytes = part.answers.bytes();
-        if (!part.answers.has_room()) close_deaf(part);
-        part.answers.look_again();
+        part.shard.counters().unsent_bytes = AnswerBudget::sum(part.answers.held());
+        for (auto kind : AnswerBudget::kinds) {
+            if (part.answers.awaited(kind)) close_deaf(part, kind);
+            part.answers.look_again(kind);
+        }
         part.ended.notify(part.loop);  // More connections may be allowed by now.
     }
     --part.running;
@@ -172,7 +176,7 @@ Task<> KafkaDoor::close() {
         part.sweeper.wake();
         part.ended.notify(part.loop);
         for (auto& connection : part.connections) connection.drain();
-        part.answers.look_again();
+        for (auto kind : AnswerBudget::kinds) part.answers.look_again(kind);
     };
     co_await on_each(begin);
     for (auto deadline = home.now() + drain_patience;;) {

@@ -42,14 +42,29 @@ void collect(const Shard& shard, const std::optional<Wanted>& wanted, Sizes& siz
     }
 }
 
+// A partition is told with 22 bytes, and asked for with 4.
+std::size_t about_bytes(const Call& call, const DescribeLogDirsRequest& request) {
+    if (request.topics) return call.body.size() * 6;
+    std::size_t bytes = 0;
+    for (auto& [name, topic] : call.here.image().topics())
+        bytes += name.size() + 8 + topic->partitions.size() * 22;
+    return bytes;
+}
+
 }  // namespace
 
 Task<Answer> handle_describe_log_dirs(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<DescribeLogDirsRequest>(call, arena);
     if (!request) co_return Answer::close();
-    bool at_length = call.here.image().topics().size() > short_answer_topics;
-    if (at_length && !co_await room_for_answer(call)) co_return Answer::close();
+    DescribeLogDirsResponse::Result directory;
+    directory.log_dir = call.broker.settings().data_directory;
+    auto data = call.broker.data();
+    if (auto space = co_await call.seam().disk.run([&] { return data->space(); })) {
+        directory.total_bytes = std::int64_t(space->total_bytes);
+        directory.usable_bytes = std::int64_t(space->usable_bytes);
+    }
+    if (!co_await turn_and_room_for_answer(call, about_bytes(call, *request))) co_return Answer::close();
     std::optional<Wanted> wanted;
     if (request->topics) wanted = wanted_of(*request->topics, call.here.image());
     Sizes sizes;
@@ -68,20 +83,13 @@ Task<Answer> handle_describe_log_dirs(Call& call) {
         std::ranges::sort(partitions, {}, &Told::partition_index);
         topics.push_back({name, partitions});
     }
-    DescribeLogDirsResponse::Result directory;
-    directory.log_dir = call.broker.settings().data_directory;
     if (failed) directory.error_code = ErrorCode::kafka_storage_error;
     else directory.topics = topics;
-    auto data = call.broker.data();
-    if (auto space = co_await call.seam().disk.run([&] { return data->space(); })) {
-        directory.total_bytes = std::int64_t(space->total_bytes);
-        directory.usable_bytes = std::int64_t(space->usable_bytes);
-    }
-    // Others may have been here meanwhile.
-    if (at_length && !co_await room_for_answer(call)) co_return Answer::close();
     DescribeLogDirsResponse response;
     response.results = std::span(&directory, 1);
-    co_return answer(call, response);
+    auto told = answer(call, response);
+    call.here.describing.leave(call.loop());
+    co_return told;
 }
 
 }  // namespace fulmar::kafka
