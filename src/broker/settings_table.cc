@@ -110,7 +110,7 @@ std::span<const Setting> settings_table() {
          .what =
              "What answers to DescribeConfigs hold of memory that clients have not read; all other answers "
              "have a quarter of that besides, and records hold none. Beyond that, answers of more than "
-             "64 KiB wait, and while some do, clients that read nothing of theirs for two seconds are "
+             "64 KiB wait, and while some do, clients that read nothing of theirs for some seconds are "
              "closed."},
         {.key = "log.retention.ms",
          .kind = Setting::Duration{&S::log_retention, -1, long_max},

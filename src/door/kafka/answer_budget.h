@@ -8,8 +8,9 @@
 // small one. So what is held stays below both marks, and one answer more of each kind, and on each connection
 // what was small.
 //
-// While somebody waits, whoever has taken nothing of its answers for reader_patience is closed, the largest
-// first, until half of the room is free. Who takes something, however little, keeps its room.
+// While somebody waits, whoever has taken nothing of its answers for three seconds is closed, the largest
+// first, until half of the room is free; when many wait, sooner: n of them for 3/n seconds, but for one at
+// least. Who takes something, however little, keeps its room.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +23,6 @@ namespace fulmar::kafka {
 
 class AnswerBudget {
 public:
-    static constexpr Millis reader_patience{2'000};
-
     enum Kind : std::uint8_t { settings, others };
     static constexpr std::array kinds{settings, others};
     using Held = std::array<std::uint64_t, kinds.size()>;  // Bytes, by kind.
@@ -41,19 +40,23 @@ public:
         for (auto kind : kinds) {
             CHECK(gone[kind] <= held_[kind]);
             held_[kind] -= gone[kind];
-            if (awaited_[kind] && has_room(kind)) look_again(kind);
+            if (waiting_[kind] > 0 && has_room(kind)) look_again(kind);
         }
     }
 
     // Until there may be room, in the order they came; or there is another reason to look (look_again): who
     // waits may have been closed meanwhile.
     auto changed(Kind kind) {
-        awaited_[kind] = true;
+        ++waiting_[kind];
         return changed_[kind].wait();
     }
-    bool awaited(Kind kind) const { return awaited_[kind]; }
+    int waiting(Kind kind) const { return waiting_[kind]; }
+    // How long a reader may take nothing while so many wait. REQUIRES: some do.
+    Millis reader_patience(Kind kind) const {
+        return std::max(Millis(1'000), Millis(3'000) / waiting_[kind]);
+    }
     void look_again(Kind kind) {
-        awaited_[kind] = false;
+        waiting_[kind] = 0;
         changed_[kind].notify(loop_);
     }
 
@@ -61,7 +64,7 @@ private:
     Loop& loop_;
     const Held max_;
     Held held_{};
-    std::array<bool, kinds.size()> awaited_{};
+    std::array<int, kinds.size()> waiting_{};
     std::array<Signal, kinds.size()> changed_;
 };
 

@@ -10,7 +10,7 @@
 namespace fulmar::kafka {
 
 static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{1'000}, arrival_patience{5'000};
-// While somebody waits for answers to leave.
+// While more is held of answers than a small one.
 static constexpr Millis hasty_sweep_every{250};
 
 struct KafkaDoor::Part {
@@ -112,7 +112,7 @@ void KafkaDoor::make_room(Part& part) {
 }
 // Some wait for room for their answers: see AnswerBudget.
 void KafkaDoor::close_deaf(Part& part, AnswerBudget::Kind kind) {
-    auto since = part.loop.now() + -AnswerBudget::reader_patience;
+    auto since = part.loop.now() + -part.answers.reader_patience(kind);
     std::vector<std::pair<std::uint64_t, Connection*>> deaf;
     for (auto& connection : part.connections)
         if (auto bytes = connection.unread_bytes(since, kind)) deaf.emplace_back(bytes, &connection);
@@ -132,8 +132,7 @@ Task<> KafkaDoor::sweep(Part& part) {
     ++part.running;
     auto& settings = part.broker.settings();
     while (!part.closing) {
-        bool hasty =
-            std::ranges::any_of(AnswerBudget::kinds, [&](auto kind) { return part.answers.awaited(kind); });
+        bool hasty = AnswerBudget::sum(part.answers.held()) > part.answers.small_bytes();
         part.sweeper.set(part.loop.now() + (hasty ? hasty_sweep_every : sweep_every));
         co_await part.sweeper;
         auto now = part.loop.now();
@@ -151,7 +150,7 @@ Task<> KafkaDoor::sweep(Part& part) {
         if (std::exchange(part.budget.short_of, false)) make_room(part);
         part.shard.counters().unsent_bytes = AnswerBudget::sum(part.answers.held());
         for (auto kind : AnswerBudget::kinds) {
-            if (part.answers.awaited(kind)) close_deaf(part, kind);
+            if (part.answers.waiting(kind) > 0) close_deaf(part, kind);
             part.answers.look_again(kind);
         }
         part.ended.notify(part.loop);  // More connections may be allowed by now.
