@@ -373,64 +373,6 @@ def test_who_never_reads_is_closed_as_idle():
             c.close()
 
 
-def set_of_topics(c, count=10_000):
-    """A request whose answer has 47 MB for ten thousand topics, which are made."""
-    names = [f"described-{n:05}" for n in range(count)]
-    for at in range(0, count, 1000):
-        assert {topic["ErrorCode"] for topic in create(c, names[at : at + 1000])} == {0}
-    asked = [{"ResourceType": 2, "ResourceName": name, "ConfigurationKeys": None} for name in names]
-    body = {"Resources": asked, "IncludeSynonyms": True, "IncludeDocumentation": True}
-    return codec.encode_request("DescribeConfigs", 4, 1, body)
-
-
-def deaf_asker(broker, asked):
-    c = broker.connect(timeout=60)
-    c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    c.send_frame(asked)
-    return c
-
-
-def test_answers_that_nobody_reads_are_bounded():
-    with SetBroker(unsent_bytes_max=64 * MIB) as broker, broker.connect(timeout=60) as c:
-        asked = set_of_topics(c)
-        c.send_frame(asked)  # What one takes while it is made.
-        alone = broker.peak_growth_of(c.receive_frame)
-        clients = []
-
-        def ask():
-            clients.extend(deaf_asker(broker, asked) for _ in range(40))
-            with Pings(broker) as pings:
-                end = time.monotonic() + 8
-                while time.monotonic() < end:  # Nobody has been closed by now.
-                    c.produce("described-00000", 0, records.values_batch(b"x"))
-                    assert c.fetch("described-00000", 0, 0)["ErrorCode"] == 0
-                    few = c.call("Metadata", 9, {"Topics": [{"Name": "described-00001"}]})
-                    assert few["Topics"][0]["ErrorCode"] == 0
-                    time.sleep(0.05)
-            assert pings.slowest < 0.5 * SANITIZER_FACTOR
-
-        assert broker.peak_growth_of(ask) < 3 * 47 * MIB + alone * SANITIZER_FACTOR
-        for client in clients:
-            client.close()
-        c.send_frame(asked)
-        assert len(c.receive_frame()) > 40 * MIB
-
-
-def test_who_reads_slowly_is_not_closed():
-    with SetBroker(unsent_bytes_max=MIB) as broker, broker.connect(timeout=60) as c:
-        asked = set_of_topics(c, 2000)
-        slow, deaf = deaf_asker(broker, asked), deaf_asker(broker, asked)
-        (size,) = struct.unpack(">i", slow.receive_exactly(4))
-        begin = time.monotonic()
-        while time.monotonic() - begin < 14:
-            size -= len(slow.receive_exactly(4096))
-            time.sleep(0.25)
-        assert size > 6 * MIB  # More than the kernel holds.
-        slow.receive_exactly(4096)
-        slow.close()
-        deaf.close()
-
-
 def test_batches_that_are_dear_to_compress_leave_time_for_others(broker):
     rng = random.Random(1)
     words = [rng.randbytes(6) for _ in range(3000)]
