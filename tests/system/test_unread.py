@@ -111,6 +111,15 @@ def test_who_reads_is_served_behind_forty_who_do_not():
         assert max(others.slowest.values()) < 1.5 * SANITIZER_FACTOR, others.slowest
 
 
+def test_one_client_has_one_long_answer_waiting():
+    with Watched("cores=1") as broker, broker.connect(timeout=60) as c:
+        request = topics_and_request(c, 2_000)
+        with askers(broker, request, 1, times=5):
+            eventually(lambda: broker.scrape().value("fulmar_unsent_bytes") > 2_000 * TOPIC_BYTES)
+            time.sleep(2)
+            assert broker.scrape().value("fulmar_unsent_bytes") < 1.5 * 2_000 * TOPIC_BYTES
+
+
 def test_who_reads_nothing_goes_when_others_wait():
     with Watched("cores=1", f"unsent.bytes.max={MIB}") as broker, broker.connect(timeout=60) as c:
         request = topics_and_request(c, 2_000)
@@ -142,6 +151,7 @@ def test_who_reads_slowly_is_not_closed():
                 c.socket.settimeout(0.1)
                 c.receive_frame()
             c.socket.settimeout(60)
+            slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)
             slow.receive_exactly(size)
             assert len(c.receive_frame()) > 2_000 * TOPIC_BYTES
         assert closed_deaf(broker) == 0
