@@ -174,15 +174,14 @@ inline Task<> untaken_bytes(Host& host, World world) {
     std::optional<Result<>> sent;
     loop.spawn(send_text(at.near, text, sent));
     std::uint64_t before = 0, now = 0;
-    for (int i = 0; i < 1000 && (now == 0 || now != before); ++i) {  // Until all is there that fits.
+    for (int i = 0; i < 40 && (now == 0 || now != before); ++i) {  // Its kernel may take a little more, late.
         before = now;
-        co_await Timer(loop, Millis(20));
+        co_await Timer(loop, Millis(500));
         now = at.near->untaken_bytes();
     }
-    EXPECT_GT(before, 0U);
-    EXPECT_LT(before, text.size());
-    co_await Timer(loop, Millis(50));
-    EXPECT_EQ(at.near->untaken_bytes(), before);
+    EXPECT_EQ(now, before);
+    EXPECT_GT(now, 0U);
+    EXPECT_LT(now, text.size());
     EXPECT_EQ(at.far->untaken_bytes(), 0U);  // Each side counts what it sent itself.
     Received got;
     loop.spawn(receive_all(loop, at.far, text.size() / 100, Millis(0), got));
