@@ -4,9 +4,9 @@
 // Answers about settings (DescribeConfigs), by far the longest, have room for bytes_max; all others together
 // have room for a quarter of that besides, so that they do not wait for those. Nobody knows how long an
 // answer gets before it is made, so these are marks and no walls: what may be long begins while less than
-// that is held. A small answer begins at once, and no connection begins anything while it holds more than a
-// small one. So what is held stays below both marks, and one answer more of each kind, and on each connection
-// what was small.
+// that is held. Small answers, and those to small requests and to produces, begin at once; but no connection
+// begins anything while it holds more than a small answer. So beyond the marks there is what had begun before
+// (about settings one answer, since they are made one by one), and on each connection what begins at once.
 //
 // While somebody waits, whoever has taken nothing of its answers for three seconds is closed, the largest
 // first, until half of the room is free; when many wait, sooner: n of them for 3/n seconds, but for one at
