@@ -120,6 +120,18 @@ def test_one_client_has_one_long_answer_waiting():
             assert broker.scrape().value("fulmar_unsent_bytes") < 1.5 * 2_000 * TOPIC_BYTES
 
 
+def test_who_has_said_all_still_gets_long_answers():
+    with Watched("cores=1") as broker, broker.connect(timeout=60) as c:
+        request = topics_and_request(c, 2_000)
+        for _ in range(2):
+            c.send_frame(request)
+        c.socket.shutdown(socket.SHUT_WR)
+        time.sleep(2)
+        for _ in range(2):
+            assert len(c.receive_frame()) > 2_000 * TOPIC_BYTES
+        assert c.is_closed()
+
+
 def test_who_reads_nothing_goes_when_others_wait():
     with Watched("cores=1", f"unsent.bytes.max={MIB}") as broker, broker.connect(timeout=60) as c:
         request = topics_and_request(c, 2_000)

@@ -12,6 +12,7 @@ namespace fulmar::kafka {
 // Word from a connection that nobody waits for an answer any more. On the connection's core.
 struct Hangup {
     bool happened = false;
+    bool by_us = false;        // We close the connection, or stop: no long answer is begun any more.
     Timer* waiting = nullptr;  // Woken when it happens.
     Instant deadline{};        // Of that wait, or of the last one.
     void tell() {
@@ -60,9 +61,9 @@ using Handler = Task<Answer> (*)(Call& call);
 // Whether an answer of about this size may be made now.
 inline bool has_room(const Call& call, std::size_t about_bytes) {
     if (about_bytes <= call.answers.small_bytes()) return true;
-    return !call.hangup.happened && call.answers.has_room(call.kind);
+    return !call.hangup.by_us && call.answers.has_room(call.kind);
 }
-// Waits for that. False: nobody waits for the answer any more.
+// Waits for that. False: there is none, and nobody waits for the answer any more.
 inline Task<bool> room_for_answer(Call& call, std::size_t about_bytes) {
     while (!has_room(call, about_bytes)) {
         if (call.hangup.happened) co_return false;

@@ -24,13 +24,13 @@ Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& requests, Ans
       begun_(heard_) {}
 
 void Connection::drain() {
-    draining_ = true;
+    draining_ = hangup_.by_us = true;
     hangup_.tell();
     if (slots_.empty()) close();
     progress_.notify(loop_);
 }
 void Connection::close() {
-    draining_ = broken_ = true;
+    draining_ = broken_ = hangup_.by_us = true;
     hangup_.tell();
     socket_->close();
     progress_.notify(loop_);
