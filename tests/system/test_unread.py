@@ -105,7 +105,7 @@ def test_who_reads_is_served_behind_forty_who_do_not():
             assert len(c.receive_frame()) > answer_bytes
             waited = time.monotonic() - begin
             assert broker.peak_rss_bytes() - before < 256 * MIB + answer_bytes + alone * SANITIZER_FACTOR
-            eventually(lambda: closed_deaf(broker) >= 34)
+            eventually(lambda: closed_deaf(broker) >= 34, seconds=30)
         assert waited < 20 * SANITIZER_FACTOR
         assert pings.slowest < 0.5 * SANITIZER_FACTOR
         assert max(others.slowest.values()) < 1.5 * SANITIZER_FACTOR, others.slowest
