@@ -61,8 +61,9 @@ struct Counters {
     std::uint64_t received_bytes = 0, sent_bytes = 0;
     std::uint64_t connections_accepted = 0, connections_open = 0, failed_accepts = 0;
     // Why the broker closed them.
-    std::uint64_t closed_idle = 0, closed_for_memory = 0, closed_for_request = 0;
+    std::uint64_t closed_idle = 0, closed_for_memory = 0, closed_for_request = 0, closed_deaf = 0;
     std::uint64_t request_buffer_bytes = 0;  // Of requests that arrive or are worked on, a second ago.
+    std::uint64_t unsent_bytes = 0;          // Of answers that have not left, a second ago.
 
     std::uint64_t appended_records = 0, appended_batches = 0, appended_bytes = 0, fetched_bytes = 0;
     Latencies syncs;  // From when a sync was asked for until its core heard of its end.

@@ -48,6 +48,7 @@ struct Settings {
     Millis connections_idle_max;
     std::int64_t connections_max;
     std::int64_t request_memory_max;
+    std::int64_t unsent_bytes_max;
     Millis log_retention;  // Negative: none.
     Millis log_retention_check_interval;
     Millis log_scrub_interval;

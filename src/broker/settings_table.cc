@@ -115,6 +115,14 @@ std::span<const Setting> settings_table() {
          .what = "What all connections together may hold in requests that have begun to arrive. A connection "
                  "that gets no room for ten seconds is closed.",
          .kafkas = true},
+        {.key = "unsent.bytes.max",
+         .kind = Setting::Number{&S::unsent_bytes_max, 1 * mib, 1024 * gib, true},
+         .fallback = "268435456",
+         .what =
+             "What answers to DescribeConfigs hold of memory that clients have not read; all other answers "
+             "have a quarter of that besides, and records hold none. Beyond that, answers of more than "
+             "64 KiB wait, and while some do, clients that read nothing of theirs for some seconds are "
+             "closed."},
         {.key = "log.retention.ms",
          .kind = Setting::Duration{&S::log_retention, -1, long_max},
          .fallback = "2592000000",

@@ -23,8 +23,8 @@ public:
     // Partitions that are in a directory that is away or has failed, wherever they live.
     std::set<PartitionId> offline{};
     void take_offline(const std::set<PartitionId>& partitions);
-    Turns
-        describing;  // Of requests for settings: what goes into one answer can take a hundred MiB meanwhile.
+    // Of requests for settings or for sizes: what goes into one answer can take a hundred MiB meanwhile.
+    Turns describing;
     // What has happened on this core since the start.
     Counters& counters() { return context_.counters; }
 

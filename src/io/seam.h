@@ -158,6 +158,9 @@ public:
     virtual void close() = 0;
     // Whether the peer has sent its last, although more of it may lie unread.
     virtual bool peer_ended() const = 0;
+    // What has left for the peer and not come into its hands, or its kernel's; without what a pending send
+    // has yet to hand on.
+    virtual std::uint64_t untaken_bytes() const = 0;
     virtual std::string peer() const = 0;  // For log lines: "127.0.0.1:40122".
 
     // For Wait. True: done at once, the result is in it. False: it will be posted.

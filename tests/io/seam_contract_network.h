@@ -165,6 +165,33 @@ inline Task<> slow_readers(Host& host, World world) {
     co_await until(loop, got.end);
     EXPECT_TRUE(got.text == text) << got.text.size() << " bytes";
 }
+// What lies before a peer that reads nothing stays there, and all of it goes to one that reads.
+inline Task<> untaken_bytes(Host& host, World world) {
+    auto& loop = host.cores[0]->loop;
+    auto at = co_await connected(host, world.address);
+    EXPECT_EQ(at.near->untaken_bytes(), 0U);
+    auto text = pattern(world.more_than_fits);
+    std::optional<Result<>> sent;
+    loop.spawn(send_text(at.near, text, sent));
+    std::uint64_t before = 0, now = 0;
+    for (int i = 0; i < 40 && (now == 0 || now != before); ++i) {  // Its kernel may take a little more, late.
+        before = now;
+        co_await Timer(loop, Millis(500));
+        now = at.near->untaken_bytes();
+    }
+    EXPECT_EQ(now, before);
+    EXPECT_GT(now, 0U);
+    EXPECT_LT(now, text.size());
+    EXPECT_EQ(at.far->untaken_bytes(), 0U);  // Each side counts what it sent itself.
+    Received got;
+    loop.spawn(receive_all(loop, at.far, text.size() / 100, Millis(0), got));
+    co_await until(loop, sent);
+    for (int i = 0; i < 20'000 && at.near->untaken_bytes() > 0; ++i) co_await Timer(loop, Millis(1));
+    EXPECT_EQ(at.near->untaken_bytes(), 0U);
+    at.near->close();
+    co_await until(loop, got.end);
+    EXPECT_TRUE(got.text == text) << got.text.size() << " bytes";
+}
 
 inline Task<> closes(Host& host, World world) {
     auto& loop = host.cores[0]->loop;
@@ -346,6 +373,7 @@ inline constexpr Promise promises[] = {
     {"pieces_leave_in_order", pieces},
     {"a_file_that_is_too_short_is_damaged", short_files},
     {"a_send_waits_for_a_slow_reader", slow_readers},
+    {"what_nobody_reads_is_untaken", untaken_bytes},
     {"closing_ends_what_waits", closes},
     {"a_peer_that_goes_ends_a_send", peers_that_go},
     {"a_peer_that_goes_with_bytes_unread_resets", unread},

@@ -49,6 +49,7 @@ public:
         at_peer("end", [why](SimSocket& peer) { peer.end(why); });
     }
     bool peer_ended() const override { return over_.has_value(); }
+    std::uint64_t untaken_bytes() const override { return in_window_; }
     std::string peer() const override { return "simulated"; }
 
 private:

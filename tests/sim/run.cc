@@ -124,6 +124,7 @@ private:
         CHECK(settings);
         serving_.settings = *settings;
         serving_.settings.unsynced_bytes_max = chance.one_in(3) ? 20'000 : 64 << 20;
+        if (serving_.settings.unsynced_bytes_max == 20'000) serving_.settings.unsent_bytes_max = 300;
         // Small segments, and few batches between index entries, so that there are many of each.
         auto& topics = serving_.settings.topic_defaults;
         if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));

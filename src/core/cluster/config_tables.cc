@@ -195,6 +195,7 @@ static constexpr std::array brokers = {
     absent_row("transaction.state.log.replication.factor", no_transactions),
     absent_row("transaction.state.log.segment.bytes", no_transactions),
     absent_row("transactional.id.expiration.ms", no_transactions),
+    at_start("unsent.bytes.max"),
     at_start("unsynced.bytes.max"),
 };
 static_assert(std::ranges::is_sorted(brokers, {}, &ConfigRow::name));

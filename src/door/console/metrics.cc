@@ -91,12 +91,15 @@ void tell_connections(Exposition& out, const Counters& counters, const Broker& b
     out.gauge("fulmar_connections", "Connections of Kafka clients that are open.", counters.connections_open);
     out.counter("fulmar_connections_accepted_total", "Connections of Kafka clients that were accepted.",
                 counters.connections_accepted);
-    out.counter("fulmar_connections_closed_total",
-                "Connections that the broker closed, by reason: idle for too long, no memory for a request "
-                "(memory), a request that is none or is not served (request).");
+    out.counter(
+        "fulmar_connections_closed_total",
+        "Connections that the broker closed, by reason: idle for too long, no memory for a request "
+        "(memory), a request that is none or is not served (request), answers that were not read and took "
+        "others' room (deaf).");
     out.value(counters.closed_idle, {{"reason", "idle"}});
     out.value(counters.closed_for_memory, {{"reason", "memory"}});
     out.value(counters.closed_for_request, {{"reason", "request"}});
+    out.value(counters.closed_deaf, {{"reason", "deaf"}});
     out.counter("fulmar_accept_failures_total",
                 "Connections that could not be accepted: they had gone, or no file handle was left.",
                 counters.failed_accepts);
@@ -107,6 +110,12 @@ void tell_connections(Exposition& out, const Counters& counters, const Broker& b
               counters.request_buffer_bytes);
     out.gauge("fulmar_request_buffer_limit_bytes", "What they may hold: queued.max.request.bytes.");
     out.value(std::uint64_t(broker.settings().request_memory_max));
+    out.gauge("fulmar_unsent_bytes", "Memory held by answers that clients have not read, as of a second ago.",
+              counters.unsent_bytes);
+    out.gauge("fulmar_unsent_limit_bytes",
+              "From this many on of DescribeConfigs, or a quarter of it of all others, answers of more than "
+              "64 KiB wait: unsent.bytes.max.");
+    out.value(std::uint64_t(broker.settings().unsent_bytes_max));
 }
 
 std::string label_of(std::size_t place) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "door/kafka/answer_budget.h"
 #include "wire/kafka/first_error.h"
 #include "wire/kafka/header.h"
 
@@ -11,6 +12,7 @@ namespace fulmar::kafka {
 // Word from a connection that nobody waits for an answer any more. On the connection's core.
 struct Hangup {
     bool happened = false;
+    bool by_us = false;        // We close the connection, or stop: no long answer is begun any more.
     Timer* waiting = nullptr;  // Woken when it happens.
     Instant deadline{};        // Of that wait, or of the last one.
     void tell() {
@@ -26,6 +28,8 @@ struct Call {
     Bytes body;   // Without the header's tags. A view of `frame`.
     Frame frame;  // A handler that waits for long lets go of it first.
     Hangup& hangup;
+    AnswerBudget& answers;
+    AnswerBudget::Kind kind;  // Of its answer.
 
     int version() const { return header.request_api_version; }
     Loop& loop() const { return here.seam.loop; }
@@ -53,6 +57,30 @@ inline std::size_t arrays_budget(const Call& call) {
 inline constexpr std::size_t text_bytes_max = 1000;
 
 using Handler = Task<Answer> (*)(Call& call);
+
+// Whether an answer of about this size may be made now.
+inline bool has_room(const Call& call, std::size_t about_bytes) {
+    if (about_bytes <= call.answers.small_bytes()) return true;
+    return !call.hangup.by_us && call.answers.has_room(call.kind);
+}
+// Waits for that. False: there is none, and nobody waits for the answer any more.
+inline Task<bool> room_for_answer(Call& call, std::size_t about_bytes) {
+    while (!has_room(call, about_bytes)) {
+        if (call.hangup.happened) co_return false;
+        co_await call.answers.changed(call.kind);
+    }
+    co_return true;
+}
+// The same for an answer that takes much memory while it is made: then it is one's turn too, which lasts
+// until `describing.leave`.
+inline Task<bool> turn_and_room_for_answer(Call& call, std::size_t about_bytes) {
+    for (;;) {
+        co_await call.here.describing.enter();
+        if (has_room(call, about_bytes)) co_return true;
+        call.here.describing.leave(call.loop());  // Smaller ones need not wait.
+        if (!co_await room_for_answer(call, about_bytes)) co_return false;
+    }
+}
 
 // Asks the controller, on its core, and comes home with what its task returned.
 template <class Ask>

@@ -6,26 +6,31 @@
 #include "base/planted.h"
 #include "door/kafka/handlers/handlers.h"
 #include "wire/kafka/api_versions.h"
+#include "wire/kafka/describe_configs.h"
+#include "wire/kafka/produce.h"
 
 namespace fulmar::kafka {
 
-Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::shared_ptr<Socket> socket)
+Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& requests, AnswerBudget& answers,
+                       std::shared_ptr<Socket> socket)
     : broker_(broker),
       here_(here),
       loop_(here.seam.loop),
       socket_(std::move(socket)),
-      receiver_(budget, std::size_t(broker.settings().socket_request_bytes_max)),
-      heard_(loop_.now()),
+      receiver_(requests, std::size_t(broker.settings().socket_request_bytes_max)),
+      answers_(answers),
+      taken_(loop_.now()),
+      heard_(taken_),
       begun_(heard_) {}
 
 void Connection::drain() {
-    draining_ = true;
+    draining_ = hangup_.by_us = true;
     hangup_.tell();
     if (slots_.empty()) close();
     progress_.notify(loop_);
 }
 void Connection::close() {
-    draining_ = broken_ = true;
+    draining_ = broken_ = hangup_.by_us = true;
     hangup_.tell();
     socket_->close();
     progress_.notify(loop_);
@@ -42,7 +47,8 @@ Task<> Connection::run() {
             continue;
         }
         muted_ = true;
-        co_await progress_.wait();
+        if (step == Step::crowded) co_await answers_.changed(AnswerBudget::others);
+        else co_await progress_.wait();
         muted_ = false;
     }
     draining_ = true;
@@ -107,6 +113,11 @@ Connection::Step Connection::dispatch() {
 
     bool overlaps = route->overlaps && alone_ == 0;
     if (slots_.size() >= in_flight_max || (!slots_.empty() && !overlaps)) return Step::muted;
+    if (AnswerBudget::sum(held_) > answers_.small_bytes()) return Step::muted;
+    auto kind = route->key == DescribeConfigsRequest::key ? AnswerBudget::settings : AnswerBudget::others;
+    // What may be answered with many times its own size waits in its handler (room_for_answer).
+    bool large = request->body.size() > answers_.small_bytes() && route->key != ProduceRequest::key;
+    if (large && kind == AnswerBudget::others && !answers_.has_room(kind)) return Step::crowded;
     if (known && header.request_api_version >= route->flexible_since) {
         auto body = skip_tags(request->body);
         if (!body) return Step::over;
@@ -114,7 +125,7 @@ Connection::Step Connection::dispatch() {
     }
     auto frame = receiver_.take();
     begun_ = heard_;
-    auto& slot = slots_.emplace_back();
+    auto& slot = slots_.emplace_back(kind);
     if (apologise) {
         counters_of(*route, here_.counters()).answered(ErrorCode::unsupported_version);
         answered(slot, unknown_api_versions(header.correlation_id));
@@ -127,7 +138,7 @@ Connection::Step Connection::dispatch() {
 
 Task<> Connection::handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot) {
     ++handlers_;
-    Call call{broker_, here_, header, body, std::move(frame), hangup_};
+    Call call{broker_, here_, header, body, std::move(frame), hangup_, answers_, slot.kind};
     auto begun = loop_.stopwatch();
     auto answer = co_await route.handler(call);
     count(route, answer, loop_.stopwatch() - begun);
@@ -157,6 +168,9 @@ Task<> Connection::ring_late(Instant deadline) {
 }
 
 void Connection::answered(Slot& slot, Answer answer) {
+    auto owned = answer.bytes.owned().size();
+    answers_.add(slot.kind, owned);
+    held_[slot.kind] += owned;
     slot.answer = std::move(answer);
     if (planted(Bug::answers_swapped) && slots_.size() > 1 && slots_[0].answer && slots_[1].answer)
         std::swap(slots_[0], slots_[1]);
@@ -170,9 +184,14 @@ Task<> Connection::send() {
     co_await Yield(loop_);
     while (!slots_.empty() && slots_.front().answer) {
         Pieces out;
+        AnswerBudget::Held owned{};
         bool last = false;
         while (!last && !slots_.empty() && slots_.front().answer) {
-            auto answer = std::move(*slots_.front().answer);
+            auto& [kind, next] = slots_.front();
+            auto bytes = next->bytes.owned().size();
+            if (!out.empty() && AnswerBudget::sum(owned) + bytes > joined_bytes_max) break;
+            owned[kind] += bytes;
+            auto answer = std::move(*next);
             slots_.pop_front();
             last = answer.then == Answer::Then::close;
             if (answer.then == Answer::Then::send) out.append(std::move(answer.bytes));
@@ -180,9 +199,15 @@ Task<> Connection::send() {
         progress_.notify(loop_);
         here_.counters().sent_bytes += out.size();
         if (!out.empty() && !broken_) {
-            auto sent = co_await socket_->send(std::move(out));
+            auto send = socket_->send(std::move(out));
+            leaving_ = &send.argument;
+            left_ = 0;  // Whatever the next look finds is new.
+            auto sent = co_await send;
+            leaving_ = nullptr;
             if (!sent) broken_ = last = true;
         }
+        for (auto kind : AnswerBudget::kinds) held_[kind] -= owned[kind];
+        answers_.remove(owned);
         if (last) close();
     }
     sending_ = false;

@@ -1,6 +1,9 @@
 // Connection: one client. It cuts requests out of the stream, runs their handlers and sends the answers in
 // the order of the requests. Produces of one connection overlap; every other request runs alone. Lives on
 // one core, and ends only when nothing of it runs any more.
+//
+// It begins nothing while it holds more than a small answer that has not left, nor a large request other than
+// a Produce while its core holds too much of such (AnswerBudget).
 #pragma once
 
 #include <deque>
@@ -19,8 +22,11 @@ public:
     // So long a connection that got no buffer waits for one before it is closed.
     static constexpr Millis buffer_patience{10'000};
     static constexpr Millis buffer_retry{50};
+    // Answers leave in one send up to this size: it costs a copy, and a larger one is never copied.
+    static constexpr std::size_t joined_bytes_max = 64 << 10;
 
-    Connection(Broker& broker, Shard& here, ReceiveBudget& budget, std::shared_ptr<Socket> socket);
+    Connection(Broker& broker, Shard& here, ReceiveBudget& requests, AnswerBudget& answers,
+               std::shared_ptr<Socket> socket);
     // Until the peer or we close it, and all that it asked for has ended.
     Task<> run();
 
@@ -39,7 +45,17 @@ public:
     }
     // What it holds of a request that began to arrive before then, and has not all come yet.
     std::size_t unfinished_bytes(Instant before) const {
-        return slots_.empty() && !receiver_.empty() && begun_ < before ? receiver_.room() : 0;
+        return slots_.empty() && !muted_ && !receiver_.empty() && begun_ < before ? receiver_.room() : 0;
+    }
+    // Whether the peer has taken something of its answers since the last look.
+    void look_for_reader() {
+        if (!leaving_) return;
+        auto left = leaving_->size() + socket_->untaken_bytes();
+        if (std::exchange(left_, left) != left) taken_ = loop_.now();
+    }
+    // What it holds of answers of which the peer has taken nothing since then, as far as was looked.
+    std::uint64_t unread_bytes(Instant since, AnswerBudget::Kind kind) const {
+        return leaving_ && !broken_ && taken_ <= since ? held_[kind] : 0;
     }
     // Of one that waits for its next request. Whoever waits to fill a buffer keeps it.
     void give_back_buffer() {
@@ -48,9 +64,10 @@ public:
 
 private:
     struct Slot {
+        AnswerBudget::Kind kind;
         std::optional<Answer> answer;
     };
-    enum class Step : std::uint8_t { dispatched, muted, more, over };
+    enum class Step : std::uint8_t { dispatched, muted, crowded, more, over };
     Step dispatch();
     Task<> handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot);
     void answered(Slot& slot, Answer answer);
@@ -65,12 +82,17 @@ private:
     Loop& loop_;
     std::shared_ptr<Socket> socket_;
     Receiver receiver_;
+    AnswerBudget& answers_;
     Hangup hangup_;
     std::deque<Slot> slots_;  // Of requests under way, in their order. A deque: they do not move.
     std::size_t alone_ = 0;   // Of those under way, how many run alone: 0 or 1.
     bool draining_ = false, broken_ = false, sending_ = false, muted_ = false;
     bool waits_unlent_ = false;  // For something to receive; the buffer is not the socket's meanwhile.
     int handlers_ = 0;
+    AnswerBudget::Held held_{};        // Of answers that have not left.
+    const Pieces* leaving_ = nullptr;  // What the socket has yet to take.
+    std::uint64_t left_ = 0;           // When it was looked last: of that, and of what lies before the peer.
+    Instant taken_;
     Instant heard_, begun_;  // When something came; when what is buffered began to.
     Signal progress_;
 };

@@ -3,15 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/log_sink.h"
 
 namespace fulmar::kafka {
 
 static constexpr Millis sweep_every{1'000}, accept_pause{100}, buffer_kept{1'000}, arrival_patience{5'000};
+// While more is held of answers than a small one.
+static constexpr Millis hasty_sweep_every{250};
 
 struct KafkaDoor::Part {
-    Part(Broker& b, Shard& s) : broker(b), shard(s), loop(s.seam.loop), sweeper(loop) {
+    Part(Broker& b, Shard& s)
+        : broker(b),
+          shard(s),
+          loop(s.seam.loop),
+          answers(loop, std::uint64_t(b.settings().unsent_bytes_max / b.cores())),
+          sweeper(loop) {
         budget.bytes_max = std::uint64_t(b.settings().request_memory_max / b.cores());
     }
     // Of this core's part, as it is set now.
@@ -23,6 +31,7 @@ struct KafkaDoor::Part {
     Shard& shard;
     Loop& loop;
     ReceiveBudget budget;
+    AnswerBudget answers;
     std::shared_ptr<Listener> listener;
     std::list<Connection> connections;
     bool closing = false;
@@ -81,7 +90,7 @@ Task<> KafkaDoor::accept(Part& part) {
 }
 Task<> KafkaDoor::serve(Part& part, std::shared_ptr<Socket> socket) {
     auto place = part.connections.emplace(part.connections.end(), part.broker, part.shard, part.budget,
-                                          std::move(socket));
+                                          part.answers, std::move(socket));
     if (part.closing) place->close();
     ++part.shard.counters().connections_open;
     co_await place->run();
@@ -101,16 +110,35 @@ void KafkaDoor::make_room(Part& part) {
     largest->close();
     ++part.shard.counters().closed_for_memory;
 }
+// Some wait for room for their answers: see AnswerBudget.
+void KafkaDoor::close_deaf(Part& part, AnswerBudget::Kind kind) {
+    auto since = part.loop.now() + -part.answers.reader_patience(kind);
+    std::vector<std::pair<std::uint64_t, Connection*>> deaf;
+    for (auto& connection : part.connections)
+        if (auto bytes = connection.unread_bytes(since, kind)) deaf.emplace_back(bytes, &connection);
+    std::ranges::sort(deaf, std::greater(), [](auto& each) { return each.first; });
+    auto left = part.answers.held()[kind];
+    for (auto& [bytes, connection] : deaf) {
+        if (left <= part.answers.bytes_max(kind) / 2) break;
+        log_warning("{}: closed, it reads nothing of the {} bytes of answers that are held for it",
+                    connection->socket().peer(), bytes);
+        left -= bytes;
+        connection->close();
+        ++part.shard.counters().closed_deaf;
+    }
+}
 // Closes what has been silent for too long: one coarse look, since a timer a connection costs far more.
 Task<> KafkaDoor::sweep(Part& part) {
     ++part.running;
     auto& settings = part.broker.settings();
     while (!part.closing) {
-        part.sweeper.set(part.loop.now() + sweep_every);
+        bool hasty = AnswerBudget::sum(part.answers.held()) > part.answers.small_bytes();
+        part.sweeper.set(part.loop.now() + (hasty ? hasty_sweep_every : sweep_every));
         co_await part.sweeper;
         auto now = part.loop.now();
         for (auto& connection : part.connections) {
             connection.look_for_hangup();
+            connection.look_for_reader();
             if (connection.idle_since(now + -settings.connections_idle_max)) {
                 ++part.shard.counters().closed_idle;
                 connection.close();
@@ -120,6 +148,11 @@ Task<> KafkaDoor::sweep(Part& part) {
         }
         part.shard.counters().request_buffer_bytes = part.budget.bytes;
         if (std::exchange(part.budget.short_of, false)) make_room(part);
+        part.shard.counters().unsent_bytes = AnswerBudget::sum(part.answers.held());
+        for (auto kind : AnswerBudget::kinds) {
+            if (part.answers.waiting(kind) > 0) close_deaf(part, kind);
+            part.answers.look_again(kind);
+        }
         part.ended.notify(part.loop);  // More connections may be allowed by now.
     }
     --part.running;
@@ -142,6 +175,7 @@ Task<> KafkaDoor::close() {
         part.sweeper.wake();
         part.ended.notify(part.loop);
         for (auto& connection : part.connections) connection.drain();
+        for (auto kind : AnswerBudget::kinds) part.answers.look_again(kind);
     };
     co_await on_each(begin);
     for (auto deadline = home.now() + drain_patience;;) {

@@ -26,6 +26,7 @@ private:
     static Task<> serve(Part& part, std::shared_ptr<Socket> socket);
     static Task<> sweep(Part& part);
     static void make_room(Part& part);
+    static void close_deaf(Part& part, AnswerBudget::Kind kind);
     // Runs `action` on each core's part, there.
     template <class F>
     Task<> on_each(F action);

@@ -1,6 +1,8 @@
 #include "io/real/network.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,6 +51,11 @@ public:
         socket_.close(ignored);
     }
     bool peer_ended() const override { return ready(POLLRDHUP); }
+    std::uint64_t untaken_bytes() const override {
+        int bytes = 0;
+        bool known = ::ioctl(const_cast<tcp::socket&>(socket_).native_handle(), SIOCOUTQ, &bytes) == 0;
+        return known ? std::uint64_t(bytes) : 0;
+    }
     std::string peer() const override {
         error_code gone;
         auto there = socket_.remote_endpoint(gone);

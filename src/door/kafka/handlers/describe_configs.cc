@@ -36,6 +36,8 @@ struct Held {
 // More than all topics have that a cluster is made for (10,000), and little enough to be held while it is
 // sent.
 constexpr std::size_t configs_max = 400'000;
+// Of an answer, with synonyms and documentation: a topic has 4,700.
+constexpr std::size_t resource_bytes = 5'000;
 // They take about a millisecond. Then others have their turn.
 constexpr std::size_t configs_a_turn = 1'000;
 
@@ -182,7 +184,8 @@ Task<Answer> handle_describe_configs(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<Asked>(call, arena);
     if (!request) co_return Answer::close();
-    co_await call.here.describing.enter();
+    auto about_bytes = request->resources.size() * resource_bytes;
+    if (!co_await turn_and_room_for_answer(call, about_bytes)) co_return Answer::close();
     auto told = co_await describe_all(call, *request);
     call.here.describing.leave(call.loop());
     co_return told;

@@ -45,18 +45,41 @@ void collect(const Shard& shard, const std::optional<Wanted>& wanted, std::vecto
     }
 }
 
+// A partition is told with 22 bytes, and asked for with 4.
+std::size_t about_bytes(const Call& call, const DescribeLogDirsRequest& request) {
+    if (request.topics) return call.body.size() * 6;
+    std::size_t bytes = 0;
+    for (auto& [name, topic] : call.here.image().topics())
+        bytes += name.size() + 8 + topic->partitions.size() * 22;
+    return bytes;
+}
+
 }  // namespace
 
 Task<Answer> handle_describe_log_dirs(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<DescribeLogDirsRequest>(call, arena);
     if (!request) co_return Answer::close();
-    std::optional<Wanted> wanted;
-    if (request->topics) wanted = wanted_of(*request->topics, call.here.image());
     auto& home = call.broker.controller_loop();
     auto told_by_home = [&] { return call.broker.directories(); };
     auto directories =
         &home == &call.loop() ? told_by_home() : co_await call_on(home, call.loop(), told_by_home);
+    std::vector<DescribeLogDirsResponse::Result> results;
+    for (auto& directory : directories) {
+        auto& told = results.emplace_back();
+        told.log_dir = directory.name;
+        if (!directory.trouble.empty()) {
+            told.error_code = ErrorCode::kafka_storage_error;
+            continue;
+        }
+        if (auto space = co_await call.seam().disk.run([&] { return directory.root->space(); })) {
+            told.total_bytes = std::int64_t(space->total_bytes);
+            told.usable_bytes = std::int64_t(space->usable_bytes);
+        }
+    }
+    if (!co_await turn_and_room_for_answer(call, about_bytes(call, *request))) co_return Answer::close();
+    std::optional<Wanted> wanted;
+    if (request->topics) wanted = wanted_of(*request->topics, call.here.image());
     std::vector<Sizes> sizes(directories.size());
     std::vector<bool> failed(directories.size());
     for (int core = 0; core < call.broker.cores(); ++core) {
@@ -70,28 +93,21 @@ Task<Answer> handle_describe_log_dirs(Call& call) {
         else co_await call_on(shard.seam.loop, call.loop(), look);
     }
     std::vector<std::vector<Topic>> topics(directories.size());
-    std::vector<DescribeLogDirsResponse::Result> results;
     for (std::size_t n = 0; n < directories.size(); ++n) {
+        auto& told = results[n];
+        if (failed[n]) told.error_code = ErrorCode::kafka_storage_error;
+        if (told.error_code != ErrorCode::none) continue;
         for (auto& [name, partitions] : sizes[n]) {
             std::ranges::sort(partitions, {}, &Told::partition_index);
             topics[n].push_back({name, partitions});
         }
-        auto& directory = directories[n];
-        auto& told = results.emplace_back();
-        told.log_dir = directory.name;
-        if (failed[n] || !directory.trouble.empty()) {
-            told.error_code = ErrorCode::kafka_storage_error;
-            continue;
-        }
         told.topics = topics[n];
-        if (auto space = co_await call.seam().disk.run([&] { return directory.root->space(); })) {
-            told.total_bytes = std::int64_t(space->total_bytes);
-            told.usable_bytes = std::int64_t(space->usable_bytes);
-        }
     }
     DescribeLogDirsResponse response;
     response.results = results;
-    co_return answer(call, response);
+    auto told = answer(call, response);
+    call.here.describing.leave(call.loop());
+    co_return told;
 }
 
 }  // namespace fulmar::kafka

@@ -25,6 +25,9 @@ Task<Answer> handle_find_coordinator(Call& call) {
                                                                     : ErrorCode::invalid_request;
     FindCoordinatorResponse response;
     std::vector<FindCoordinatorResponse::Coordinator> coordinators;
+    // A key may be of no bytes, and is answered with a text.
+    auto about_bytes = call.body.size() + request->coordinator_keys.size() * (text.size() + 20);
+    if (!co_await room_for_answer(call, about_bytes)) co_return Answer::close();
     if (call.version() >= 4) {
         for (auto key : request->coordinator_keys)
             coordinators.push_back({key, BrokerId{-1}, "", -1, error, text});

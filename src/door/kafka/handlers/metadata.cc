@@ -84,6 +84,11 @@ Task<> create_missing(Call& call, const MetadataRequest& request, const std::set
     if (!missing.empty()) (void)co_await create_topics(call, std::move(missing));
 }
 
+// Of the answer, of a topic that may be none.
+std::size_t about_bytes(const cluster::Topic* topic) {
+    return topic ? 40 + topic->name.size() + topic->partitions.size() * 34 : 40;
+}
+
 }  // namespace
 
 Task<Answer> handle_metadata(Call& call) {
@@ -95,6 +100,9 @@ Task<Answer> handle_metadata(Call& call) {
     auto version = call.version();
     bool all = version == 0 ? request->topics && request->topics->empty() : !request->topics;
     if (all) {
+        std::size_t bytes = 0;
+        for (auto& [name, topic] : image.topics()) bytes += about_bytes(topic.get());
+        if (!co_await room_for_answer(call, bytes)) co_return Answer::close();
         for (auto& [name, topic] : image.topics()) metadata.add(*topic);
         co_return metadata.finish();
     }
@@ -117,6 +125,9 @@ Task<Answer> handle_metadata(Call& call) {
         co_return metadata.nonsense();
     }
     if (!ids.empty()) {  // Then names beside them do not count, as Kafka's (tests/reference/recorded).
+        std::size_t bytes = 0;
+        for (auto& id : ids) bytes += about_bytes(image.find(id));
+        if (!co_await room_for_answer(call, bytes)) co_return Answer::close();
         for (auto& id : ids) {
             if (auto* topic = image.find(id)) metadata.add(*topic);
             else metadata.add(ErrorCode::unknown_topic_id, std::nullopt, id);
@@ -124,6 +135,9 @@ Task<Answer> handle_metadata(Call& call) {
         co_return metadata.finish();
     }
     co_await create_missing(call, *request, names);
+    std::size_t bytes = 0;
+    for (auto name : names) bytes += name.size() + about_bytes(image.find(name));
+    if (!co_await room_for_answer(call, bytes)) co_return Answer::close();
     for (auto name : names) {
         if (auto* topic = image.find(name)) metadata.add(*topic);
         else if (!cluster::valid_topic_name(name)) metadata.add(ErrorCode::invalid_topic_exception, name);
