@@ -52,12 +52,13 @@ static constexpr std::array table = {
             "How long compaction keeps the mark that a key was deleted."),
     integer("file.delete.delay.ms", "60000", 0, unbounded, "log.segment.delete.delay.ms", acts,
             "How long a file stays on disk after its segment was deleted."),
-    integer("flush.messages", "9223372036854775807", 1, unbounded, "log.flush.interval.messages", kept,
-            "Kafka forces the log to disk after so many messages. Here every acknowledged write is on disk, "
-            "unless durability=page-cache."),
+    integer(
+        "flush.messages", "9223372036854775807", 1, unbounded, "log.flush.interval.messages", kept,
+        "After how many messages the log is forced to disk at the latest. Here that begins at once behind "
+        "each write, whatever this says; durability says whether an acknowledgement waits for it."),
     integer("flush.ms", "9223372036854775807", 0, unbounded, "log.flush.interval.ms", kept,
-            "Kafka forces the log to disk after so long. Here every acknowledged write is on disk, unless "
-            "durability=page-cache."),
+            "After how long the log is forced to disk at the latest. Here that begins at once behind each "
+            "write, whatever this says; durability says whether an acknowledgement waits for it."),
     list("follower.replication.throttled.replicas", "", "", "", kept,
          "Replicas whose followers copy at a limited rate. There is one replica."),
     integer("index.interval.bytes", "4096", 0, int_max, "log.index.interval.bytes", acts,
@@ -186,8 +187,6 @@ LogRules log_rules(const ConfigMap& set, const ConfigMap& defaults) {
     rules.delete_retention = values.millis("delete.retention.ms");
     auto ratio = parse_number<double>(values.text("min.cleanable.dirty.ratio"));
     rules.min_cleanable_dirty_ratio = ratio.value_or(0);
-    rules.flush_messages = std::uint64_t(values.integer("flush.messages"));
-    rules.flush_interval = values.millis("flush.ms");
     rules.file_delete_delay = values.millis("file.delete.delay.ms");
     rules.min_in_sync_replicas = std::int32_t(values.integer("min.insync.replicas"));
     rules.unclean_leader_election = values.flag("unclean.leader.election.enable");

@@ -44,9 +44,7 @@ struct LogRules {
     Millis delete_retention{};                          // Of tombstones, delete.retention.ms.
     double min_cleanable_dirty_ratio = 0;               // min.cleanable.dirty.ratio, 0 to 1
 
-    std::uint64_t flush_messages = 0;  // flush.messages
-    Millis flush_interval{};           // flush.ms
-    Millis file_delete_delay{};        // file.delete.delay.ms
+    Millis file_delete_delay{};  // file.delete.delay.ms
 
     std::int32_t min_in_sync_replicas = 1;  // min.insync.replicas
     bool unclean_leader_election = false;   // unclean.leader.election.enable

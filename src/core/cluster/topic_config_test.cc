@@ -132,8 +132,6 @@ TEST(LogRules, are_kafkas_defaults_with_thirty_days_of_retention) {
     EXPECT_EQ(rules.max_compaction_lag, never);
     EXPECT_EQ(rules.delete_retention, day);
     EXPECT_EQ(rules.min_cleanable_dirty_ratio, 0.5);
-    EXPECT_EQ(rules.flush_messages, std::uint64_t(never.count()));
-    EXPECT_EQ(rules.flush_interval, never);
     EXPECT_EQ(rules.file_delete_delay, Millis(60'000));
     EXPECT_EQ(rules.min_in_sync_replicas, 1);
 }
@@ -169,8 +167,6 @@ TEST(LogRules, are_what_the_settings_say) {
     EXPECT_EQ(rules.max_compaction_lag, Millis(2));
     EXPECT_EQ(rules.delete_retention, Millis(3));
     EXPECT_EQ(rules.min_cleanable_dirty_ratio, 0.25);
-    EXPECT_EQ(rules.flush_messages, 4U);
-    EXPECT_EQ(rules.flush_interval, Millis(5));
     EXPECT_EQ(rules.file_delete_delay, Millis(6));
     EXPECT_EQ(rules.min_in_sync_replicas, 7);
     EXPECT_EQ(log_rules({}, {{"log.retention.ms", "9"}}).retention, Millis(9));
