@@ -42,6 +42,11 @@ void Power::removed_beside_renamed(World& world) {
     dies_at = world.disk.between(1, 2);
 }
 
+void Power::passed(World& world, const Point& point) {
+    if (state != State::on || dies_behind_count == 0 || point != dies_behind) return;
+    if (--dies_behind_count == 0) dies_at = world.disk.between(1, 3);
+}
+
 static void put_into(std::vector<std::byte>& to, const FileState::Change& c) {
     auto end = c.position + c.bytes.size();
     if (c.truncation || to.size() < end) to.resize(end);
@@ -125,10 +130,17 @@ Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power:
     return outcome;
 }
 
+using Operation = Power::Point::Operation;
+void passed(World& world, Power& power, DiskState& disk, Operation operation, std::string_view name) {
+    Power::Point point{operation, std::string(name.substr(name.rfind('.') + 1))};
+    disk.points.insert(point);
+    power.passed(world, point);
+}
+
 class SimFile final : public File {
 public:
-    SimFile(World& world, Power& power, DiskState& disk, std::shared_ptr<FileState> state)
-        : world_(world), power_(power), disk_(disk), state_(std::move(state)) {
+    SimFile(World& world, Power& power, DiskState& disk, std::string name, std::shared_ptr<FileState> state)
+        : world_(world), power_(power), disk_(disk), name_(std::move(name)), state_(std::move(state)) {
         ++world_.open_files;
     }
     ~SimFile() override { --world_.open_files; }
@@ -139,6 +151,7 @@ public:
         auto outcome = operate(world_, power_, disk_, Power::Needs::room, bytes.size());
         if (outcome.partly) bytes.resize(std::size_t(world_.disk.below(bytes.size() + 1)));
         if (outcome.effect && !bytes.empty()) state_->change({position, std::move(bytes)});
+        passed(world_, power_, disk_, Operation::write, name_);
         return result(outcome);
     }
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override {
@@ -155,6 +168,7 @@ public:
         auto outcome = operate(world_, power_, disk_, Power::Needs::sync);
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
+        passed(world_, power_, disk_, Operation::sync, name_);
         return result(outcome);
     }
     Result<> drop_cache() override {
@@ -191,6 +205,7 @@ private:
     World& world_;
     Power& power_;
     DiskState& disk_;
+    const std::string name_;  // As it was opened.
     std::shared_ptr<FileState> state_;
 };
 
@@ -217,6 +232,7 @@ public:
         if (auto made = change(true, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
             !made)
             return std::unexpected(made.error());
+        note(Operation::create, name);
         return open(name);
     }
     Result<std::shared_ptr<File>> open(const std::string& name) override {
@@ -227,7 +243,7 @@ public:
         if (at == names().end()) return std::unexpected(Error::missing);
         auto* file = std::get_if<std::shared_ptr<FileState>>(&at->second);
         if (!file) return std::unexpected(Error::failed);
-        return std::make_shared<SimFile>(world_, power_, disk_, *file);
+        return std::make_shared<SimFile>(world_, power_, disk_, name, *file);
     }
     Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
         AtWork here(the_world);
@@ -250,7 +266,9 @@ public:
     Result<> rename(const std::string& from, const std::string& to) override {
         if (!names().contains(from)) return std::unexpected(Error::missing);
         ++state_->renamed;
-        return change(false, [&](auto& names) { names[to] = names.extract(from).mapped(); });
+        auto done = change(false, [&](auto& names) { names[to] = names.extract(from).mapped(); });
+        note(Operation::rename, to);
+        return done;
     }
     Result<> move(const std::string& name, Directory& to, const std::string& as) override {
         auto& there = static_cast<SimDirectory&>(to);
@@ -265,6 +283,7 @@ public:
         auto* directory = std::get_if<std::shared_ptr<DirectoryState>>(&at->second);
         if (directory && !(*directory)->names().empty()) return std::unexpected(Error::exists);
         auto done = change(false, [&](auto& names) { names.erase(name); });
+        note(Operation::remove, name);
         if (done && state_->renamed > 0 && name.ends_with(".log")) power_.removed_beside_renamed(world_);
         return done;
     }
@@ -300,6 +319,10 @@ public:
 
 private:
     DirectoryState::Names& names() { return state_->names(); }
+    void note(Operation operation, const std::string& name) {
+        AtWork here(the_world);
+        passed(world_, power_, disk_, operation, name);
+    }
     template <class F>
     Result<> change(bool needs_room, F effect) {
         AtWork here(the_world);
