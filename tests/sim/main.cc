@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -60,7 +61,8 @@ int usage() {
         "  --until-event N     stop there (with --seed)\n"
         "  --bug NAME          plant a bug; --bugs lists them\n"
         "  --kept FILE         the seeds that FILE lists, each twice\n"
-        "  --planted [N]       every bug must be caught within N seeds (default 500)\n");
+        "  --planted [N]       every bug must be caught within N seeds (default 500)\n"
+        "  --rates [N]         how many of N seeds catch each bug (default 500), or the one of --bug\n");
     return 2;
 }
 
@@ -157,11 +159,34 @@ int run_planted(std::uint64_t seeds) {
     return missed == 0 ? 0 : 1;
 }
 
+// How far each bug is from being missed: what of N seeds catches it, and the first complaint's kind.
+int run_rates(std::uint64_t seeds, Bug only) {
+    for (auto& [name, bug, oracle] : bugs) {
+        if (only != Bug::none && bug != only) continue;
+        std::uint64_t caught = 0, first = seeds;
+        std::map<std::string, int> kinds;
+        for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+            RunOptions options;
+            options.seed = seed;
+            options.bug = bug;
+            auto complaints = run(options).complaints;
+            if (complaints.empty()) continue;
+            if (caught++ == 0) first = seed;
+            ++kinds[complaints[0].substr(0, complaints[0].find(':'))];
+        }
+        fmt::print("{:30} {:4} of {}, first by {:4}:", name, caught, seeds, first);
+        for (auto& [kind, times] : kinds) fmt::print(" {} x {}", kind, times);
+        fmt::print("\n");
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     RunOptions options;
-    std::optional<std::uint64_t> seed, seeds, from;
+    std::optional<std::uint64_t> seed, seeds, from, rates;
     for (int i = 1; i < argc; ++i) {
         std::string_view word = argv[i];
         auto value = [&] { return i + 1 < argc ? std::string_view(argv[++i]) : std::string_view("0"); };
@@ -173,6 +198,7 @@ int main(int argc, char** argv) {
         else if (word == "--until-event") options.until_event = number();
         else if (word == "--kept") return run_kept(std::string(value()));
         else if (word == "--planted") return run_planted(i + 1 < argc ? number() : 500);
+        else if (word == "--rates") rates = i + 1 < argc ? number() : 500;
         else if (word == "--bugs") {
             for (auto& [name, bug, oracle] : bugs) fmt::print("{}\n", name);
             return 0;
@@ -185,6 +211,7 @@ int main(int argc, char** argv) {
             return usage();
         }
     }
+    if (rates) return run_rates(*rates, options.bug);
     if (seed) {
         options.seed = *seed;
         if (options.trace || options.until_event > 0) {
