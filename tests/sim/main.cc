@@ -145,6 +145,7 @@ int run_planted(std::uint64_t seeds) {
             RunOptions options;
             options.seed = seed;
             options.bug = bug;
+            options.until_complaint = true;
             auto result = run(options);
             if (!result.complaints.empty()) caught = result;
         }
@@ -161,20 +162,22 @@ int run_planted(std::uint64_t seeds) {
 
 // How far each bug is from being missed: what of N seeds catches it, and the first complaint's kind.
 int run_rates(std::uint64_t seeds, Bug only) {
+    constexpr std::uint64_t enough = 20;
     for (auto& [name, bug, oracle] : bugs) {
         if (only != Bug::none && bug != only) continue;
-        std::uint64_t caught = 0, first = seeds;
+        std::uint64_t caught = 0, first = seeds, tried = 0;
         std::map<std::string, int> kinds;
-        for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        for (std::uint64_t seed = 0; seed < seeds && caught < enough; ++seed, ++tried) {
             RunOptions options;
             options.seed = seed;
             options.bug = bug;
+            options.until_complaint = true;
             auto complaints = run(options).complaints;
             if (complaints.empty()) continue;
             if (caught++ == 0) first = seed;
             ++kinds[complaints[0].substr(0, complaints[0].find(':'))];
         }
-        fmt::print("{:30} {:4} of {}, first by {:4}:", name, caught, seeds, first);
+        fmt::print("{:30} {:4} of {}, first by {:4}:", name, caught, tried, first);
         for (auto& [kind, times] : kinds) fmt::print(" {} x {}", kind, times);
         fmt::print("\n");
         std::fflush(stdout);

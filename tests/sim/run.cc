@@ -100,10 +100,13 @@ public:
 
 private:
     bool step() {
-        if (options_.until_event > 0 && world_.steps >= options_.until_event) return false;
+        if (cut_short()) return false;
         return world_.steps < steps_max && world_.step();
     }
-    bool cut_short() const { return options_.until_event > 0 && world_.steps >= options_.until_event; }
+    bool cut_short() const {
+        if (options_.until_complaint && !ledger_.complaints().empty()) return true;
+        return options_.until_event > 0 && world_.steps >= options_.until_event;
+    }
 
     using Focus = Profile::Focus;
     Focus focus() const { return world_.profile.focus; }
