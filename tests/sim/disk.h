@@ -24,10 +24,10 @@ struct Power {
     // file. Of what is done seldom a death at any operation seldom hits the moment behind it.
     struct Point {
         enum class Operation : std::uint8_t { create, write, sync, rename, remove } operation{};
-        std::string of;  // What a name ends in, behind its last dot.
+        std::string of{};  // What a name ends in, behind its last dot.
         auto operator<=>(const Point&) const = default;
     };
-    Point dies_behind;
+    Point dies_behind{};
     std::int64_t dies_behind_count = 0;  // 0: it does not.
     std::int64_t fails_at = 0;  // This operation from now fails; 0: none does.
     Error failure = Error::failed;
