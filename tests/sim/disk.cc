@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "log/partition_log.h"
 #include "tests/sim/memory.h"
 
 namespace fulmar::sim {
@@ -132,7 +133,9 @@ Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power:
 
 using Operation = Power::Point::Operation;
 void passed(World& world, Power& power, DiskState& disk, Operation operation, std::string_view name) {
-    Power::Point point{operation, std::string(name.substr(name.rfind('.') + 1))};
+    // All directories of partitions are of one kind.
+    auto of = partition_of_directory(name) ? "" : name.substr(name.rfind('.') + 1);
+    Power::Point point{operation, std::string(of)};
     disk.points.insert(point);
     power.passed(world, point);
 }
@@ -165,7 +168,8 @@ public:
     }
     Result<> sync() override {
         AtWork here(the_world);
-        auto outcome = operate(world_, power_, disk_, Power::Needs::sync);
+        bool something = !state_->unsynced.empty() && name_.ends_with(".log");
+        auto outcome = operate(world_, power_, disk_, something ? Power::Needs::sync : Power::Needs::nothing);
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         passed(world_, power_, disk_, Operation::sync, name_);

@@ -29,9 +29,9 @@ struct Power {
     };
     Point dies_behind{};
     std::int64_t dies_behind_count = 0;  // 0: it does not.
-    std::int64_t fails_at = 0;  // This operation from now fails; 0: none does.
+    std::int64_t fails_at = 0;           // This operation from now fails; 0: none does.
     Error failure = Error::failed;
-    bool syncs_only = false;  // Only syncs of files count for that.
+    bool syncs_only = false;  // Only syncs of logs that have something to lose count for that.
     // With `full` or `exhausted`: so many operations that need room, or a handle, fail.
     std::int64_t full_for = 0, exhausted_for = 0;
     std::uint64_t operations = 0;
@@ -87,9 +87,9 @@ struct DirectoryState {
 // A node's disk. It outlives the node's lives.
 struct DiskState {
     std::shared_ptr<DirectoryState> root = std::make_shared<DirectoryState>();
-    std::set<std::string> locks;  // Of the process that lives.
-    bool lost = false;            // Every operation on it fails, until it is back.
-    std::uint64_t quota = 0;      // So many bytes find room, when it is not 0.
+    std::set<std::string> locks;    // Of the process that lives.
+    bool lost = false;              // Every operation on it fails, until it is back.
+    std::uint64_t quota = 0;        // So many bytes find room, when it is not 0.
     std::set<Power::Point> points;  // What has been done on it, whenever.
     std::uint64_t used() const;
 };

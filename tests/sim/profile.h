@@ -21,12 +21,12 @@ struct Profile {
         growth,      // A long last life in which nothing goes, so that whatever is left behind adds up.
     } focus = Focus::none;
 
-    bool clock_jumps = true;       // Behind one nothing is deleted or compacted for an hour.
-    bool large_batches = false;    // Of many pages, on a slow disk and without power at the end.
-    bool placed_deaths = false;    // Behind a chosen kind of operation on a chosen kind of file (Power).
-    bool failing_syncs = false;    // In most lives.
-    bool much_harm = false;        // Many blows while nobody runs.
-    std::int64_t pace = 1;         // Lives so much longer, and clients so much slower.
+    bool clock_jumps = true;     // Behind one nothing is deleted or compacted for an hour.
+    bool large_batches = false;  // Of many pages, on a slow disk and without power at the end.
+    bool placed_deaths = false;  // Behind a chosen kind of operation on a chosen kind of file (Power).
+    bool failing_syncs = false;  // In most lives.
+    bool much_harm = false;      // Many blows while nobody runs.
+    std::int64_t pace = 1;       // Lives so much longer, and clients so much slower.
 };
 
 }  // namespace fulmar::sim

@@ -72,6 +72,8 @@ public:
           work_{world_, ledger_, broker_, {"broker", 9092}, false, 0, 0, {}} {}
 
     RunResult go() {
+        Chance shape(options_.seed, 8);
+        world_.profile = Profile(shape);
         TraceSink sink;
         set_log_sink(options_.trace ? &sink : nullptr, LogLevel::debug);
         planted_bug = options_.bug;
@@ -150,9 +152,11 @@ private:
             broker_.other_disks.emplace_back();
             serving_.settings.data_directories.push_back(fmt::format("./other-{}", n));
         }
-        topics["log.cleaner.backoff.ms"] = std::to_string(compaction_backoff_ms_ = chance.between(50, focus() == Focus::compaction ? 100 : 400));
+        topics["log.cleaner.backoff.ms"] = std::to_string(
+            compaction_backoff_ms_ = chance.between(50, focus() == Focus::compaction ? 100 : 400));
         ledger_.delete_retention_us = 1'000 * chance.between(100, chance.one_in(2) ? 1'000 : 60'000);
-        serving_.settings.checkpoint_interval = Millis(chance.one_in(2) ? 1'000 : chance.between(30, 300));
+        serving_.settings.checkpoint_interval =
+            Millis(chance.one_in(2) && !world_.profile.placed_deaths ? 1'000 : chance.between(30, 300));
         serving_.settings.log_scrub_interval = Millis(chance.between(300, 20'000));
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
@@ -163,7 +167,8 @@ private:
         serving_.settings.producer_id_expiration = std::chrono::hours(24);
         bool broken = focus() == Focus::pipelines || chance.one_in(4);
         world_.sends_per_reset = broken ? 15 : 60;
-        if (focus() == Focus::pipelines || world_.profile.large_batches || chance.one_in(3))
+        if (focus() == Focus::pipelines || world_.profile.large_batches ||
+            chance.one_in(world_.profile.placed_deaths ? 2 : 3))
             world_.job_delay_max = 60'000;  // A slow disk.
         if (chance.one_in(3)) world_.job_told_max = 20'000;
         auto latency = Millis(chance.between(0, 5));
@@ -251,7 +256,8 @@ private:
     void place_death() {
         auto& chance = world_.deaths;
         std::set<Power::Point> points = broker_.disk.points;
-        for (auto& other : broker_.other_disks) points.insert(other.disk.points.begin(), other.disk.points.end());
+        for (auto& other : broker_.other_disks)
+            points.insert(other.disk.points.begin(), other.disk.points.end());
         if (points.empty()) return;
         auto& power = broker_.power;
         power.dies_at = 0;
@@ -509,7 +515,9 @@ private:
     }
     // Where the clock went right all the time, what is compacted is looked at again in good time.
     void expect_tombstones_to_go() {
-        if (work_.compacted.empty() || cleaner_waits_ || clock_jumps_ > 0 || ledger_.delete_retention_us > 5'000'000) return;
+        if (work_.compacted.empty() || cleaner_waits_ || clock_jumps_ > 0 ||
+            ledger_.delete_retention_us > 5'000'000)
+            return;
         Micros enough = ledger_.delete_retention_us + 20'000 * compaction_backoff_ms_ + 3'000'000;
         for (auto began = world_.now; world_.now - began < enough && step();) {}
         if (!broker_.alive()) return;

@@ -115,7 +115,8 @@ private:
         }
         auto& chance = work_.world.workload;
         bool more = !work_.calm || done_since_calm_ < plan_.batches_least;
-        auto wanted = more ? std::size_t(chance.between(plan_.always_full ? plan_.pipeline : 1, plan_.pipeline)) : 0;
+        auto wanted =
+            more ? std::size_t(chance.between(plan_.always_full ? plan_.pipeline : 1, plan_.pipeline)) : 0;
         while (open_.size() < wanted) open_.push_back(make());
         auto requests = grouped();
         for (auto& request : requests) co_await co_await send(request);
@@ -198,7 +199,9 @@ private:
             bool compacted = work_.compacted.contains(place.topic);
             // What opens to far more than it takes is refused where its keys must be looked at.
             bool large = chance.one_in(plan_.rests ? 3 : 100) && !compacted;
-            auto most = large ? 100'000U : chance.one_in(work_.world.profile.large_batches ? 2 : 8) ? 9000U : 200U;
+            auto most = large                                                      ? 100'000U
+                        : chance.one_in(work_.world.profile.large_batches ? 2 : 8) ? 9000U
+                                                                                   : 200U;
             value.append(std::size_t(chance.below(most)), char('a' + chance.below(26)));
             // Long ago, so that no broker whose clock is set back takes it for the future.
             Timestamp stamp{1'700'000'000'000 + made_ + chance.below(30)};

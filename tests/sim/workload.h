@@ -28,9 +28,9 @@ struct Workload {
         Offset base{};
     };
     std::map<Place, std::map<int, Acknowledged>> last_acknowledged{};
-    bool page_cache = false;     // What is acknowledged need not be on the disk.
-    bool disks_fill = false;     // So topics are refused at times.
-    bool trims = false;          // Records are deleted by request.
+    bool page_cache = false;  // What is acknowledged need not be on the disk.
+    bool disks_fill = false;  // So topics are refused at times.
+    bool trims = false;       // Records are deleted by request.
     std::int64_t pace() const { return calm ? 1 : world.profile.pace; }
     int resting = 0, rests = 0;  // Clients whose connection rests, and how often one began to.
 };

@@ -42,10 +42,7 @@ public:
           workload(seed, 5),
           faults(seed, 6),
           directories(seed, 7),
-          deaths(seed, 9) {
-        Chance shape(seed, 8);
-        profile = Profile(shape);
-    }
+          deaths(seed, 9) {}
     // `action` will happen to `where`, unless that dies before; to no core in particular if null.
     void after(Micros delay, Core* where, std::string_view what, std::move_only_function<void()> action);
     bool step();  // The next event. False: there is none, nothing will ever happen again.
