@@ -148,5 +148,30 @@ TEST(PartitionFilesCrash, a_stranger_is_never_lost) {
         {std::nullopt, sim::Loss::all_lost, sim::Loss::all_kept});
 }
 
+// Who made it was killed before the name was durable: then it must be, before what it replaces goes.
+TEST(PartitionFilesCrash, of_what_was_replaced_and_its_successor_one_is_always_there) {
+    const std::string sources[] = {"00000000000000000000.log", "00000000000000000042.log"};
+    const std::string made = "00000000000000000000-00000000000000000099.1.log";
+    test::at_every_death(
+        [&](Directory& data) {
+            auto directory = data.create_directory("p").value();
+            for (auto& name : {sources[0], sources[1], made + ".tmp"}) {
+                auto file = directory->create(name).value();
+                test::write_all(*file, name);
+                ASSERT_TRUE(file->sync());
+            }
+            ASSERT_TRUE(directory->sync() && data.sync());
+            ASSERT_TRUE(directory->rename(made + ".tmp", made));
+        },
+        [](Directory& data) {
+            if (auto directory = data.open_directory("p")) (void)list_partition(data, **directory, "p");
+        },
+        [&](Directory& data, bool) {
+            auto directory = data.open_directory("p").value();
+            bool all = directory->open(sources[0]) && directory->open(sources[1]);
+            EXPECT_TRUE(all || directory->open(made)) << test::names(*directory);
+        });
+}
+
 }  // namespace
 }  // namespace fulmar

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "log/partition_log.h"
 #include "tests/sim/memory.h"
 
 namespace fulmar::sim {
@@ -40,6 +41,11 @@ Power::Outcome Power::operate(World& world, Needs needs) {
 void Power::removed_beside_renamed(World& world) {
     if (dies_behind_removals == 0 || --dies_behind_removals > 0) return;
     dies_at = world.disk.between(1, 2);
+}
+
+void Power::passed(World& world, const Point& point) {
+    if (state != State::on || dies_behind_count == 0 || point != dies_behind) return;
+    if (--dies_behind_count == 0) dies_at = world.disk.between(1, 3);
 }
 
 static void put_into(std::vector<std::byte>& to, const FileState::Change& c) {
@@ -125,10 +131,19 @@ Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power:
     return outcome;
 }
 
+using Operation = Power::Point::Operation;
+void passed(World& world, Power& power, DiskState& disk, Operation operation, std::string_view name) {
+    // All directories of partitions are of one kind.
+    auto of = partition_of_directory(name) ? "" : name.substr(name.rfind('.') + 1);
+    Power::Point point{operation, std::string(of)};
+    disk.points.insert(point);
+    power.passed(world, point);
+}
+
 class SimFile final : public File {
 public:
-    SimFile(World& world, Power& power, DiskState& disk, std::shared_ptr<FileState> state)
-        : world_(world), power_(power), disk_(disk), state_(std::move(state)) {
+    SimFile(World& world, Power& power, DiskState& disk, std::string name, std::shared_ptr<FileState> state)
+        : world_(world), power_(power), disk_(disk), name_(std::move(name)), state_(std::move(state)) {
         ++world_.open_files;
     }
     ~SimFile() override { --world_.open_files; }
@@ -139,6 +154,7 @@ public:
         auto outcome = operate(world_, power_, disk_, Power::Needs::room, bytes.size());
         if (outcome.partly) bytes.resize(std::size_t(world_.disk.below(bytes.size() + 1)));
         if (outcome.effect && !bytes.empty()) state_->change({position, std::move(bytes)});
+        passed(world_, power_, disk_, Operation::write, name_);
         return result(outcome);
     }
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override {
@@ -152,10 +168,12 @@ public:
     }
     Result<> sync() override {
         AtWork here(the_world);
-        auto outcome = operate(world_, power_, disk_, Power::Needs::sync);
+        bool something = !state_->unsynced.empty() && name_.ends_with(".log");
+        auto outcome = operate(world_, power_, disk_, something ? Power::Needs::sync : Power::Needs::nothing);
         if (!outcome.error && power_.syncs_lie) return {};
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
+        passed(world_, power_, disk_, Operation::sync, name_);
         return result(outcome);
     }
     Result<> drop_cache() override {
@@ -192,6 +210,7 @@ private:
     World& world_;
     Power& power_;
     DiskState& disk_;
+    const std::string name_;  // As it was opened.
     std::shared_ptr<FileState> state_;
 };
 
@@ -219,6 +238,7 @@ public:
                 change(Power::Needs::room, [&](auto& names) { names[name] = std::make_shared<FileState>(); });
             !made)
             return std::unexpected(made.error());
+        note(Operation::create, name);
         return open(name);
     }
     Result<std::shared_ptr<File>> open(const std::string& name) override {
@@ -229,7 +249,7 @@ public:
         if (at == names().end()) return std::unexpected(Error::missing);
         auto* file = std::get_if<std::shared_ptr<FileState>>(&at->second);
         if (!file) return std::unexpected(Error::failed);
-        return std::make_shared<SimFile>(world_, power_, disk_, *file);
+        return std::make_shared<SimFile>(world_, power_, disk_, name, *file);
     }
     Result<std::shared_ptr<Directory>> create_directory(const std::string& name) override {
         AtWork here(the_world);
@@ -253,7 +273,10 @@ public:
     Result<> rename(const std::string& from, const std::string& to) override {
         if (!names().contains(from)) return std::unexpected(Error::missing);
         ++state_->renamed;
-        return change(Power::Needs::both, [&](auto& names) { names[to] = names.extract(from).mapped(); });
+        auto done =
+            change(Power::Needs::both, [&](auto& names) { names[to] = names.extract(from).mapped(); });
+        note(Operation::rename, to);
+        return done;
     }
     Result<> move(const std::string& name, Directory& to, const std::string& as) override {
         auto& there = static_cast<SimDirectory&>(to);
@@ -268,6 +291,7 @@ public:
         auto* directory = std::get_if<std::shared_ptr<DirectoryState>>(&at->second);
         if (directory && !(*directory)->names().empty()) return std::unexpected(Error::exists);
         auto done = change(Power::Needs::both, [&](auto& names) { names.erase(name); });
+        note(Operation::remove, name);
         if (done && state_->renamed > 0 && name.ends_with(".log")) power_.removed_beside_renamed(world_);
         return done;
     }
@@ -305,6 +329,10 @@ public:
 
 private:
     DirectoryState::Names& names() { return state_->names(); }
+    void note(Operation operation, const std::string& name) {
+        AtWork here(the_world);
+        passed(world_, power_, disk_, operation, name);
+    }
     template <class F>
     Result<> change(Power::Needs needs, F effect) {
         AtWork here(the_world);

@@ -20,9 +20,18 @@ struct Power {
     // another name was made by a rename and not synced, so that what took its place may be lost; 0: it does
     // not. Deaths at any operation seldom come there.
     std::int64_t dies_behind_removals = 0;
-    std::int64_t fails_at = 0;  // This operation from now fails; 0: none does.
+    // It dies at one of the next few operations behind that number of operations of one kind on one kind of
+    // file. Of what is done seldom a death at any operation seldom hits the moment behind it.
+    struct Point {
+        enum class Operation : std::uint8_t { create, write, sync, rename, remove } operation{};
+        std::string of{};  // What a name ends in, behind its last dot.
+        auto operator<=>(const Point&) const = default;
+    };
+    Point dies_behind{};
+    std::int64_t dies_behind_count = 0;  // 0: it does not.
+    std::int64_t fails_at = 0;           // This operation from now fails; 0: none does.
     Error failure = Error::failed;
-    bool syncs_only = false;  // Only syncs of files count for that.
+    bool syncs_only = false;  // Only syncs of logs that have something to lose count for that.
     // With `full` or `exhausted`: so many operations that need room, or a handle, fail.
     std::int64_t full_for = 0, exhausted_for = 0;
     bool syncs_lie = false;  // They say that all is well, and do nothing.
@@ -37,6 +46,7 @@ struct Power {
     enum class Needs : std::uint8_t { nothing, room, handle, both, sync };
     Outcome operate(World& world, Needs needs);
     void removed_beside_renamed(World& world);
+    void passed(World& world, const Point& point);
 };
 
 // How a power cut treats what was not synced.
@@ -79,9 +89,10 @@ struct DirectoryState {
 // A node's disk. It outlives the node's lives.
 struct DiskState {
     std::shared_ptr<DirectoryState> root = std::make_shared<DirectoryState>();
-    std::set<std::string> locks;  // Of the process that lives.
-    bool lost = false;            // Every operation on it fails, until it is back.
-    std::uint64_t quota = 0;      // So many bytes find room, when it is not 0.
+    std::set<std::string> locks;    // Of the process that lives.
+    bool lost = false;              // Every operation on it fails, until it is back.
+    std::uint64_t quota = 0;        // So many bytes find room, when it is not 0.
+    std::set<Power::Point> points;  // What has been done on it, whenever.
     std::uint64_t used() const;
 };
 

@@ -1,12 +1,16 @@
 // fulmar-sim: runs the broker in the simulated world (world.h), each seed twice, and says what was promised
 // and not kept. With the seed of a run comes the same run.
 #include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "tests/sim/run.h"
 
@@ -60,7 +64,8 @@ int usage() {
         "  --until-event N     stop there (with --seed)\n"
         "  --bug NAME          plant a bug; --bugs lists them\n"
         "  --kept FILE         the seeds that FILE lists, each twice\n"
-        "  --planted [N]       every bug must be caught within N seeds (default 500)\n");
+        "  --planted [N]       every bug must be caught within N seeds (default 500)\n"
+        "  --rates [N]         how many of N seeds catch each bug (default 500), or the one of --bug\n");
     return 2;
 }
 
@@ -134,21 +139,43 @@ int run_kept(const std::string& path) {
     return count > 0 && bad == 0 ? 0 : 1;
 }
 
+// The first complaint of a run with that bug. In a process of its own: it may be that the broker itself finds
+// that something does not hold, and ends all.
+std::optional<std::string> complaint(std::uint64_t seed, Bug bug) {
+    // What the program keeps for good it has from its first run on.
+    static bool first = true;
+    if (std::exchange(first, false)) (void)run({.seed = seed});
+    std::fflush(stdout);
+    int ends[2];
+    if (pipe(ends) != 0) std::abort();
+    auto child = fork();
+    if (child < 0) std::abort();
+    if (child == 0) {
+        auto complaints = run({.seed = seed, .bug = bug, .until_complaint = true}).complaints;
+        std::string text = complaints.empty() ? "" : complaints[0];
+        bool told = write(ends[1], text.data(), text.size()) == ssize_t(text.size());
+        _exit(told ? 0 : 1);
+    }
+    close(ends[1]);
+    std::string text;
+    char some[4096];
+    for (ssize_t n; (n = read(ends[0], some, sizeof some)) > 0;) text.append(some, std::size_t(n));
+    close(ends[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (!WIFEXITED(status)) return "ended: what the broker relies on does not hold";
+    if (WEXITSTATUS(status) != 0) std::abort();
+    return text.empty() ? std::nullopt : std::optional(text);
+}
+
 int run_planted(std::uint64_t seeds) {
     int missed = 0;
     for (auto& [name, bug, oracle] : bugs) {
-        std::optional<RunResult> caught;
+        std::optional<std::string> caught;
         std::uint64_t seed = 0;
-        for (; seed < seeds && !caught; ++seed) {
-            RunOptions options;
-            options.seed = seed;
-            options.bug = bug;
-            auto result = run(options);
-            if (!result.complaints.empty()) caught = result;
-        }
-        bool rightly = caught && caught->complaints[0].starts_with(oracle);
-        if (caught)
-            fmt::print("planted: {:24} caught by seed {}: {}\n", name, seed - 1, caught->complaints[0]);
+        for (; seed < seeds && !caught; ++seed) caught = complaint(seed, bug);
+        bool rightly = caught && caught->starts_with(oracle);
+        if (caught) fmt::print("planted: {:24} caught by seed {}: {}\n", name, seed - 1, *caught);
         else fmt::print("planted: {:24} NOT caught by {} seeds\n", name, seeds);
         std::fflush(stdout);
         if (caught && !rightly) fmt::print("planted: {:24} should say '{}'\n", name, oracle);
@@ -157,11 +184,32 @@ int run_planted(std::uint64_t seeds) {
     return missed == 0 ? 0 : 1;
 }
 
+// How far each bug is from being missed: what of N seeds catches it, and the first complaint's kind.
+int run_rates(std::uint64_t seeds, Bug only) {
+    constexpr std::uint64_t enough = 20;
+    for (auto& [name, bug, oracle] : bugs) {
+        if (only != Bug::none && bug != only) continue;
+        std::uint64_t caught = 0, first = seeds, tried = 0;
+        std::map<std::string, int> kinds;
+        for (std::uint64_t seed = 0; seed < seeds && caught < enough; ++seed, ++tried) {
+            auto found = complaint(seed, bug);
+            if (!found) continue;
+            if (caught++ == 0) first = seed;
+            ++kinds[found->substr(0, found->find(':'))];
+        }
+        fmt::print("{:30} {:4} of {}, first by {:4}:", name, caught, tried, first);
+        for (auto& [kind, times] : kinds) fmt::print(" {} x {}", kind, times);
+        fmt::print("\n");
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     RunOptions options;
-    std::optional<std::uint64_t> seed, seeds, from;
+    std::optional<std::uint64_t> seed, seeds, from, rates;
     for (int i = 1; i < argc; ++i) {
         std::string_view word = argv[i];
         auto value = [&] { return i + 1 < argc ? std::string_view(argv[++i]) : std::string_view("0"); };
@@ -173,6 +221,7 @@ int main(int argc, char** argv) {
         else if (word == "--until-event") options.until_event = number();
         else if (word == "--kept") return run_kept(std::string(value()));
         else if (word == "--planted") return run_planted(i + 1 < argc ? number() : 500);
+        else if (word == "--rates") rates = i + 1 < argc ? number() : 500;
         else if (word == "--bugs") {
             for (auto& [name, bug, oracle] : bugs) fmt::print("{}\n", name);
             return 0;
@@ -185,6 +234,7 @@ int main(int argc, char** argv) {
             return usage();
         }
     }
+    if (rates) return run_rates(*rates, options.bug);
     if (seed) {
         options.seed = *seed;
         if (options.trace || options.until_event > 0) {

@@ -72,6 +72,8 @@ public:
           work_{world_, ledger_, broker_, {"broker", 9092}, false, 0, 0, {}} {}
 
     RunResult go() {
+        Chance shape(options_.seed, 8);
+        world_.profile = Profile(shape);
         TraceSink sink;
         set_log_sink(options_.trace ? &sink : nullptr, LogLevel::debug);
         planted_bug = options_.bug;
@@ -100,18 +102,23 @@ public:
 
 private:
     bool step() {
-        if (options_.until_event > 0 && world_.steps >= options_.until_event) return false;
+        if (cut_short()) return false;
         return world_.steps < steps_max && world_.step();
     }
-    bool cut_short() const { return options_.until_event > 0 && world_.steps >= options_.until_event; }
+    bool cut_short() const {
+        if (options_.until_complaint && !ledger_.complaints().empty()) return true;
+        return options_.until_event > 0 && world_.steps >= options_.until_event;
+    }
 
+    using Focus = Profile::Focus;
+    Focus focus() const { return world_.profile.focus; }
     // Data goes, for its age or because somebody says so.
     void plan_deletion() {
         auto& chance = world_.faults;
         auto& topics = serving_.settings.topic_defaults;
         topics["log.segment.delete.delay.ms"] =
             std::to_string(chance.one_in(2) ? 0 : chance.between(0, 2'000));
-        work_.trims = chance.one_in(2);
+        work_.trims = focus() != Focus::retention && chance.one_in(2);
         if (work_.trims && chance.one_in(2)) return;
         auto retention = chance.between(300, chance.one_in(2) ? 2'000 : 6'000);
         topics["log.retention.ms"] = std::to_string(retention);
@@ -127,30 +134,43 @@ private:
         if (serving_.settings.unsynced_bytes_max == 20'000) serving_.settings.unsent_bytes_max = 300;
         // Small segments, and few batches between index entries, so that there are many of each.
         auto& topics = serving_.settings.topic_defaults;
-        if (!chance.one_in(4)) topics["log.segment.bytes"] = std::to_string(chance.between(500, 20'000));
+        bool small = focus() == Focus::compaction || focus() == Focus::retention;
+        if (small || !chance.one_in(4))
+            topics["log.segment.bytes"] = std::to_string(chance.between(500, small ? 4'000 : 20'000));
         if (!chance.one_in(4)) topics["log.index.interval.bytes"] = std::to_string(chance.between(50, 2'000));
-        if (chance.one_in(2)) plan_deletion();
-        else if (chance.one_in(2))
+        bool stays = focus() == Focus::compaction || focus() == Focus::growth;
+        if (!stays && (focus() == Focus::retention || chance.one_in(2))) plan_deletion();
+        else if (focus() == Focus::compaction || chance.one_in(2))
             topics["log.segment.delete.delay.ms"] =
-                std::to_string(chance.one_in(2) ? 0 : chance.between(0, 500));
+                std::to_string(focus() == Focus::compaction || chance.one_in(2) ? 0 : chance.between(0, 500));
+        // A step of a pass takes what it asks for, a megabyte, at once: then each waits for its turn.
+        cleaner_waits_ = focus() == Focus::compaction && chance.one_in(2);
+        if (cleaner_waits_)
+            topics["log.cleaner.io.max.bytes.per.second"] =
+                std::to_string(1'000'000 * broker_.cores() * chance.between(2, 20));
         auto others = world_.directories.one_in(3) ? world_.directories.between(1, 2) : 0;
         for (auto n = others; n > 0; --n) {
             broker_.other_disks.emplace_back();
             serving_.settings.data_directories.push_back(fmt::format("./other-{}", n));
         }
-        topics["log.cleaner.backoff.ms"] = std::to_string(compaction_backoff_ms_ = chance.between(50, 400));
+        topics["log.cleaner.backoff.ms"] = std::to_string(
+            compaction_backoff_ms_ = chance.between(50, focus() == Focus::compaction ? 100 : 400));
         ledger_.delete_retention_us = 1'000 * chance.between(100, chance.one_in(2) ? 1'000 : 60'000);
-        serving_.settings.checkpoint_interval = Millis(chance.one_in(2) ? 1'000 : chance.between(30, 300));
+        serving_.settings.checkpoint_interval =
+            Millis(chance.one_in(2) && !world_.profile.placed_deaths ? 1'000 : chance.between(30, 300));
         serving_.settings.log_scrub_interval = Millis(chance.between(300, 20'000));
         partitions_ = int(chance.between(1, 3));
         serving_.settings.num_partitions = partitions_;
         // Then only what ends machines, or disks that fail, may lose what was acknowledged: they stay away.
-        page_cache_ = chance.one_in(5);
+        page_cache_ = chance.one_in(5) && !world_.profile.failing_syncs && !world_.profile.large_batches;
         work_.page_cache = page_cache_;
         if (page_cache_) serving_.settings.durability = Durability::page_cache;
         serving_.settings.producer_id_expiration = std::chrono::hours(24);
-        world_.sends_per_reset = chance.one_in(4) ? 15 : 60;
-        if (chance.one_in(3)) world_.job_delay_max = 60'000;  // A slow disk.
+        bool broken = focus() == Focus::pipelines || chance.one_in(4);
+        world_.sends_per_reset = broken ? 15 : 60;
+        if (focus() == Focus::pipelines || world_.profile.large_batches ||
+            chance.one_in(world_.profile.placed_deaths ? 2 : 3))
+            world_.job_delay_max = 60'000;  // A slow disk.
         if (chance.one_in(3)) world_.job_told_max = 20'000;
         auto latency = Millis(chance.between(0, 5));
         broker_.program = [this, latency](Host& host) {
@@ -218,7 +238,13 @@ private:
         if (chance.one_in(2))
             broker_.power.dies_at = chance.one_in(2) ? chance.between(1, 12) : chance.between(1, 200);
         broker_.power.dies_behind_removals = chance.between(0, 2);
-        if (chance.one_in(3)) {
+        if (world_.profile.large_batches) broker_.dies_without_power = !page_cache_;
+        if (world_.profile.placed_deaths) place_death();
+        if (world_.profile.failing_syncs && world_.deaths.one_in(2)) {
+            broker_.power.fails_at = world_.deaths.between(1, 12);
+            broker_.power.failure = Error::failed;
+            broker_.power.syncs_only = true;
+        } else if (chance.one_in(3)) {
             broker_.power.fails_at = chance.between(1, 150);
             broker_.power.failure = chance.one_in(2)                  ? Error::full
                                     : page_cache_ || chance.one_in(4) ? Error::exhausted
@@ -226,6 +252,19 @@ private:
             broker_.power.syncs_only = broker_.power.failure == Error::failed && world_.directories.one_in(2);
             if (broker_.power.syncs_only) broker_.power.fails_at = world_.directories.between(1, 20);
         }
+    }
+    // Each kind of what was done so far comes as often, however seldom it is done.
+    void place_death() {
+        auto& chance = world_.deaths;
+        std::set<Power::Point> points = broker_.disk.points;
+        for (auto& other : broker_.other_disks)
+            points.insert(other.disk.points.begin(), other.disk.points.end());
+        if (points.empty()) return;
+        auto& power = broker_.power;
+        power.dies_at = 0;
+        power.dies_behind = *std::next(points.begin(), chance.below(points.size()));
+        power.dies_behind_count = chance.between(1, chance.one_in(2) ? 3 : 12);
+        broker_.dies_without_power = !page_cache_ && !chance.one_in(4);
     }
     // What was lost is back at some start; and some are away at one.
     void plan_disks() {
@@ -268,9 +307,11 @@ private:
     // Faults that come with time, until there were enough.
     void next_fault() {
         auto& chance = world_.faults;
-        world_.after(chance.between(2'000, 150'000), nullptr, "fault", [this, &chance] {
+        world_.after(world_.profile.pace * chance.between(2'000, 150'000), nullptr, "fault", [this, &chance] {
             if (work_.calm) return;
-            switch (chance.below(6)) {
+            auto kind = chance.below(6);
+            if (kind == 3 && !world_.profile.clock_jumps) kind = 4;
+            switch (kind) {
                 case 0: count_death(false), broker_.die(false); break;
                 case 1: count_death(!page_cache_), broker_.die(!page_cache_); break;
                 case 2:
@@ -301,6 +342,7 @@ private:
         calm_since_ = world_.now;
         world_.sends_per_reset = 0;
         broker_.power.dies_at = broker_.power.fails_at = broker_.power.dies_behind_removals = 0;
+        broker_.power.dies_behind_count = 0;
         broker_.power.full_for = broker_.power.exhausted_for = 0;
         broker_.disk.quota = 0;
         for (auto& other : broker_.other_disks)
@@ -320,7 +362,8 @@ private:
         for (std::int64_t t = 0; t < topics; ++t) {
             auto name = fmt::format("topic.{}", t);
             if (chance.one_in(4)) work_.stamped.insert(name);
-            if (chance.one_in(3)) {
+            bool here = focus() == Focus::none || focus() == Focus::pipelines;
+            if (focus() == Focus::compaction || (here && chance.one_in(3))) {
                 work_.compacted.insert(name);
                 ledger_.compacts(name);
             }
@@ -334,7 +377,7 @@ private:
         };
         std::vector<ProducerPlan> producers;
         std::vector<ConsumerPlan> consumers;
-        auto count = chance.between(1, 4);
+        auto count = chance.between(focus() == Focus::compaction ? 2 : 1, 4);
         for (std::int64_t i = 0; i < count; ++i) {
             ProducerPlan plan;
             plan.id = int(i);
@@ -344,6 +387,13 @@ private:
                 !plan.idempotent && chance.one_in(2) ? std::int16_t(chance.below(2)) : std::int16_t(-1);
             plan.version = int(chance.between(3, 12));
             plan.pipeline = int(chance.between(1, 5));
+            if (focus() == Focus::pipelines) {
+                plan.pipeline = 5;
+                plan.idempotent = plan.always_full = true;
+                plan.acks = -1;
+                plan.places.resize(1);
+            }
+            if (focus() == Focus::growth) plan.batches_least = 60;
             if (plan.acks == -1 && chance.one_in(4)) {
                 plan.rests = true;
                 plan.batches_least = plan.pipeline + 1;
@@ -393,7 +443,7 @@ private:
         over_ = true;
         // Mostly what was acknowledged last has a power cut right behind it; else its memory is looked at.
         std::optional<Held> before;
-        if (world_.faults.one_in(3)) before = held_without_clients();
+        if (focus() == Focus::growth || world_.faults.one_in(3)) before = held_without_clients();
         broker_.die(!page_cache_);
         office_.die(false);
         bool read = false;
@@ -466,7 +516,9 @@ private:
     }
     // Where the clock went right all the time, what is compacted is looked at again in good time.
     void expect_tombstones_to_go() {
-        if (work_.compacted.empty() || clock_jumps_ > 0 || ledger_.delete_retention_us > 5'000'000) return;
+        if (work_.compacted.empty() || cleaner_waits_ || clock_jumps_ > 0 ||
+            ledger_.delete_retention_us > 5'000'000)
+            return;
         Micros enough = ledger_.delete_retention_us + 20'000 * compaction_backoff_ms_ + 3'000'000;
         for (auto began = world_.now; world_.now - began < enough && step();) {}
         if (!broker_.alive()) return;
@@ -546,7 +598,7 @@ private:
     // something is gone; also after another death, which makes no damage a torn tail.
     void after_harm() {
         auto& chance = world_.faults;
-        auto harms = spoil(chance, any_disk());
+        auto harms = spoil(chance, any_disk(), world_.profile.much_harm);
         serving_.settings.topic_defaults.erase("log.retention.ms");  // What is left stays.
         ledger_.retain_all();
         for (auto lives = chance.between(1, 3); lives > 0; --lives) {
@@ -608,6 +660,7 @@ private:
     std::uint64_t clock_jumps_ = 0;
     std::optional<std::string> failure_;  // Of the life that ended last.
     std::int64_t compaction_backoff_ms_ = 0;
+    bool cleaner_waits_ = false;
     bool over_ = false, page_cache_ = false, ready_ = false;
     int partitions_ = 1;
     Micros calm_since_ = 0;

@@ -15,6 +15,7 @@ struct RunOptions {
     bool trace = false;             // Every event on standard output, with the broker's log lines.
     std::uint64_t until_event = 0;  // Stop there; 0: run to the end.
     Bug bug = Bug::none;
+    bool until_complaint = false;  // One is enough.
 };
 
 struct RunResult {

@@ -40,6 +40,17 @@ public:
         put(file, std::move(bytes));
     }
     void to_checkpoint() { to_side_file(root_, "checkpoint"); }
+    // Of all partitions.
+    void to_all(std::string_view kind) {
+        for (auto& [name, entry] : root_) {
+            if (!partition_of_directory(name)) continue;
+            auto& files = std::get<std::shared_ptr<DirectoryState>>(entry)->names();
+            std::vector<std::string> hit;
+            for (auto& [file, there] : files)
+                if (file.ends_with(kind)) hit.push_back(file);
+            for (auto& file : hit) to_side_file(files, file);
+        }
+    }
     void anywhere() {
         std::vector<std::string> names;
         for (auto& [name, entry] : root_)
@@ -109,13 +120,17 @@ bool Harm::excuses(Offset offset) const {
     return offset >= *lost.begin() && (end_lost || offset <= *lost.rbegin());
 }
 
-Harms spoil(Chance& chance, DiskState& disk) {
+Harms spoil(Chance& chance, DiskState& disk, bool much) {
     Harms harms;
     Blow blow(chance, *disk.root, harms);
     // Without its checkpoint nobody can tell damage from a torn tail: not both at once.
-    if (chance.one_in(6)) blow.to_checkpoint();
-    else
+    if (chance.one_in(6)) {
+        blow.to_checkpoint();
+    } else {
         for (auto n = chance.between(1, 3); n > 0; --n) blow.anywhere();
+    }
+    if (much && chance.one_in(2)) blow.to_all(".index");
+    else if (much) blow.to_all(".producers");
     return harms;
 }
 

@@ -20,6 +20,6 @@ using Harms = std::map<Place, Harm>;
 Place place_of(const std::string& name);
 
 // One to three blows, each to a log, to a file beside one, or to a file of the whole directory.
-Harms spoil(Chance& chance, DiskState& disk);
+Harms spoil(Chance& chance, DiskState& disk, bool much);
 
 }  // namespace fulmar::sim

@@ -30,7 +30,7 @@ public:
         : seam_(seam), work_(work), cycle_(cycle), tag_(std::move(tag)), client_(seam, work.server) {}
 
     Task<> pause(std::int64_t most_ms) {
-        co_await Timer(seam_.loop, Millis(1 + chance().below(std::uint64_t(most_ms))));
+        co_await Timer(seam_.loop, Millis(1 + chance().below(std::uint64_t(most_ms * work_.pace()))));
     }
     // Tries until it gets through.
     template <class F>

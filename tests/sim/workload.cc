@@ -15,7 +15,7 @@ namespace fulmar::sim {
 using namespace kafka;
 
 Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms) {
-    co_await Timer(seam.loop, Millis(1 + work.world.workload.below(std::uint64_t(most_ms))));
+    co_await Timer(seam.loop, Millis(1 + work.world.workload.below(std::uint64_t(most_ms * work.pace()))));
 }
 
 namespace {
@@ -115,7 +115,8 @@ private:
         }
         auto& chance = work_.world.workload;
         bool more = !work_.calm || done_since_calm_ < plan_.batches_least;
-        auto wanted = more ? std::size_t(chance.between(1, plan_.pipeline)) : 0;
+        auto wanted =
+            more ? std::size_t(chance.between(plan_.always_full ? plan_.pipeline : 1, plan_.pipeline)) : 0;
         while (open_.size() < wanted) open_.push_back(make());
         auto requests = grouped();
         for (auto& request : requests) co_await co_await send(request);
@@ -134,7 +135,7 @@ private:
         if (!held) co_return std::unexpected(Error::reset);
         if (!open_.empty()) co_await pause(seam_, work_, 20);
         else if (plan_.rests && work_.calm) co_await rest();
-        else if (chance.one_in(3)) co_await pause(seam_, work_, 10);
+        else if (work_.pace() > 1 || chance.one_in(3)) co_await pause(seam_, work_, 10);
         co_return {};
     }
     // Nothing befalls its connection meanwhile.
@@ -198,7 +199,9 @@ private:
             bool compacted = work_.compacted.contains(place.topic);
             // What opens to far more than it takes is refused where its keys must be looked at.
             bool large = chance.one_in(plan_.rests ? 3 : 100) && !compacted;
-            auto most = large ? 100'000U : chance.one_in(8) ? 9000U : 200U;
+            auto most = large                                                      ? 100'000U
+                        : chance.one_in(work_.world.profile.large_batches ? 2 : 8) ? 9000U
+                                                                                   : 200U;
             value.append(std::size_t(chance.below(most)), char('a' + chance.below(26)));
             // Long ago, so that no broker whose clock is set back takes it for the future.
             Timestamp stamp{1'700'000'000'000 + made_ + chance.below(30)};
@@ -295,7 +298,7 @@ Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, 
     topic.topic = place.topic;
     topic.partitions = std::span(&partition, 1);
     FetchRequest request;
-    request.max_wait_ms = int(chance.below(60));
+    request.max_wait_ms = int(chance.below(std::uint64_t(60 * work.pace())));
     request.min_bytes = chance.one_in(4) ? int(chance.below(2000)) : 1;
     request.max_bytes = chance.one_in(3) ? int(chance.between(1, 3000)) : 1 << 20;
     request.isolation_level = std::int8_t(chance.below(2));

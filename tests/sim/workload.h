@@ -28,9 +28,10 @@ struct Workload {
         Offset base{};
     };
     std::map<Place, std::map<int, Acknowledged>> last_acknowledged{};
-    bool page_cache = false;     // What is acknowledged need not be on the disk.
-    bool disks_fill = false;     // So topics are refused at times.
-    bool trims = false;          // Records are deleted by request.
+    bool page_cache = false;  // What is acknowledged need not be on the disk.
+    bool disks_fill = false;  // So topics are refused at times.
+    bool trims = false;       // Records are deleted by request.
+    std::int64_t pace() const { return calm ? 1 : world.profile.pace; }
     int resting = 0, rests = 0;  // Clients whose connection rests, and how often one began to.
 };
 
@@ -40,6 +41,7 @@ struct ProducerPlan {
     bool idempotent = true;
     std::int16_t acks = -1;
     int version = 9, batches_least = 10, pipeline = 5;
+    bool always_full = false;  // Its pipeline.
     bool rests = false;  // In the calm, behind large requests, for longer than others take for all they do.
 };
 Task<> produce(Seam& seam, Workload& work, ProducerPlan plan);
