@@ -325,6 +325,33 @@ TEST(Compaction, a_segment_that_was_lost_is_not_bridged) {
     EXPECT_EQ(at(5), std::nullopt);
     EXPECT_EQ(at(7), std::nullopt);
 }
+// What is in front of it ends where it did, and takes the place of its sources.
+TEST(Compaction, in_front_of_a_segment_that_was_lost_goes_on) {
+    DiskWorld world;
+    Keyed keyed(*world.data);
+    for (int n = 0; n < 4; ++n) {
+        keyed.append({{"a", std::to_string(n)}, {std::to_string(n), "1"}});
+        keyed.roll();
+    }
+    keyed.append({{"z", "1"}});
+    ASSERT_TRUE(keyed.log().directory()->remove("00000000000000000004.log"));
+    auto found = recover(*world.data, test::partition_name, keyed.partition.point(), {.leader_epoch_max = 5});
+    ASSERT_TRUE(found);
+    keyed.partition.log = std::move(found->log);
+    auto end = keyed.log().end();
+    ASSERT_TRUE(keyed.compact(keyed.rules(later)));
+    EXPECT_EQ(keyed.log().segments()[0].name(), SegmentName(Offset{0}, Offset{4}, 1));
+    EXPECT_EQ(keyed.log().end(), end);
+    auto at = [&](std::int64_t offset) {
+        return test::error_of(test::read(keyed.log(), Offset{offset}, keyed.log().end(), 1, true, 5));
+    };
+    for (auto offset : {0, 1, 3, 6, 7, 8}) EXPECT_EQ(at(offset), std::nullopt) << offset;
+    for (auto offset : {4, 5}) EXPECT_EQ(at(offset), Error::damaged) << offset;
+    auto again = recover(*world.data, test::partition_name, keyed.partition.point(), {.leader_epoch_max = 5});
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->log.segments().size(), 3U);
+    EXPECT_FALSE(again->damaged);
+}
 TEST(Compaction, what_was_deleted_meanwhile_stays_deleted) {
     DiskWorld world;
     Keyed keyed(*world.data);

@@ -79,6 +79,9 @@ Result<PartitionFiles> list_partition(Directory& data, Directory& directory, con
         if (auto moved = move_to_quarantine(data, directory, entry.name, name + "." + entry.name); !moved)
             return std::unexpected(moved.error());
     }
+    // Who made their successors may have been killed before the names of these were durable.
+    if (!files->dead.empty())
+        if (auto synced = directory.sync(); !synced) return std::unexpected(synced.error());
     for (auto& segment : std::exchange(files->dead, {}))
         if (auto gone = remove_segment(directory, segment); !gone) return std::unexpected(gone.error());
     return files;
