@@ -391,11 +391,11 @@ Task<> Broker::keep() {
     auto& home = controller_loop();
     std::vector<TopicId> removed;
     std::size_t failures = 0;  // Of directories.
+    bool forgot = false;       // A point that the checkpoint on the disk still knows.
     while (!stopping_) {
         keeper_->set(home.now() + settings_.checkpoint_interval);
         co_await *keeper_;
         if (stopping_) break;
-        bool forgot = false;
         for (auto& id : reconcile_->take_removed()) {
             for (auto& points : points_)
                 std::erase_if(points, [&](auto& entry) { return entry.first.topic == id; });
@@ -404,6 +404,7 @@ Task<> Broker::keep() {
             forgot = true;
         }
         bool written = co_await checkpoint(forgot);
+        if (written) forgot = false;
         checkpointed_.notify(home);
         // What was removed from a directory that failed then may stand there again when it is back.
         auto now = std::size_t(std::ranges::count_if(failed_, [](auto& why) { return why.has_value(); }));

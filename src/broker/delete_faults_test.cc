@@ -182,6 +182,39 @@ Task<> delete_topic(Host& host, sim::Node& node, Fault& fault) {
     fault.ended = true;
 }
 
+// What stands in a directory that is there goes, whatever becomes of the rest.
+Task<> delete_what_is_here(Host& host, sim::Node& node, Fault& fault) {
+    Stage stage(host, node);
+    Reconcile::Shards shards;
+    shards.push_back(std::move(stage.owned));
+    bool away = true;
+    auto find = [&](const PartitionId& id) {
+        return Reconcile::Site{0, *host.data[0], id.index == 0 && away};
+    };
+    auto failed = [](std::size_t, std::string) -> Task<> { co_return; };
+    Reconcile reconcile(stage.shard.seam, shards, find, failed);
+    co_await fill(stage);
+    bool ended = false;
+    stage.loop().spawn(run(reconcile, ended));
+    stage.shard.drop(orders);
+    reconcile.topic_gone({orders, "orders", 2});
+    co_await Timer(stage.loop(), Millis(5'000));
+    EXPECT_TRUE(reconcile.take_removed().empty());
+    auto left = co_await names(stage, "");
+    EXPECT_NE(left.find("orders-0"), left.npos) << left;
+    EXPECT_EQ(left.find("orders-1"), left.npos) << left;
+    away = false;
+    reconcile.topic_gone({orders, "orders", 2});
+    co_await Timer(stage.loop(), Millis(5'000));
+    EXPECT_EQ(reconcile.take_removed(), std::vector{orders});
+    left = co_await names(stage, "");
+    EXPECT_EQ(left.find("orders"), left.npos) << left;
+    reconcile.stop();
+    while (!ended) co_await Timer(stage.loop(), Millis(10));
+    co_await stage.shard.come_to_rest(stage.loop());
+    fault.ended = true;
+}
+
 void each(Error how, Task<> (*story)(Host&, sim::Node&, Fault&), int met_min) {
     int met = 0;
     bool through = false;
@@ -210,6 +243,15 @@ TEST(DeleteFaults, segments_that_the_disk_does_not_let_go_of_go_later) {
 }
 TEST(DeleteFaults, a_deleted_topic_that_the_disk_does_not_let_go_of_goes_later) {
     for (auto how : {Error::failed, Error::full, Error::exhausted}) each(how, delete_topic, 40);
+}
+TEST(DeleteFaults, a_deleted_topic_goes_from_the_directories_that_are_there) {
+    sim::World world(1);
+    sim::Node node(world, "node", 1);
+    Fault fault;
+    node.program = [&](Host& host) { return delete_what_is_here(host, node, fault); };
+    node.boot();
+    while (world.step()) {}
+    EXPECT_TRUE(fault.ended);
 }
 
 }  // namespace

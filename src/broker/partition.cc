@@ -275,9 +275,17 @@ void Partition::failed() {
 
 Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_t bytes_max) {
     Use use(*this);
-    auto view = log_.view(from, limit, leader_epoch_, context_.stamp_time(), 2);
-    auto slice = co_await context_.seam.disk.run([&] { return view.read(from, bytes_max, true); });
-    learn(view);
+    Result<Slice> slice;
+    for (bool first = true;; first = false) {
+        auto view = log_.view(from, limit, leader_epoch_, context_.stamp_time(), 2);
+        auto read = co_await context_.seam.disk.run([&] { return view.read(from, bytes_max, true); });
+        learn(view);
+        bool wanted = first || (read ? read->range.length > 0 : read.error() != Error::damaged);
+        if (wanted) slice = read;
+        // Retention may have come past what had no records.
+        from = std::max(view.end(), log_start());
+        if (!wanted || !slice || !slice->without_records || from >= limit.offset) break;
+    }
     if (!slice && slice.error() == Error::damaged) {
         log_error("{}: what was written at offset {} is damaged", name_, std::to_underlying(from));
         ++context_.counters.damaged_reads;

@@ -64,13 +64,16 @@ Task<> Reconcile::wait_a_little() {
 
 // That they are gone for good, the checkpoint sees to that no longer knows them: it syncs the same directory.
 Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
+    bool all = true;
     for (std::int32_t i = 0; i < gone.partitions;) {
         if (stopping_) co_return false;
         auto name = partition_directory_name(gone.name, {gone.id, i});
         auto site = find_({gone.id, i});
         if (site.away) {
             log_warning("{}: its topic was deleted, and it goes once its data directory is back", name);
-            co_return false;
+            all = false;
+            ++i;
+            continue;
         }
         Result<> done;
         if (site.root) done = co_await home_.disk.run([&] { return remove_partition(*site.root, name); });
@@ -81,15 +84,17 @@ Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
         } else if (done.error() == Error::failed) {
             co_await failed_(site.directory, fmt::format("what deleted topics had cannot be removed: {}: {}",
                                                          name, to_text(done.error())));
-            co_return false;
+            all = false;
+            ++i;
         } else {  // Something of somebody else's stands in it. The tombstone stays.
             log_warning("{}: cannot be removed, although its topic was deleted: {}", name,
                         to_text(done.error()));
-            co_return false;
+            all = false;
+            ++i;
         }
     }
-    log_info("topic {} was deleted; its files are gone", gone.name);
-    co_return true;
+    if (all) log_info("topic {} was deleted; its files are gone", gone.name);
+    co_return all;
 }
 
 }  // namespace fulmar

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,14 +14,16 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "coord/embedded_wal.h"
+#include "log/disk_room.h"
 
 namespace fulmar::coord {
 
 namespace {
 
-constexpr int format = 2;                // Kept as user_version. 1: without seals.
-constexpr int application = 0x466d6331;  // "Fmc1", so that no other program's file is taken for ours.
-constexpr int tidy_at_pages = 1000;      // SQLite's own default for its automatic checkpoint.
+constexpr int format = 2;                      // Kept as user_version. 1: without seals.
+constexpr int application = 0x466d6331;        // "Fmc1", so that no other program's file is taken for ours.
+constexpr int tidy_at_pages = 1000;            // SQLite's own default for its automatic checkpoint.
+constexpr std::uint64_t room_bytes = 4 << 20;  // More than a transaction and a checkpoint take.
 constexpr const char* file_name = "store.sqlite";
 
 // The names of a directory made just now survive a power cut only once its parent was synced.
@@ -110,6 +113,8 @@ std::expected<std::unique_ptr<Database>, std::string> Database::open(const std::
     if (!make_directory(directory))
         return std::unexpected(fmt::format("{} cannot be made: {}", directory, std::strerror(errno)));
     std::unique_ptr<Database> database(new Database);
+    database->directory_ = directory;
+    database->make_room();
     auto path = directory + '/' + file_name;
     if (auto wrong = damage_in_wal(path + "-wal"); !wrong.empty())
         return std::unexpected(fmt::format(
@@ -239,7 +244,16 @@ bool Database::load(const std::function<void(std::string, Tree::Node)>& node) {
     }
 }
 
-bool Database::begin() { return step(begin_); }
+// A commit that fails ends the broker, and whoever looks after the room on the disk may not have come to it.
+void Database::make_room() const {
+    struct ::statvfs room{};
+    if (::statvfs(directory_.c_str(), &room) != 0 || room.f_bavail * room.f_frsize >= room_bytes) return;
+    ::unlink((directory_ + "/../" + reserve_name).c_str());
+}
+bool Database::begin() {
+    make_room();
+    return step(begin_);
+}
 bool Database::commit() {
     auto* row = count_.get();
     auto next = first_of_block_ + block;

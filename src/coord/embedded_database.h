@@ -1,5 +1,6 @@
 // The file under the embedded store: nodes in one table of SQLite, in WAL mode with synchronous=FULL.
-// What `commit` returned true for survives kill and power cut. Any thread, one at a time.
+// What `commit` returned true for survives kill and power cut. Any thread, one at a time. On a full disk what
+// the directory around it keeps in reserve (log/disk_room.h) is given up for it.
 //
 // SQLite's file has no checksums. So each row has its own, its seal; a digest of all seals shows a row that
 // is missing or of an earlier time; and the write-ahead log is looked at before SQLite is (embedded_wal.h).
@@ -51,6 +52,7 @@ private:
     using Statement = std::unique_ptr<sqlite3_stmt, Free<finalize>>;
 
     Database() = default;
+    void make_room() const;
     int open_file(const std::string& path);
     std::string prepare_file();
     bool make_tables();
@@ -65,6 +67,7 @@ private:
 
     std::unique_ptr<sqlite3, Free<close>> file_;
     Statement begin_, commit_, put_, erase_, seal_of_, count_;
+    std::string directory_;
     std::int64_t first_of_block_ = 0;
     std::int64_t digest_ = 0;  // The sum of all seals.
     int wal_pages_ = 0;

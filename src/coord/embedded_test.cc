@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -415,6 +417,43 @@ TEST_F(EmbeddedStore, after_a_failed_write_nothing_is_answered_any_more) {
     auto store = open();
     loop_.run(expect_data(*store, "/f0", std::string(5000, 'f'), 0));
     loop_.run(expect_missing(*store, "/later"));
+}
+
+Task<> commit_on_a_full_disk(Store& store, bool& applied) {
+    applied = true;
+    for (int n = 0; n < 200 && applied; ++n)
+        applied = bool(co_await store.commit({create("/f" + std::to_string(n), std::string(5000, 'f'))}));
+}
+// The exit status of a process that commits on a disk of its own, all of it in use but for a reserve or not.
+int status_on_a_full_disk(const std::string& root, bool reserve) {
+    auto map = [](const char* file, const std::string& text) { std::ofstream(file) << text; };
+    auto uid = ::getuid(), gid = ::getgid();
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return 77;
+    map("/proc/self/setgroups", "deny");
+    map("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1");
+    map("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1");
+    if (::mount("none", root.c_str(), "tmpfs", 0, "size=32m") != 0) return 77;
+    if (reserve) std::ofstream(root + "/reserve") << std::string(8 << 20, 'r');
+    TestLoop loop;
+    auto store = open_embedded(loop, root + "/coord");
+    if (!store) return 2;
+    std::ofstream filler(root + "/filler");
+    while (filler.write(std::string(4096, 'x').data(), 4096).flush()) {}
+    bool applied = false;
+    loop.run(commit_on_a_full_disk(**store, applied));
+    store->reset();
+    return applied ? 0 : 1;
+}
+TEST_F(EmbeddedStore, a_full_disk_s_reserve_is_for_it) {
+    fs::create_directories(root_ / "disk");
+    for (bool reserve : {false, true}) {
+        auto child = fork_off([&] { ::_exit(status_on_a_full_disk((root_ / "disk").string(), reserve)); });
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        ASSERT_TRUE(WIFEXITED(status)) << status;
+        if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this machine lets nobody mount a disk of his own";
+        EXPECT_EQ(WEXITSTATUS(status), reserve ? 0 : 1);
+    }
 }
 
 // The create_id of a new ephemeral, after the `times` 150,000 before it.

@@ -56,9 +56,13 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
                         known->second, to_text(id));
             all.known_.erase(known);
         }
-    for (std::size_t n = 0; n < given.size(); ++n)
-        if (given[n].name != home)
-            if (auto why = all.open_other(given[n], rules.fresh[n], rules)) return std::unexpected(*why);
+    // Those that say which they are come first: where one of them was before, another one may begin.
+    std::vector<bool> says;
+    for (auto& each : given) says.push_back(each.root && DataDirectory::look(**each.root).has_value());
+    for (bool first : {true, false})
+        for (std::size_t n = 0; n < given.size(); ++n)
+            if (given[n].name != home && says[n] == first)
+                if (auto why = all.open_other(given[n], rules.fresh[n], rules)) return std::unexpected(*why);
     auto here = [&](auto& id) {
         return std::ranges::any_of(all.present_,
                                    [&](auto& each) { return each.meta().directory_id == id; }) ||

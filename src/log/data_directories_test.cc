@@ -138,6 +138,18 @@ TEST_F(Directories, one_that_is_mounted_elsewhere_is_the_same) {
     EXPECT_EQ(present() + absent(), "/a /elsewhere ");
     EXPECT_EQ(id_of("/elsewhere"), id);
 }
+TEST_F(Directories, one_that_is_mounted_elsewhere_is_not_away_where_it_was_before) {
+    auto id = (opened({"/a", "/b"}), id_of("/b"));
+    for (int life = 0; life < 2; ++life) {
+        if (life == 0) disks_["/elsewhere"] = std::exchange(disks_["/b"], {});
+        opened({"/a", "/b", "/elsewhere"});
+        EXPECT_EQ(absent(), "");
+        EXPECT_EQ(id_of("/elsewhere"), id);
+        EXPECT_NE(id_of("/b"), id);  // A new one.
+        EXPECT_NE(id_of("/b"), Uuid{});
+    }
+    expect_refused({"/a", "/b", "/elsewhere", "/b"}, "the same");
+}
 TEST_F(Directories, what_no_other_has_may_stand_in_one_that_is_away) {
     opened({"/a", "/b"});
     unopened_.insert("/b");

@@ -4,8 +4,6 @@
 
 namespace fulmar {
 
-static constexpr const char* reserve_name = "reserve";
-
 Room room_in(const Directory::Space& space, const RoomRules& rules) {
     auto less_than = [&](std::uint64_t percent_in_use) {
         return space.usable_bytes < space.total_bytes / 100 * (100 - percent_in_use);

@@ -8,6 +8,8 @@
 
 namespace fulmar {
 
+inline constexpr const char* reserve_name = "reserve";  // In the data directory.
+
 struct RoomRules {
     std::uint64_t full_percent = 95, read_only_percent = 99;  // In use.
     std::uint64_t full_free_bytes = 2ULL << 30;  // Full, too, with less than this; a tenth of all is enough.

@@ -26,16 +26,26 @@ Result<Slice> LogView::read(Offset from, std::size_t bytes_max, bool at_least_on
     // The segment that holds it comes first; what lies in no segment has been lost.
     if (segments_.empty() || from < segments_.front().base) return std::unexpected(Error::damaged);
     if (from >= limit_.offset) return Slice{};
-    auto found = read_segment(part(0), from, bytes_max, at_least_one);
+    auto slice = read_in(0, from, bytes_max, at_least_one);
+    for (std::size_t n = 1; n < segments_.size() && slice && slice->without_records; ++n) {
+        auto next = read_in(n, segments_[n].base, bytes_max, at_least_one);
+        bool wanted = next ? next->range.length > 0 : next.error() != Error::damaged;
+        if (!wanted) break;  // Then what is in front of the damage is for this answer.
+        slice = next;
+    }
+    return slice;
+}
+Result<Slice> LogView::read_in(std::size_t n, Offset from, std::size_t bytes_max, bool at_least_one) {
+    auto found = read_segment(part(n), from, bytes_max, at_least_one);
     if (!found) return std::unexpected(found.error());
-    news_.push_back({.segment = segments_[0].name(), .verified = std::move(found->verified)});
-    if (found->index_damaged && !is_active(0))
-        if (auto mended = mend_index(0); !mended) return std::unexpected(mended.error());
+    news_.push_back({.segment = segments_[n].name(), .verified = std::move(found->verified)});
+    if (found->index_damaged && !is_active(n))
+        if (auto mended = mend_index(n); !mended) return std::unexpected(mended.error());
     bool lost = !found->slice && bytes_max > 0;
     if (lost) return std::unexpected(Error::damaged);
     auto slice = found->slice.value_or(Slice{});
-    bool to_the_end = slice.range.position + slice.range.length == size_of(0);
-    slice.goes_on = to_the_end ? segments_.size() > 1 : slice.range.length < bytes_max;
+    bool to_the_end = slice.range.position + slice.range.length == size_of(n);
+    slice.goes_on = to_the_end ? n + 1 < segments_.size() || more_ : slice.range.length < bytes_max;
     return slice;
 }
 

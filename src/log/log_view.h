@@ -43,18 +43,21 @@ class LogView {
 public:
     LogView() = default;
     // `tail`: of the log's active segment, when the last one here is that; else it is full up to `end`, which
-    // the limit may stand in front of.
+    // the limit may stand in front of. `more`: the log goes on behind these segments.
     LogView(std::shared_ptr<Directory> directory, std::vector<Segment> segments, LogPoint limit, Offset end,
-            std::int32_t leader_epoch, Timestamp wall, std::optional<std::vector<IndexEntry>> tail)
+            std::int32_t leader_epoch, Timestamp wall, std::optional<std::vector<IndexEntry>> tail,
+            bool more = false)
         : directory_(std::move(directory)),
           segments_(std::move(segments)),
           limit_(limit),
           end_(end),
           leader_epoch_(leader_epoch),
           wall_(wall),
-          tail_(std::move(tail)) {}
+          tail_(std::move(tail)),
+          more_(more) {}
 
-    // As PartitionLog::read. `damaged` where the batch that holds `from` is not what was written.
+    // As PartitionLog::read, and past what has no records, up to the view's end. `damaged` where the batch
+    // that holds `from` is not what was written.
     Result<Slice> read(Offset from, std::size_t bytes_max, bool at_least_one);
     // The first record from `from` on with this time stamp or a later one; offset -1 when there is none.
     Result<TimedOffset> find_time(Offset from, Timestamp at);
@@ -66,6 +69,7 @@ public:
     // Makes the n-th segment's index anew. REQUIRES: it is full.
     Result<> mend_index(std::size_t n);
     Offset base_of(std::size_t n) const { return segments_[n].base; }
+    Offset end() const { return limit_.offset; }
 
     std::size_t size() const { return segments_.size(); }
     std::uint64_t size_of(std::size_t n) const;  // Of the n-th segment, in front of the limit.
@@ -73,6 +77,7 @@ public:
     const std::vector<SegmentNews>& news() const { return news_; }
 
 private:
+    Result<Slice> read_in(std::size_t n, Offset from, std::size_t bytes_max, bool at_least_one);
     Offset end_of(std::size_t n) const;  // Of the n-th segment, or the limit in it.
     bool is_active(std::size_t n) const { return tail_ && n + 1 == segments_.size(); }
     SegmentView part(std::size_t n) const;
@@ -88,6 +93,7 @@ private:
     std::int32_t leader_epoch_ = INT32_MAX;
     Timestamp wall_{-1};  // When it was taken.
     std::optional<std::vector<IndexEntry>> tail_;
+    bool more_ = false;
     std::vector<SegmentNews> news_;
 };
 

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "tests/log/log_world.h"
+#include "wire/compacted_batch.h"
 
 namespace fulmar {
 namespace {
@@ -313,6 +314,81 @@ TEST(LogViewCrash, through_every_death_while_an_index_is_made_anew_reads_are_rig
                 EXPECT_EQ(test::read(log, Offset{n}, log.end(), 1, true, 5)->base, Offset{n});
             }
         });
+}
+
+// As compaction leaves it: batches with records (r), and without (e), a segment a word.
+class LogViewGaps : public testing::Test {
+protected:
+    void write(std::initializer_list<std::string_view> segments) {
+        for (auto segment : segments) {
+            if (log().end().position > 0) partition_.roll();
+            for (char kind : segment) {
+                auto base = log().end().offset;
+                starts_.push_back(base);
+                if (kind == 'r') {
+                    partition_.append({.records = 3});
+                    continue;
+                }
+                wire::ProducedBatch batch;
+                batch.rewritten = wire::empty_batch(base, base + 10, 5);
+                std::copy_n(batch.rewritten.begin(), wire::batch_header_bytes, batch.header.begin());
+                EXPECT_TRUE(log().append(batch, 5, test::usual_wall));
+            }
+        }
+        ends_ = log().end();
+    }
+    PartitionLog& log() { return partition_.log; }
+    // Which batch the answer to a fetch from the first one begins with, of `segments_max` segments.
+    std::size_t first_for(Offset from, std::size_t segments_max = SIZE_MAX, std::size_t bytes_max = 100) {
+        auto view = log().view(from, ends_, 5, test::usual_wall, segments_max);
+        auto slice = view.read(from, bytes_max, true);
+        EXPECT_TRUE(slice);
+        if (!slice) return SIZE_MAX;
+        EXPECT_TRUE(slice->goes_on || slice->range.length > 0);
+        without_records_ = slice->without_records;
+        return std::size_t(std::ranges::find(starts_, slice->base) - starts_.begin());
+    }
+
+    DiskWorld world_;
+    test::Partition partition_{*world_.data};
+    std::vector<Offset> starts_;
+    LogPoint ends_;
+    bool without_records_ = false;
+};
+
+TEST_F(LogViewGaps, what_has_no_records_is_passed_over_to_what_has) {
+    write({"reerr", "ee", "e", "err"});
+    EXPECT_EQ(first_for(starts_[0]), 0U);
+    EXPECT_EQ(first_for(starts_[1]), 3U);
+    EXPECT_EQ(first_for(starts_[1] + 4), 3U);
+    EXPECT_EQ(first_for(starts_[4]), 4U);
+    EXPECT_EQ(first_for(starts_[5]), 9U);
+    EXPECT_FALSE(without_records_);
+    // A view that ends in front of it says so.
+    EXPECT_EQ(first_for(starts_[5], 2), 7U);
+    EXPECT_TRUE(without_records_);
+}
+TEST_F(LogViewGaps, at_the_end_of_all_the_client_is_led_on) {
+    write({"r", "ee", "eee"});
+    EXPECT_EQ(first_for(starts_[1]), 3U);
+    EXPECT_TRUE(without_records_);
+}
+TEST_F(LogViewGaps, in_front_of_damage_it_stays) {
+    write({"eer", "ee", "rr"});
+    auto& segments = log().segments();
+    auto spoil = [&](std::size_t segment, std::uint64_t position) {
+        std::array<std::byte, 1> byte{};
+        EXPECT_TRUE(segments[segment].file->read(position, byte));
+        byte[0] ^= std::byte{1};
+        Bytes piece(byte);
+        EXPECT_TRUE(segments[segment].file->write(position, std::span(&piece, 1)));
+    };
+    spoil(0, 61 * 2 + 70);
+    EXPECT_EQ(first_for(starts_[0]), 0U);
+    EXPECT_EQ(first_for(starts_[0] + 3), 0U);
+    EXPECT_EQ(first_for(starts_[3]), 5U);
+    spoil(1, 61 + 57);  // It says that it has records.
+    EXPECT_EQ(first_for(starts_[3]), 3U);
 }
 
 }  // namespace

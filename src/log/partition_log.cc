@@ -161,7 +161,7 @@ LogView PartitionLog::view(Offset from, LogPoint limit, std::int32_t leader_epoc
     bool active = last + 1 == segments_.size();
     auto end = active ? end_ : LogPoint{segments_[last + 1].base, segments_[last + 1].position};
     return LogView(directory_, std::move(segments), std::min(limit, end), end.offset, leader_epoch, wall,
-                   active ? std::optional(tail_) : std::nullopt);
+                   active ? std::optional(tail_) : std::nullopt, end.offset < limit.offset);
 }
 void PartitionLog::learn(const SegmentNews& news) {
     auto at = std::ranges::lower_bound(segments_, news.segment.base, {}, &Segment::base);

@@ -138,7 +138,7 @@ TEST_F(RepairTest, after_any_damage_the_rest_is_served_as_it_was) {
             ASSERT_TRUE(batch && batch->crc_matches());
             // A batch stands where it stood, byte for byte, but for its epoch, which nothing covers.
             if (batch->count() > 0) {
-                auto number = std::size_t(std::to_underlying(at)) / 2;
+                auto number = std::size_t(std::to_underlying(batch->base_offset())) / 2;
                 auto stood = was.substr(number * batch_bytes(), bytes.size());
                 EXPECT_EQ(bytes.substr(0, 12) + bytes.substr(16), stood.substr(0, 12) + stood.substr(16));
             }

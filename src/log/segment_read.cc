@@ -87,6 +87,29 @@ Result<std::optional<Slice>> slice_at(const SegmentView& view, BatchWalk& walk, 
     return std::optional(Slice{{view.file, first.position, length}, first.offset, least, false});
 }
 
+// On to the first batch with records. Where none follows, or damage does, it stays: true when nothing is left
+// to be found in this segment.
+Result<bool> pass_empty(const SegmentView& view, BatchWalk& walk) {
+    auto stay = [&, start = walk.at()] { walk = BatchWalk(*view.file, start, view.end.position); };
+    for (bool first = true;; first = false) {
+        auto header = walk.header();
+        if (!header && header.error() != Error::damaged) return std::unexpected(header.error());
+        if (header && !*header) {
+            stay();
+            return !first;
+        }
+        if (header && first && (*header)->count() > 0) return false;
+        auto batch = header ? walk.batch() : std::unexpected(header.error());
+        if (!batch && batch.error() != Error::damaged) return std::unexpected(batch.error());
+        if (!batch || !epoch_fits(*batch, view.leader_epoch_max)) {
+            stay();
+            return false;
+        }
+        if (batch->count() > 0) return false;
+        walk.step(*batch);
+    }
+}
+
 // The end of the last right batch in [from, until). REQUIRES: `from` is a boundary.
 Result<LogPoint> right_until(const SegmentView& view, LogPoint from, std::uint64_t until) {
     BatchWalk walk(*view.file, from, view.end.position);
@@ -136,9 +159,12 @@ Result<SegmentSlice> read_segment(const SegmentView& view, Offset from, std::siz
     SegmentSlice found;
     auto walk = find(view, from, found.index_damaged);
     if (!walk) return std::unexpected(walk.error());
+    auto empty = pass_empty(view, *walk);
+    if (!empty) return std::unexpected(empty.error());
     auto slice = slice_at(view, *walk, bytes_max, at_least_one);
     if (!slice) return std::unexpected(slice.error());
     found.slice = std::move(*slice);
+    if (found.slice) found.slice->without_records = *empty;
     if (!found.slice || found.slice->range.length == 0) return found;
     LogPoint first{found.slice->base, found.slice->range.position};
     auto& length = found.slice->range.length;

@@ -19,6 +19,7 @@ struct Slice {
     Offset base{};                  // Of the first batch.
     std::uint64_t first_bytes = 0;  // What that takes.
     bool goes_on = false;           // The log does, behind what there is here: in another segment, say.
+    bool without_records = false;   // No batch has any, from here to the segment's end.
 };
 
 // Which MiB of a segment were found right in this life. A batch belongs to the one that it begins in.
@@ -62,7 +63,8 @@ struct SegmentSlice {
 };
 // Batches from the one that holds `from` on, up to the view's end, cut to `bytes_max` as PartitionLog::read
 // does. What is damaged is not in it: it ends in front of that, and where the first batch is, the error is
-// `damaged`.
+// `damaged`. Batches without records are in it only when none with records follows in the segment: a client
+// that gets nothing from answer to answer may take what comes next for too large to be sent.
 Result<SegmentSlice> read_segment(const SegmentView& view, Offset from, std::size_t bytes_max,
                                   bool at_least_one);
 

@@ -130,10 +130,13 @@ protected:
                 auto batch = wire::BatchView::whole(left);
                 if (!batch) break;
                 EXPECT_TRUE(batch->crc_matches());
+                auto is_lost = [&] {
+                    return std::ranges::find(lost, std::to_underlying(at) / 2) != lost.end();
+                };
+                // A hole comes only where nothing else follows.
+                while (at < batch->base_offset() && is_lost()) at = at + 2;
                 EXPECT_EQ(batch->base_offset(), at);
-                auto n = std::to_underlying(at) / 2;
-                bool is_lost = std::ranges::find(lost, n) != lost.end();
-                if (at < Offset{60}) EXPECT_EQ(batch->count() == 0, is_lost) << n;
+                if (at < Offset{60}) EXPECT_EQ(batch->count() == 0, is_lost()) << std::to_underlying(at);
                 at = batch->next_offset();
                 left = left.subspan(batch->size());
             }

@@ -64,8 +64,11 @@ struct FileState {
 
     void change(Change c);
     void sync();
-    // A sync that failed: the kernel marks the pages clean, so they are seen, and never written.
-    void sync_failed() { unsynced.clear(); }
+    // A sync that failed: the kernel marks the pages clean, so they are seen, and never written. The size is
+    // in the file system's journal, which forgets nothing and takes nothing more when it cannot be written.
+    void sync_failed() {
+        std::erase_if(unsynced, [](const Change& c) { return !c.truncation; });
+    }
     // What is cached and clean is read from the disk again.
     void drop_cache();
     void lose(World& world, Loss loss);

@@ -60,6 +60,7 @@ Task<> administer(Seam& seam, Workload& work, int id);
 struct Fetched {
     kafka::ErrorCode error{};
     Offset next{}, high_watermark{};
+    bool without_records = false;  // There are batches, and nothing in any.
 };
 Task<Result<Fetched>> fetch(Client& client, Workload& work, const Place& place, Offset from, int version,
                             std::function<void(const Ledger::Record&)> see);
