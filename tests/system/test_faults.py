@@ -144,7 +144,8 @@ def test_a_consumer_in_front_of_damage_says_so():
         flip(log_of(broker), batch_position(broker, 20) + 120)
         broker.start()
         command = [str(BINARY), "consume", "kept", "--until-end", "--server", broker.address]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=20 * SANITIZER_FACTOR, env=ENVIRONMENT, check=False)
+        limits = {"timeout": 20 * SANITIZER_FACTOR, "env": ENVIRONMENT, "check": False}
+        ran = subprocess.run(command, capture_output=True, text=True, **limits)
         assert ran.returncode == 1 and ran.stdout.count("\n") == 20
         assert "partition 0 of kept cannot be read at offset 20: KAFKA_STORAGE_ERROR: " in ran.stderr
 
