@@ -137,7 +137,7 @@ private:
     const ConsumeOptions& options_;
     std::vector<std::int32_t> partitions_;
     std::map<std::int32_t, std::int64_t> positions_;  // Where each goes on, once that is known.
-    int in_vain_ = 0;  // How often `next` has found nothing, one after another.
+    std::int64_t in_vain_ = 0;  // How often `next` has found nothing, one after another.
     // Destroyed from the last to the first, as librdkafka wants it.
     Client client_;
     std::unique_ptr<rd_kafka_topic_t, DestroyTopic> topic_;
@@ -209,7 +209,7 @@ Message Consumer::next() {
 
 // What keeps one of them from giving messages; asked now and then while none come.
 std::optional<std::string> Consumer::trouble(const std::set<std::int32_t>& partitions) {
-    int waits = in_vain_ * wait_ms;
+    auto waits = in_vain_ * wait_ms;
     if (waits == 0 || waits % (waits <= 5'000 ? 1'000 : 5'000) != 0) return std::nullopt;
     std::vector<Place> places;
     for (auto partition : partitions) {
