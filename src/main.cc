@@ -31,9 +31,19 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
     auto& directories = settings->data_directories;
     auto files = std::make_shared<real::OpenFiles>(real::descriptors_for_files());
     std::vector<Result<std::shared_ptr<Directory>>> data;
-    for (auto& directory : directories) data.push_back(real::open_directory(directory, true, files));
+    std::vector<real::MadeDirectories> made(directories.size());
+    for (std::size_t n = 0; n < directories.size(); ++n)
+        data.push_back(real::open_directory(directories[n], true, files, &made[n]));
+    // An empty directory where one was away would be in the way of its return.
+    auto unmake_all = [&] {
+        for (auto each = made.rbegin(); each != made.rend(); ++each) real::unmake(*each);
+    };
+    auto refuse = [&](std::string_view why) {
+        unmake_all();
+        return give_up(why);
+    };
     // Of several one may be away.
-    if (data.size() == 1 && !data[0]) return give_up(cli::explain_unopened(directories[0], data[0].error()));
+    if (data.size() == 1 && !data[0]) return refuse(cli::explain_unopened(directories[0], data[0].error()));
 
     auto cores = settings->cores == 0 ? real::available_cores() : int(settings->cores);
     // Beside those that wait for the disk, one a core that opens and compresses batches.
@@ -46,11 +56,12 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
     serving.owner = fmt::format("process {}", ::getpid());
     serving.explain_taken = cli::explain_taken;
     serving.on_ready = [&](const Broker& broker) {
+        unmake_all();
         fmt::print("{}", cli::welcome(broker.settings(), program));
         std::fflush(stdout);
     };
     runtime.run([&](Host& host) { return serve(host, serving); });
-    if (serving.failure) return give_up(*serving.failure);
+    if (serving.failure) return refuse(*serving.failure);
     return cli::exit_done;
 }
 

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "cli/client.h"
 #include "cli/topic.h"
+#include "cli/trouble.h"
 
 namespace fulmar::cli {
 
@@ -114,6 +116,8 @@ private:
 };
 
 class Consumer : Watch {
+    static constexpr int wait_ms = 100;
+
 public:
     explicit Consumer(const ConsumeOptions& options) : options_(options) {}
     Outcome run();
@@ -125,11 +129,15 @@ private:
     Outcome show();
     Outcome follow();
     Message next();
+    std::optional<std::string> trouble(const std::set<std::int32_t>& partitions);
+    bool ends() const { return options_.at || options_.count || options_.until_end; }
     std::string wrong(const rd_kafka_message_t& message);
     std::expected<std::pair<std::int64_t, std::int64_t>, std::string> range(std::int32_t partition);
 
     const ConsumeOptions& options_;
     std::vector<std::int32_t> partitions_;
+    std::map<std::int32_t, std::int64_t> positions_;  // Where each goes on, once that is known.
+    std::int64_t in_vain_ = 0;  // How often `next` has found nothing, one after another.
     // Destroyed from the last to the first, as librdkafka wants it.
     Client client_;
     std::unique_ptr<rd_kafka_topic_t, DestroyTopic> topic_;
@@ -154,10 +162,9 @@ Outcome Consumer::open() {
         if (options_.partition.value_or(n) == n) partitions_.push_back(n);
 
     // librdkafka sees an end, and ends itself, only when a fetch has waited in vain.
-    bool ends = options_.at || options_.count || options_.until_end;
     const std::pair<const char*, std::string> properties[] = {{"enable.partition.eof", "true"},
                                                               {"auto.offset.reset", "error"},
-                                                              {"fetch.wait.max.ms", ends ? "10" : "500"},
+                                                              {"fetch.wait.max.ms", ends() ? "10" : "500"},
                                                               {"fetch.error.backoff.ms", "100"}};
     auto client = open_client(RD_KAFKA_CONSUMER, options_.server, properties, *this);
     if (!client) return std::unexpected(client.error());
@@ -192,10 +199,25 @@ Message Consumer::next() {
     Message message(rd_kafka_consume_queue(queue_.get(), 0));
     if (!message) {
         std::fflush(stdout);
-        message.reset(rd_kafka_consume_queue(queue_.get(), 100));
+        message.reset(rd_kafka_consume_queue(queue_.get(), wait_ms));
     }
     rd_kafka_poll(client_.get(), 0);
+    in_vain_ = message ? 0 : in_vain_ + 1;
+    if (message) positions_[message->partition] = message->offset + !message->err;
     return message;
+}
+
+// What keeps one of them from giving messages; asked now and then while none come.
+std::optional<std::string> Consumer::trouble(const std::set<std::int32_t>& partitions) {
+    auto waits = in_vain_ * wait_ms;
+    if (waits == 0 || waits % (waits <= 5'000 ? 1'000 : 5'000) != 0) return std::nullopt;
+    std::vector<Place> places;
+    for (auto partition : partitions) {
+        auto position = positions_.find(partition);
+        places.push_back(
+            {partition, position == positions_.end() ? std::nullopt : std::optional(position->second)});
+    }
+    return trouble_of(options_.server, options_.topic, places);
 }
 
 std::string Consumer::wrong(const rd_kafka_message_t& message) {
@@ -215,7 +237,11 @@ std::string Consumer::wrong(const rd_kafka_message_t& message) {
 Outcome Consumer::show() {
     auto partition = partitions_.front();
     auto there = range(partition);
-    if (!there) return std::unexpected(there.error());
+    if (!there) {
+        Place place{partition, options_.at};
+        auto bad = trouble_of(options_.server, options_.topic, std::span(&place, 1));
+        return std::unexpected(bad.value_or(there.error()));
+    }
     auto [first, next_offset] = *there;
     if (*options_.at >= next_offset)
         return std::unexpected(
@@ -225,11 +251,13 @@ Outcome Consumer::show() {
         return std::unexpected(
             fmt::format("offset {} of partition {} is deleted: the first that is kept is {}", *options_.at,
                         partition, first));
+    positions_[partition] = *options_.at;
     if (auto started = start(partition, *options_.at); !started) return started;
     for (;;) {
         auto message = next();
         if (interrupted) return {};
         if (!message && all_down) return std::unexpected(nobody_answers(options_.server));
+        if (auto bad = message ? std::nullopt : trouble({partition})) return std::unexpected(*bad);
         if (!message) continue;
         bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (message->err && !end) return std::unexpected(wrong(*message));
@@ -247,16 +275,20 @@ Outcome Consumer::begin() {
     std::int64_t from = RD_KAFKA_OFFSET_BEGINNING;
     if (std::holds_alternative<ConsumeOptions::End>(options_.from)) from = RD_KAFKA_OFFSET_END;
     if (auto* offset = std::get_if<std::int64_t>(&options_.from)) from = *offset;
-    for (auto partition : partitions_)
+    for (auto partition : partitions_) {
+        if (from >= 0) positions_[partition] = from;
         if (auto started = start(partition, from); !started) return started;
+    }
     return {};
 }
 
 Outcome Consumer::follow() {
     if (auto begun = begin(); !begun) return begun;
     std::int64_t printed = 0;
-    std::set<std::int32_t> not_ended(partitions_.begin(), partitions_.end());
+    const std::set<std::int32_t> all(partitions_.begin(), partitions_.end());
+    auto not_ended = all;
     bool told = false;
+    std::optional<std::string> told_trouble;
     while (!interrupted && (!options_.count || printed < *options_.count)) {
         auto message = next();
         if (interrupted) break;
@@ -265,6 +297,12 @@ Outcome Consumer::follow() {
             if (options_.until_end) return std::unexpected(nobody_answers(options_.server));
             if (!std::exchange(told, true)) fmt::print(stderr, "no broker answers: waiting until one does\n");
         }
+        if (!message && !all_down)
+            if (auto bad = trouble(not_ended.empty() ? all : not_ended)) {
+                if (ends()) return std::unexpected(*bad);
+                if (told_trouble != bad) fmt::print(stderr, "waiting: {}\n", *bad);
+                told_trouble = bad;
+            }
         if (!message) continue;
         all_down = told = false;
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {

@@ -17,7 +17,7 @@ void CommandLine::log() {
                      "  fulmar log dump 00000000000000000042.log --records --from 1000\n"
                      "  fulmar log dump 00000000000000000042.index --json\n"
                      "It reads only, also what a broker is writing. Files: .log, .index, .producers, epochs, "
-                     "checkpoint.");
+                     "compacted, checkpoint.");
     dump->add_option("PATH", dump_.path, "A file or a partition's directory")->type_name("")->required();
     dump->add_flag("--records", dump_.records, "Print each batch's records, with keys, values and headers");
     dump->add_option("--from", dump_.from, "Begin with what holds this offset")

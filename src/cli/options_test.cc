@@ -254,6 +254,8 @@ TEST(Options, every_command_explains_itself_with_examples) {
         EXPECT_NE(text.find(name, examples), text.npos) << name;
         EXPECT_EQ(text.find("TEXT"), text.npos) << text;  // CLI11's word for what it knows nothing about.
     }
+    for (auto* file : {".log", ".index", ".producers", "epochs", "compacted", "checkpoint"})
+        EXPECT_NE(help({"log", "dump", "--help"}).find(file), std::string::npos) << file;
     EXPECT_TRUE(help({"--version"}).starts_with("fulmar 0."));
     EXPECT_TRUE(parsed<VersionOptions>({"version", "--json"}).json);
 }

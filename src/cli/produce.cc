@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/client.h"
 #include "cli/topic.h"
+#include "cli/trouble.h"
 
 namespace fulmar::cli {
 
@@ -16,17 +18,18 @@ namespace {
 struct Deliveries : Watch {
     bool json = false;
     std::uint64_t done = 0, failed = 0;
-    std::int32_t last_partition = -1;
+    std::int32_t last_partition = -1, failed_partition = -1;  // The last written to, the first that failed.
     std::int64_t last_offset = -1;
     rd_kafka_resp_err_t first_error = RD_KAFKA_RESP_ERR_NO_ERROR;
     bool timed_out = false;  // Then the next ones would too, after as long a wait.
 
-    void fail(rd_kafka_resp_err_t code) {
+    void fail(rd_kafka_resp_err_t code, std::int32_t partition = -1) {
+        if (failed == 0) failed_partition = partition;
         timed_out = timed_out || code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
         if (failed++ == 0) first_error = code;
     }
     void note(const rd_kafka_message_t& message) {
-        if (message.err) return fail(message.err);
+        if (message.err) return fail(message.err, message.partition);
         ++done;
         last_partition = message.partition;
         last_offset = message.offset;
@@ -95,18 +98,33 @@ Outcome prepare(const ProduceOptions& options) {
     if (options.partition && *options.partition >= count)
         return std::unexpected(fmt::format("topic {} has no partition {}: it has {}, from 0 to {}",
                                            options.topic, *options.partition, count, count - 1));
+    auto& partitions = (*topic)->partitions;
+    auto takes = [&](auto& one) {
+        return options.partition.value_or(one.index) == one.index && one.leader >= 0;
+    };
+    if (std::ranges::none_of(partitions, takes)) {
+        Place place{options.partition.value_or(0)};
+        if (auto bad = trouble_of(options.server, options.topic, std::span(&place, 1), 0))
+            fmt::print(stderr, "waiting: {}\n", *bad);
+    }
     return {};
 }
 
+std::string late(const ProduceOptions& options, const Deliveries& deliveries) {
+    Place place{deliveries.failed_partition};
+    auto bad = trouble_of(options.server, options.topic, std::span(&place, 1), 0);
+    return bad.value_or("the broker did not acknowledge in time; its log may say why");
+}
 std::string why(const ProduceOptions& options, const Deliveries& deliveries) {
     switch (deliveries.first_error) {
         case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-            if (!deliveries.all_down) return "the broker did not acknowledge in time";
+            if (!deliveries.all_down) return late(options, deliveries);
             return deliveries.done > 0 ? to_text(options.server) + " no longer answers"
                                        : nobody_answers(options.server);
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
             return "the message is larger than the topic's max.message.bytes (or the broker's "
                    "message.max.bytes) allows";
+        case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR: return explained(kafka::ErrorCode::kafka_storage_error);
         default: return text_of(deliveries.first_error);
     }
 }
@@ -126,6 +144,9 @@ Outcome run(const ProduceOptions& options) {
         {"compression.codec", options.codec},
         {"linger.ms", stream ? "20" : "0"},
         {"message.timeout.ms", "30000"},
+        // So that the broker's error is told before the time is up, which would be all that is said then.
+        {"message.send.max.retries", "100"},
+        {"retry.backoff.ms", "100"},
         {"message.max.bytes", "1000000000"},  // The broker says what is too large.
     };
     Deliveries deliveries;

@@ -80,7 +80,7 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
 std::optional<std::string> DataDirectories::open_home(std::span<const Given> given, const Rules& rules) {
     const Given* home = nullptr;
     const Given* other = nullptr;  // It says that the home is another one.
-    std::string unreadable;
+    std::string empty, unreadable;
     for (auto& each : given) {
         auto meta = each.root ? DataDirectory::look(**each.root) : std::unexpected(each.root.error());
         if (meta && meta->home_id != Uuid{}) other = &each;
@@ -90,14 +90,18 @@ std::optional<std::string> DataDirectories::open_home(std::span<const Given> giv
                 "brokers' or one is a copy: name only one of them",
                 home->name, each.name);
         else if (meta) home = &each;
-        else if (meta.error() != Error::missing)
-            unreadable += fmt::format("; {}: {}", each.name, to_text(meta.error()));
+        else if (meta.error() == Error::missing) empty += (empty.empty() ? "" : " or ") + each.name;
+        else unreadable += fmt::format("; {}: {}", each.name, to_text(meta.error()));
     }
     if (!home && other)
         return fmt::format(
             "the data directory {} belongs to a broker whose metadata is in another directory, "
-            "and that is not among those named: name it too{}",
-            other->name, unreadable);
+            "and that is not among those named: name it too{}{}",
+            other->name, unreadable,
+            empty.empty() ? ""
+                          : fmt::format("; or it is {}, where nothing is now: mount its disk, or move it "
+                                        "back there, and start again",
+                                        empty));
     if (!home) home = &given.front();
     if (!home->root)
         return fmt::format("the data directory {} cannot be opened: {}", home->name,
@@ -164,7 +168,8 @@ std::optional<std::string> DataDirectories::open_other(const Given& given, const
         at = known_.find(meta->directory_id);
     } else if (meta.error() == Error::missing) {
         // Where another one's disk is not mounted, nothing new begins.
-        if (at != known_.end() && !planted(Bug::lost_directory_begun_anew)) return stays_away("it is empty");
+        if (at != known_.end() && !planted(Bug::lost_directory_begun_anew))
+            return stays_away("nothing is there");
     } else if (meta.error() == Error::exists) {
         if (at == known_.end())
             return fmt::format(

@@ -93,6 +93,10 @@ TEST_F(Directories, without_its_home_none_is_opened) {
     expect_refused({"/b"}, "/b belongs to a broker whose metadata is in another directory");
     unopened_.insert("/a");
     expect_refused({"/a", "/b"}, "name it too; /a: the disk failed");
+    unopened_.clear();
+    disks_["/a"] = {};
+    expect_refused({"/a", "/b", "/c"},
+                   "name it too; or it is /a or /c, where nothing is now: mount its disk");
 }
 TEST_F(Directories, two_homes_are_refused) {
     opened({"/a"});
@@ -124,7 +128,7 @@ TEST_F(Directories, one_that_is_empty_unreadable_or_not_named_any_more_is_away) 
     disks_["/b"] = {};
     opened({"/a", "/b"});
     EXPECT_EQ(present(), "/a ");
-    EXPECT_EQ(absent(), "/b: it is empty /c: log.dirs does not name it any more ");
+    EXPECT_EQ(absent(), "/b: nothing is there /c: log.dirs does not name it any more ");
     unopened_.insert("/c");
     disks_["/b"] = kept;
     opened({"/a", "/b", "/c"});

@@ -45,6 +45,43 @@ TEST(RealFiles, the_way_to_a_directory_is_made_when_asked_for) {
     EXPECT_FALSE(real::open_directory(deep + "/file", true));
 }
 
+// Below the directory that the process is in, as a user gives them.
+class Inside {
+public:
+    explicit Inside(const std::string& path) : before_(std::filesystem::current_path()) {
+        std::filesystem::current_path(path);
+    }
+    Inside(const Inside&) = delete;
+    ~Inside() { std::filesystem::current_path(before_); }
+
+private:
+    const std::filesystem::path before_;
+};
+TEST(RealFiles, a_relative_way_of_any_length_is_made) {
+    Scratch scratch;
+    Inside inside(scratch.path());
+    for (auto* path : {"a", "b/", "c/d", "./e", "f//g/h", "ij", ".", "./", "/tmp"}) {
+        ASSERT_TRUE(real::open_directory(path, true)) << path;
+        EXPECT_TRUE(std::filesystem::is_directory(path)) << path;
+    }
+    EXPECT_EQ(told(real::open_directory("", true)), missing);
+}
+TEST(RealFiles, what_was_made_on_the_way_can_be_taken_away_again_and_nothing_else) {
+    Scratch scratch;
+    auto files = std::make_shared<real::OpenFiles>(10);
+    real::MadeDirectories made;
+    ASSERT_TRUE(real::open_directory(scratch.path() + "/a/b", true, files));
+    ASSERT_TRUE(real::open_directory(scratch.path() + "/a/b/c/d", true, files, &made));
+    EXPECT_EQ(made.size(), 2U);
+    real::unmake(made);
+    EXPECT_TRUE(std::filesystem::is_empty(scratch.path() + "/a/b"));
+    made.clear();
+    ASSERT_TRUE(
+        real::open_directory(scratch.path() + "/a/b/c/d", true, files, &made).value()->create("file"));
+    real::unmake(made);
+    EXPECT_TRUE(std::filesystem::exists(scratch.path() + "/a/b/c/d/file"));
+}
+
 // Another process, that does `work` and then lives until it is told to end.
 class Other {
 public:

@@ -1,11 +1,12 @@
 """What each client produces, with each codec, every client consumes: bytes, headers, order and timestamps."""
 
 import random
+import subprocess
 import time
 
 import pytest
 import records
-from broker import Broker
+from broker import SANITIZER_FACTOR, Broker
 from clients import CLIENTS, Message
 from records import CODECS
 
@@ -146,3 +147,17 @@ def test_pipelined_produces_keep_their_order_in_every_partition(broker):
             (topic,) = c.receive("Produce", 9, correlation)["Responses"]
             for part in topic["PartitionResponses"]:
                 assert (part["ErrorCode"], part["BaseOffset"]) == (0, n), (n, part)
+
+
+def test_a_transactional_producer_is_refused_at_once(broker):
+    """librdkafka takes one error for final, in the version that it asks in; Java's clients show the text of any."""
+    with broker.connect() as c:
+        answer = c.call("FindCoordinator", 2, {"Key": "x", "KeyType": 1})
+        assert (answer["ErrorCode"], answer["ErrorMessage"]) == (53, "This broker serves no transactions.")
+        (answer,) = c.call("FindCoordinator", 4, {"KeyType": 1, "CoordinatorKeys": ["x"]})["Coordinators"]
+        assert (answer["ErrorCode"], answer["ErrorMessage"]) == (42, "This broker serves no transactions.")
+    command = ["kcat", "-b", broker.address, "-X", "transactional.id=x", "-t", "refused", "-P"]
+    begun = time.monotonic()
+    done = subprocess.run(command, input=b"x", capture_output=True, timeout=60, check=False)
+    assert time.monotonic() - begun < 5 * SANITIZER_FACTOR
+    assert done.returncode != 0 and b"This broker serves no transactions." in done.stderr

@@ -2,10 +2,11 @@
 
 import re
 import signal
+import subprocess
 import urllib.request
 
 import records
-from broker import Broker, free_port
+from broker import BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
 
 STORAGE_ERROR, LEADER_NOT_AVAILABLE = 56, 5
 PARTITIONS = 4
@@ -80,6 +81,9 @@ def check(broker, there, away, ends=1):
     assert f'fulmar_data_directory_failed{{directory="{broker.other}"}} {bad}\n' in metrics
     assert f'fulmar_data_directory_failed{{directory="{broker.data}"}} 0\n' in metrics
     assert f"fulmar_offline_partitions {len(away)}\n" in metrics
+    assert f'fulmar_unsynced_bytes{{directory="{broker.data}"}} 0\n' in metrics
+    limits = re.findall(r'fulmar_unsynced_limit_bytes\{directory="(.+)"\} (\d+)\n', metrics)
+    assert dict(limits)[str(broker.data)] == str(64 << 20)
     ready = broker.get("/readyz").splitlines()
     assert ready[0] == "ok" and len(ready) == 1 + bad, ready
 
@@ -136,7 +140,7 @@ def test_a_directory_that_is_missing_is_not_begun_anew():
         with broker.connect() as c:
             assert c.end_offset("later", 0) == 1
         broker.stop()
-        broker.other.rmdir()
+        assert not broker.other.exists()  # It would be in the way.
         elsewhere.rename(broker.other)
         broker.start()
         check(broker, home | other, set())
@@ -174,6 +178,58 @@ def test_without_its_home_a_broker_does_not_start():
         broker.start()
 
 
+def test_a_home_that_is_away_is_asked_for_and_its_place_is_left_free():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        broker.stop()
+        elsewhere = broker.data.rename(broker.data.with_name("elsewhere"))
+        for mounted in (False, True):  # An empty directory in its place is a disk that is not mounted.
+            if mounted:
+                broker.data.mkdir()
+            try:
+                broker.start()
+            except AssertionError:
+                assert broker.process.wait(5) == 1
+            assert f"or it is {broker.data}, where nothing is now: mount its disk" in broker.output()
+            assert broker.data.exists() == mounted
+        broker.data.rmdir()
+        elsewhere.rename(broker.data)
+        broker.start()
+        check(broker, home | other, set())
+
+
+def test_the_command_line_tells_of_what_is_offline():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        broker.stop()
+        broker.other.rename(broker.other.with_name("elsewhere"))
+        broker.start()
+        well, away = min(home), min(other)
+        told = f"partition {away} of spread is offline (LEADER_NOT_AVAILABLE)"
+
+        def started(*words, seconds=10 * SANITIZER_FACTOR):
+            """Of one that waits for ever, code 124."""
+            command = ["timeout", str(seconds), str(BINARY), *words, "--server", broker.address]
+            pipe = subprocess.PIPE
+            return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT)
+
+        producer = started("produce", "spread", "x", "--partition", str(away), seconds=50)
+        for words in (("--until-end",), ("--count", "4"), ("--at", "0", "--partition", str(away))):
+            with started("consume", "spread", *words) as consumer:
+                out, err = consumer.communicate()
+                assert consumer.returncode == 1 and told in err
+                assert out == ("" if "--at" in words else "first\n" * len(home))
+        with started("consume", "spread", "--partition", str(well), "--until-end") as consumer:
+            assert consumer.communicate() == ("first\n", "")
+        with started("consume", "spread", seconds=3 * SANITIZER_FACTOR) as follower:  # Waits, and says for what.
+            _, err = follower.communicate()
+            assert follower.returncode == 124 and err.count(told) == 1
+        assert told in producer.stderr.readline()
+        _, err = producer.communicate()
+        assert producer.returncode == 1
+        assert told in err and "1 of 1 message not written" in err
+
+
 def test_a_disk_that_is_full_takes_nothing_and_gives_all():
     with SpreadBroker() as broker:
         home, other = filled(broker)
@@ -195,9 +251,21 @@ def test_a_disk_that_is_full_takes_nothing_and_gives_all():
             body = {"Topics": [{"Name": "spread"}], "TimeoutMs": 9000}
             (removed,) = c.call("DeleteTopics", 6, body)["Responses"]
             assert removed["ErrorCode"] == 0
-        assert "no records are taken" in broker.get("/readyz")
+        assert broker.get("/readyz").count("the disk is full and read only: no records are taken, ") == 2
         broker.process.send_signal(signal.SIGTERM)
         assert broker.process.wait(5) == 0
+        broker.arguments = ["--set", "disk.full.percent=1"]
+        broker.start()
+        for _ in range(100):
+            ready = broker.get("/readyz")
+        assert ready.count("the disk is full, no records are taken\n") == 2
+        with broker.connect() as c:
+            c.create_topic("refused")
+        command = [str(BINARY), "produce", "refused", "x", "--server", broker.address]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=25, env=ENVIRONMENT, check=False)
+        assert ran.returncode == 1
+        assert "1 of 1 message not written: KAFKA_STORAGE_ERROR: its disk is full" in ran.stderr
+        broker.stop()
         broker.arguments = []
         broker.start()
         with broker.connect() as c:

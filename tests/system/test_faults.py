@@ -8,7 +8,7 @@ import time
 
 import pytest
 import records
-from broker import ENVIRONMENT, SANITIZER_FACTOR, Broker
+from broker import BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker
 
 STORAGE_ERROR = 56
 BATCHES = 40
@@ -135,6 +135,19 @@ def test_a_flipped_bit_is_never_served(where):
         broker.kill9()
         broker.start()
         expect_only_damaged(broker, acknowledged, 20)
+
+
+def test_a_consumer_in_front_of_damage_says_so():
+    with Broker() as broker:
+        filled(broker)
+        broker.stop()
+        flip(log_of(broker), batch_position(broker, 20) + 120)
+        broker.start()
+        command = [str(BINARY), "consume", "kept", "--until-end", "--server", broker.address]
+        limits = {"timeout": 20 * SANITIZER_FACTOR, "env": ENVIRONMENT, "check": False}
+        ran = subprocess.run(command, capture_output=True, text=True, **limits)
+        assert ran.returncode == 1 and ran.stdout.count("\n") == 20
+        assert "partition 0 of kept cannot be read at offset 20: KAFKA_STORAGE_ERROR: " in ran.stderr
 
 
 def hurt_truncated(broker):

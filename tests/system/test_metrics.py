@@ -149,7 +149,9 @@ def test_counters_go_up_by_what_was_done(watched):
     assert sent < grew("fulmar_sent_bytes_total") < 2 * sent
     assert grew("fulmar_segments") == 4
     assert after.value("fulmar_connections") >= 1
-    assert after.value("fulmar_unsynced_bytes") == 0
+    directory = {"directory": str(watched.data)}
+    assert after.value("fulmar_unsynced_bytes", **directory) == 0
+    assert after.value("fulmar_unsynced_limit_bytes", **directory) == 64 << 20
     for partition in range(4):
         labels = {"topic": "counted", "partition": str(partition)}
         assert after.value("fulmar_partition_log_start_offset", **labels) == 0

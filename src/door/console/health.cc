@@ -14,8 +14,10 @@ HttpAnswer readyz(const Host& host, const Broker& broker, bool listening) {
     HttpAnswer answer{.body = "ok\n"};
     for (auto& directory : broker.directories()) {
         auto what = directory.trouble;
-        if (what.empty() && directory.seen.room != Room::plenty)
+        if (what.empty() && directory.seen.room == Room::scarce)
             what = "the disk is full, no records are taken";
+        if (what.empty() && directory.seen.room == Room::none)
+            what = "the disk is full and read only: no records are taken, and only what frees room is done";
         if (!what.empty()) answer.body += "data directory " + directory.name + ": " + what + '\n';
     }
     return answer;

@@ -18,13 +18,14 @@ struct PartitionView {
 // What one core has, or all of them together.
 struct View {
     Counters counters{};
-    std::uint64_t unsynced_bytes = 0, partitions = 0, damaged = 0, offline = 0, segments = 0, log_bytes = 0;
-    std::vector<bool> failed{};  // By data directory.
+    std::uint64_t partitions = 0, damaged = 0, offline = 0, segments = 0, log_bytes = 0;
+    // By data directory, those that are away not among them.
+    std::vector<bool> failed{};
+    std::vector<std::uint64_t> unsynced_bytes{};
     std::vector<PartitionView> detail{};
 
     void add(View other) {
         counters.add(other.counters);
-        unsynced_bytes += other.unsynced_bytes;
         partitions += other.partitions;
         damaged += other.damaged;
         offline += other.offline;
@@ -32,6 +33,9 @@ struct View {
         log_bytes += other.log_bytes;
         failed.resize(std::max(failed.size(), other.failed.size()));
         for (std::size_t n = 0; n < other.failed.size(); ++n) failed[n] = failed[n] || other.failed[n];
+        unsynced_bytes.resize(failed.size());
+        for (std::size_t n = 0; n < other.unsynced_bytes.size(); ++n)
+            unsynced_bytes[n] += other.unsynced_bytes[n];
         std::ranges::move(other.detail, std::back_inserter(detail));
     }
 };
@@ -44,7 +48,7 @@ struct Detail {
 View look(Shard& shard, const Detail& detail) {
     View view{.counters = shard.counters(), .partitions = shard.partitions().size()};
     for (auto& directory : shard.directories) {
-        view.unsynced_bytes += directory.budget.unsynced_bytes();
+        view.unsynced_bytes.push_back(directory.budget.unsynced_bytes());
         view.failed.push_back(directory.budget.failed());
     }
     for (auto& [id, partition] : shard.partitions()) {
@@ -154,12 +158,17 @@ void tell_records(Exposition& out, const View& view, const Broker& broker) {
     out.histogram("fulmar_log_sync_seconds",
                   "From when a sync of a log (fdatasync) was asked for until its core heard of its end.");
     out.latencies(counters.syncs);
-    out.gauge("fulmar_unsynced_bytes", "Bytes that are written and not known to be on disk yet.",
-              view.unsynced_bytes);
-    out.gauge("fulmar_unsynced_limit_bytes",
-              "At this many producers wait: unsynced.bytes.max, for each data directory.");
-    out.value(std::uint64_t(broker.settings().unsynced_bytes_max) *
-              std::max<std::size_t>(view.failed.size(), 1));
+    auto directories = broker.directories();
+    auto tell = [&](std::string_view name, std::string_view help, auto number) {
+        out.gauge(name, help);
+        for (std::size_t n = 0; n < view.unsynced_bytes.size(); ++n)
+            out.value(std::uint64_t(number(n)), {{"directory", directories[n].name}});
+    };
+    tell("fulmar_unsynced_bytes", "Bytes that are written and not known to be on disk yet.",
+         [&](std::size_t n) { return view.unsynced_bytes[n]; });
+    tell("fulmar_unsynced_limit_bytes",
+         "At this many producers wait: unsynced.bytes.max. Each core has an even share of it.",
+         [&](std::size_t) { return broker.settings().unsynced_bytes_max; });
 }
 
 void tell_storage(Exposition& out, const View& view, const Broker& broker, Instant now) {

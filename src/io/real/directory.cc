@@ -282,13 +282,15 @@ Result<std::unique_ptr<Directory::Lock>> RealDirectory::lock(const std::string& 
 }
 
 Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool create,
-                                                  std::shared_ptr<OpenFiles> files) {
-    for (std::size_t end = 1; create && end != path.npos && end < path.size();) {
+                                                  std::shared_ptr<OpenFiles> files,
+                                                  MadeDirectories* made_here) {
+    for (std::size_t end = 0; create && end != path.npos && end < path.size();) {
         end = path.find('/', end + 1);
         auto part = path.substr(0, end);
         bool last = end == path.npos || end + 1 >= path.size();
         bool made = ::mkdir(part.c_str(), 0755) == 0;
         if (!made && errno != EEXIST) return failure();
+        if (made && made_here) made_here->push_back(part);
         // Its name must outlive a power cut. The last one's also if a life before made it and came no
         // further.
         if (!made && !last) continue;
@@ -303,6 +305,9 @@ Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool 
     if (opened < 0) return failure();
     std::shared_ptr<Tree> tree(new Tree{opened, std::move(files)});
     return std::make_shared<RealDirectory>(std::move(tree), nullptr, "");
+}
+void unmake(const MadeDirectories& made) {
+    for (auto path = made.rbegin(); path != made.rend() && ::rmdir(path->c_str()) == 0;) ++path;
 }
 
 }  // namespace fulmar::real

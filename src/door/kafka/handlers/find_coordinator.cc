@@ -6,7 +6,9 @@ namespace fulmar::kafka {
 
 // There are no coordinators: groups, transactions and share groups are not served. For a group the answer is
 // one that clients retry in the background: many that only assign partitions name a group all the same, and
-// go on reading. For the rest it is final.
+// go on reading. For the rest it is final: Java's clients take INVALID_REQUEST for it and show our text, in a
+// version that has a list of keys. librdkafka asks in an older one, would repeat itself until its time is up,
+// and ends at once, with our text too, only when it is told that a transactional id is not permitted.
 Task<Answer> handle_find_coordinator(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<FindCoordinatorRequest>(call, arena);
@@ -21,8 +23,10 @@ Task<Answer> handle_find_coordinator(Call& call) {
         }
     };
     auto text = why(request->key_type);
-    auto error = request->key_type == FindCoordinatorRequest::group ? ErrorCode::coordinator_not_available
-                                                                    : ErrorCode::invalid_request;
+    auto error = ErrorCode::invalid_request;
+    if (request->key_type == FindCoordinatorRequest::group) error = ErrorCode::coordinator_not_available;
+    if (request->key_type == FindCoordinatorRequest::transaction && call.version() < 4)
+        error = ErrorCode::transactional_id_authorization_failed;
     FindCoordinatorResponse response;
     std::vector<FindCoordinatorResponse::Coordinator> coordinators;
     // A key may be of no bytes, and is answered with a text.
