@@ -9,10 +9,12 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "tests/fuzz/corpus"
-KEYS = {"Produce": 0, "Fetch": 1, "ListOffsets": 2, "Metadata": 3, "FindCoordinator": 10, "ApiVersions": 18,
-        "CreateTopics": 19, "DeleteTopics": 20, "DeleteRecords": 21, "InitProducerId": 22, "OffsetForLeaderEpoch": 23,
-        "DescribeConfigs": 32, "AlterConfigs": 33, "DescribeLogDirs": 35, "CreatePartitions": 37,
-        "IncrementalAlterConfigs": 44, "ListPartitionReassignments": 46, "DescribeCluster": 60,
+KEYS = {"Produce": 0, "Fetch": 1, "ListOffsets": 2, "Metadata": 3, "OffsetCommit": 8, "OffsetFetch": 9,
+        "FindCoordinator": 10, "JoinGroup": 11, "Heartbeat": 12, "LeaveGroup": 13, "SyncGroup": 14,
+        "DescribeGroups": 15, "ListGroups": 16, "ApiVersions": 18, "CreateTopics": 19, "DeleteTopics": 20,
+        "DeleteRecords": 21, "InitProducerId": 22, "OffsetForLeaderEpoch": 23, "DescribeConfigs": 32,
+        "AlterConfigs": 33, "DescribeLogDirs": 35, "CreatePartitions": 37, "DeleteGroups": 42,
+        "IncrementalAlterConfigs": 44, "ListPartitionReassignments": 46, "OffsetDelete": 47, "DescribeCluster": 60,
         "ListConfigResources": 74, "DescribeTopicPartitions": 75}
 LIMIT = 700
 HEADERS = 6

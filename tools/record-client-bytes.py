@@ -110,6 +110,59 @@ REQUESTS = [
         "cursor": {"topic_name": "orders", "partition_index": 65536}}),
     (admin.DescribeTopicPartitionsRequest, range(0, 1), {
         "topics": [], "response_partition_limit": 2000, "cursor": None}),
+    (consumer.OffsetCommitRequest, range(2, 11), {
+        "group_id": "gr\u00fcppe", "generation_id_or_member_epoch": 0x01020304, "member_id": "member-1",
+        "group_instance_id": "instance-1", "retention_time_ms": 0x0102030405060708,
+        "topics": [{"name": "orders", "topic_id": TOPIC_ID, "partitions": [
+            {"partition_index": 3, "committed_offset": 0x0102030405060708, "committed_leader_epoch": 9,
+             "committed_metadata": "\u20ac"},
+            {"partition_index": 65536, "committed_offset": -1, "committed_leader_epoch": -1,
+             "committed_metadata": None}]}]}),
+    (consumer.OffsetCommitRequest, range(2, 11), {
+        "group_id": "", "generation_id_or_member_epoch": -1, "member_id": "", "group_instance_id": None,
+        "retention_time_ms": -1, "topics": []}),
+    (consumer.OffsetFetchRequest, range(1, 11), {
+        "group_id": "group", "topics": [{"name": "orders", "partition_indexes": [0, 65536]}],
+        "groups": [
+            {"group_id": "group", "member_id": "member-1", "member_epoch": 0x01020304,
+             "topics": [{"name": "orders", "topic_id": TOPIC_ID, "partition_indexes": [0, 65536]}]},
+            {"group_id": "gr\u00fcppe", "member_id": None, "member_epoch": -1, "topics": None}],
+        "require_stable": True}),
+    (consumer.OffsetFetchRequest, range(2, 8), {
+        "group_id": "group", "topics": None, "groups": [], "require_stable": False}),
+    (consumer.JoinGroupRequest, range(0, 10), {
+        "group_id": "gr\u00fcppe", "session_timeout_ms": 45000, "rebalance_timeout_ms": 0x01020304,
+        "member_id": "member-1", "group_instance_id": "instance-1", "protocol_type": "consumer",
+        "protocols": [{"name": "range", "metadata": RECORDS}, {"name": "roundrobin", "metadata": b""}],
+        "reason": "rebalance \u20ac"}),
+    (consumer.JoinGroupRequest, range(0, 10), {
+        "group_id": "group", "session_timeout_ms": 6000, "rebalance_timeout_ms": -1, "member_id": "",
+        "group_instance_id": None, "protocol_type": "connect", "protocols": [], "reason": None}),
+    (consumer.HeartbeatRequest, range(0, 5), {
+        "group_id": "group", "generation_id": 0x01020304, "member_id": "member-1",
+        "group_instance_id": "instance-1"}),
+    (consumer.HeartbeatRequest, range(3, 5), {
+        "group_id": "group", "generation_id": -1, "member_id": "", "group_instance_id": None}),
+    (consumer.LeaveGroupRequest, range(0, 6), {
+        "group_id": "group", "member_id": "member-1", "members": [
+            {"member_id": "member-1", "group_instance_id": None, "reason": None},
+            {"member_id": "", "group_instance_id": "instance-1", "reason": "removed \u20ac"}]}),
+    (consumer.SyncGroupRequest, range(0, 6), {
+        "group_id": "group", "generation_id": 0x01020304, "member_id": "member-1",
+        "group_instance_id": "instance-1", "protocol_type": "consumer", "protocol_name": "range",
+        "assignments": [{"member_id": "member-1", "assignment": RECORDS},
+                        {"member_id": "member-2", "assignment": b""}]}),
+    (consumer.SyncGroupRequest, range(0, 6), {
+        "group_id": "group", "generation_id": 1, "member_id": "member-2", "group_instance_id": None,
+        "protocol_type": None, "protocol_name": None, "assignments": []}),
+    (admin.DescribeGroupsRequest, range(0, 7), {
+        "groups": ["group", "gr\u00fcppe"], "include_authorized_operations": True}),
+    (admin.ListGroupsRequest, range(0, 6), {
+        "states_filter": ["Stable", "Empty"], "types_filter": ["classic", "consumer"]}),
+    (admin.DeleteGroupsRequest, range(0, 3), {"groups_names": ["group", "gr\u00fcppe"]}),
+    (consumer.OffsetDeleteRequest, range(0, 1), {
+        "group_id": "group", "topics": [{"name": "orders", "partitions": [
+            {"partition_index": 0}, {"partition_index": 65536}]}]}),
 ]
 
 

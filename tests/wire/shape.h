@@ -23,11 +23,24 @@ inline std::string reference(const std::string& path) {
     return std::string(FULMAR_SOURCE_DIR) + "/tests/reference/" + path;
 }
 
+// Structures that are described once for several fields are put where they are used.
+inline void put_in_place(Json& fields, const Json& common) {
+    for (auto& field : fields) {
+        std::string type = field["type"];
+        for (auto& structure : common) {
+            std::string name = structure["name"];
+            if (type == name || type == "[]" + name) field["fields"] = structure["fields"];
+        }
+        if (field.contains("fields")) put_in_place(field["fields"], common);
+    }
+}
 // The files have comments, each on lines of its own.
 inline Json load_shape(const std::string& name) {
     std::ifstream file(reference("shapes/" + name + ".json"));
     EXPECT_TRUE(file) << name;
-    return Json::parse(file, nullptr, true, true);
+    auto shape = Json::parse(file, nullptr, true, true);
+    put_in_place(shape["fields"], shape.value("commonStructs", Json::array()));
+    return shape;
 }
 
 // "3+", "0-12", "5" or "none".

@@ -45,6 +45,7 @@ std::string usual_of(const F& field) {
     else if constexpr (std::is_arithmetic_v<F>) return std::to_string(field);
     else if constexpr (std::same_as<F, std::string_view>) return std::string(field);
     else if constexpr (std::same_as<F, Uuid>) return field == Uuid{} ? "zero" : "a uuid";
+    else if constexpr (std::same_as<F, Bytes>) return std::string(text_of(field));
     else if constexpr (wire::detail::is_span<F>) return field.empty() ? "empty" : "an array";
     else return "";
 }
@@ -172,6 +173,7 @@ TEST(Shapes, versions_are_those_that_the_broker_is_to_speak) {
         std::istringstream row(text);
         std::array<int, 4> numbers{};
         row >> numbers[0] >> name >> numbers[1] >> numbers[2] >> numbers[3];
+        if (text.ends_with("none")) numbers[3] = INT_MAX;
         apis[name] = numbers;
     }
     test::for_each_api([&]<class Request, class Response>(const std::string& api) {

@@ -1,0 +1,4 @@
+#include "wire/kafka/heartbeat.h"
+
+FULMAR_WIRE(, fulmar::kafka::HeartbeatRequest);
+FULMAR_WIRE(, fulmar::kafka::HeartbeatResponse);

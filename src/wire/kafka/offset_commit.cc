@@ -1,0 +1,4 @@
+#include "wire/kafka/offset_commit.h"
+
+FULMAR_WIRE(, fulmar::kafka::OffsetCommitRequest);
+FULMAR_WIRE(, fulmar::kafka::OffsetCommitResponse);

@@ -1,0 +1,4 @@
+#include "wire/kafka/offset_delete.h"
+
+FULMAR_WIRE(, fulmar::kafka::OffsetDeleteRequest);
+FULMAR_WIRE(, fulmar::kafka::OffsetDeleteResponse);

@@ -1,0 +1,4 @@
+#include "wire/kafka/offset_fetch.h"
+
+FULMAR_WIRE(, fulmar::kafka::OffsetFetchRequest);
+FULMAR_WIRE(, fulmar::kafka::OffsetFetchResponse);
