@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Fills tests/fuzz/corpus with the first inputs of the fuzzers of requests, responses, headers and batches.
+"""Fills tests/fuzz/corpus with the first inputs of the fuzzers of requests, responses, headers, batches, stored
+groups and the consumer protocol.
 
 They come from tests/reference/recorded: for each API and version the request and the response of middle
-length among those of at most LIMIT bytes. Files are named for what they hold.
+length among those of at most LIMIT bytes; the last two from tests/reference/kafka-bytes.json. Files are named for
+what they hold.
 """
 import json
 import pathlib
@@ -15,7 +17,10 @@ KEYS = {"Produce": 0, "Fetch": 1, "ListOffsets": 2, "Metadata": 3, "OffsetCommit
         "DeleteRecords": 21, "InitProducerId": 22, "OffsetForLeaderEpoch": 23, "DescribeConfigs": 32,
         "AlterConfigs": 33, "DescribeLogDirs": 35, "CreatePartitions": 37, "DeleteGroups": 42,
         "IncrementalAlterConfigs": 44, "ListPartitionReassignments": 46, "OffsetDelete": 47, "DescribeCluster": 60,
-        "ListConfigResources": 74, "DescribeTopicPartitions": 75}
+        "ConsumerGroupHeartbeat": 68, "ConsumerGroupDescribe": 69, "ListConfigResources": 74,
+        "DescribeTopicPartitions": 75}
+PROTOCOL = {"ConsumerProtocolSubscription": b"\0", "ConsumerProtocolAssignment": b"\1"}
+NO_VALUE = b"\xff"
 LIMIT = 700
 HEADERS = 6
 
@@ -28,6 +33,23 @@ def middle(samples):
 def write(folder, name, data):
     (CORPUS / folder).mkdir(parents=True, exist_ok=True)
     (CORPUS / folder / name).write_bytes(data)
+
+
+def with_prefixes():
+    """Behind a byte that says what it is: of a value the type of its key, of a key NO_VALUE. Legacy values are values
+    of version 0."""
+    entries = json.loads((ROOT / "tests/reference/kafka-bytes.json").read_text())["messages"]
+    types = {}
+    for number, entry in enumerate(entries):
+        name, data = entry["message"], bytes.fromhex(entry["bytes"])
+        file = f"{name}-v{entry['version']}-{number}"
+        if name in PROTOCOL:
+            write("consumer_protocol", file, PROTOCOL[name] + data)
+        elif name.endswith("Key"):
+            types[name.removesuffix("Key")] = data[1:2]
+            write("stored_groups", file, NO_VALUE + data)
+        elif name.endswith("Value") and not name.startswith("Legacy"):
+            write("stored_groups", file, types[name.removesuffix("Value")] + data)
 
 
 def main():
@@ -63,6 +85,7 @@ def main():
                 batches.setdefault((data[at + 22] & 7, length % 5), b"\x01" + data[at:at + 12 + length])
     for (codec, number), data in batches.items():
         write("batches", f"codec-{codec}-{number}", data)
+    with_prefixes()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@
 
 namespace fulmar::wire {
 
-enum class DecodeError : std::uint8_t { truncated = 1, length, null, varint, tag, budget, trailing };
+enum class DecodeError : std::uint8_t { truncated = 1, length, null, varint, tag, budget, trailing, version };
 
 // The message versions in which a field exists, both ends included.
 struct Versions {
@@ -70,6 +70,12 @@ template <class T>
 concept Scalar = (std::is_arithmetic_v<T> || std::is_enum_v<T>) && !std::same_as<T, Instant>;
 template <class T>
 concept Message = requires(T m, detail::Probe p) { T::fields(m, p); };
+namespace detail {
+template <class T>
+inline constexpr bool is_optional_message = false;
+template <Message T>
+inline constexpr bool is_optional_message<std::optional<T>> = true;
+}  // namespace detail
 template <class T>
 concept Tagged = requires(T m, detail::Probe p) { T::tags(m, p); };
 
@@ -203,6 +209,17 @@ private:
         return bad(DecodeError::varint);
     }
 
+    // As a tag, a struct that may be null has another mark in front than elsewhere: a varint, 0 for null.
+    template <class T>
+    void read_tagged(T& field, Nullable null) {
+        if constexpr (detail::is_optional_message<T>) {
+            if (varint() > 0) read(field.emplace());
+            else field.reset();
+            if (!field && !null.has(version_)) bad(DecodeError::null);
+        } else {
+            (*this)(field, {}, null);
+        }
+    }
     // Tags come in rising order, each with its size. One that is not known here is stepped over.
     template <class T>
     void read_tags(T& m) {
@@ -215,7 +232,7 @@ private:
             if constexpr (Tagged<T>) {
                 auto tag = [&](std::uint32_t known, auto& field, Versions in = {}, Nullable null = {}) {
                     if (known != id || !in.has(version_)) return;
-                    body(field, in, null);
+                    body.read_tagged(field, null);
                     if (body.error_ || body.left() > 0) bad(body.error_.value_or(DecodeError::tag));
                 };
                 T::tags(m, tag);
@@ -319,6 +336,16 @@ private:
         else if constexpr (detail::is_optional<F>) return !field && !usual;
         else return field == usual;
     }
+    template <class F>
+    void write_tagged(const F& field, Nullable null) {
+        if constexpr (detail::is_optional_message<F>) {
+            CHECK(field || null.has(version_));
+            varint(field.has_value());
+            if (field) write(*field);
+        } else {
+            (*this)(field, {}, null);
+        }
+    }
     template <class T>
     void write_tags(const T& m) {
         std::uint32_t count = 0;
@@ -333,10 +360,10 @@ private:
             auto writing = [&](std::uint32_t id, const auto& field, Versions in = {}, Nullable null = {}) {
                 if (!in.has(version_) || untouched(m, field)) return;
                 Writer counter(nullptr, version_, flexible_);
-                counter(field, in, null);
+                counter.write_tagged(field, null);
                 varint(id);
                 varint(std::uint32_t(counter.size()));
-                write(field);
+                write_tagged(field, null);
             };
             T::tags(m, writing);
         }

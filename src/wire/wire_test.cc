@@ -153,6 +153,29 @@ TEST(Wire, a_tagged_struct_that_nobody_touched_is_not_sent) {
     EXPECT_EQ(read<FetchRequest>(text(wire::encode(touched, 15)), 15)->replica_state.replica_epoch, 0);
 }
 
+// A tag that is a struct, or null.
+struct Inner {
+    std::int8_t a = 0;
+    static constexpr void fields(auto& m, auto& wire) { wire(m.a); }
+};
+struct Maybe {
+    static constexpr int flexible_since = 0;
+    std::optional<Inner> inner;
+    static constexpr void fields(auto&, auto&) {}
+    static constexpr void tags(auto& m, auto& tag) { tag(0, m.inner, wire::since(0), wire::nullable(1)); }
+};
+TEST(Wire, a_tagged_struct_has_a_varint_in_front_that_says_whether_it_is_null) {
+    EXPECT_EQ(read<Maybe>("\1\0\3\1\7\0"_b, 1)->inner->a, 7);
+    EXPECT_EQ(text(wire::encode(Maybe{Inner{7}}, 1)), "\1\0\3\1\7\0"_b);
+    EXPECT_EQ(text(wire::encode(Maybe{}, 1)), "\0"_b);
+    auto null = read<Maybe>("\1\0\1\0"_b, 1);
+    ASSERT_TRUE(null);
+    EXPECT_FALSE(null->inner);
+    EXPECT_EQ(refusal<Maybe>("\1\0\1\0"_b, 0), DecodeError::null);
+    EXPECT_EQ(refusal<Maybe>("\1\0\4\1\7\0\0"_b, 1), DecodeError::tag);
+    EXPECT_EQ(refusal<Maybe>("\1\0\1\1"_b, 1), DecodeError::truncated);
+}
+
 TEST(Wire, counts_are_bounded_before_memory_is_taken) {
     static_assert(wire::smallest<FetchRequest::Partition>(4, false) == 16);
     static_assert(wire::smallest<FetchRequest::Partition>(12, true) == 33);

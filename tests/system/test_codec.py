@@ -1,5 +1,7 @@
 """The codec against recorded bytes: what it decodes, it encodes to the same bytes again."""
 
+import json
+
 import codec
 import pytest
 import recorded
@@ -41,6 +43,19 @@ def test_answers_encode_to_the_recorded_bytes_and_mean_what_was_recorded(api):
         assert header["CorrelationId"] == step.correlation, step
         assert codec.encode_response(api, step.version, header, body) == step.response, step
         assert plain(body) == step.decoded, step
+
+
+def test_messages_of_groups_encode_to_the_bytes_that_kafka_makes():
+    messages = json.loads((codec.SHAPES.parent / "kafka-bytes.json").read_text())["messages"]
+    for message in messages:
+        name, version, data = message["message"], message["version"], bytes.fromhex(message["bytes"])
+        prefix = b"" if name.endswith("Response") else data[:2]
+        number = codec.shape(name)["apiKey"] if name.endswith("Key") else version
+        assert not prefix or prefix == number.to_bytes(2, "big"), message
+        b = codec.Bytes(data[len(prefix) :])
+        body = codec.structure(name, version).read(b)
+        assert not b.rest() and plain(body) == message["values"], message
+        assert prefix + codec.structure(name, version).write(body) == data, message
 
 
 def test_truncated_messages_are_malformed():

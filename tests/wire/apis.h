@@ -3,6 +3,8 @@
 
 #include "wire/kafka/alter_configs.h"
 #include "wire/kafka/api_versions.h"
+#include "wire/kafka/consumer_group_describe.h"
+#include "wire/kafka/consumer_group_heartbeat.h"
 #include "wire/kafka/create_partitions.h"
 #include "wire/kafka/create_topics.h"
 #include "wire/kafka/delete_groups.h"
@@ -68,6 +70,10 @@ void for_each_api(auto&& visit) {
         "ListPartitionReassignments");
     visit.template operator()<OffsetDeleteRequest, OffsetDeleteResponse>("OffsetDelete");
     visit.template operator()<DescribeClusterRequest, DescribeClusterResponse>("DescribeCluster");
+    visit.template operator()<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(
+        "ConsumerGroupHeartbeat");
+    visit.template operator()<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(
+        "ConsumerGroupDescribe");
     visit.template operator()<ListConfigResourcesRequest, ListConfigResourcesResponse>("ListConfigResources");
     visit.template operator()<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(
         "DescribeTopicPartitions");

@@ -1,5 +1,5 @@
-// Reads requests as another project's client encodes them (tools/record-client-bytes.py), compares what
-// they say, and writes them again.
+// Reads requests as other projects encode them: a client (tools/record-client-bytes.py), and Kafka itself
+// (tools/record-kafka-bytes.java). Compares what they say, and writes them again.
 #include "tests/wire/apis.h"
 #include "tests/wire/shape.h"
 
@@ -26,22 +26,27 @@ template <class T> void survives(const Json& entry, const std::string& client_id
 }
 
 TEST(ClientBytes, what_another_client_sends_is_read_and_written_again) {
-    std::ifstream file(test::reference("client-bytes.json"));
-    auto json = Json::parse(file);
+    std::array<Json, 2> files;
+    for (std::size_t n = 0; auto path : {"client-bytes.json", "kafka-bytes.json"}) {
+        std::ifstream file(test::reference(path));
+        files[n++] = Json::parse(file);
+    }
     std::size_t seen = 0;
     test::for_each_api([&]<class Request, class Response>(const std::string& name) {
         auto shape = test::load_shape(name + "Request");
         int here = 0;
-        for (auto& entry : json["requests"]) {
-            if (entry["api"] != name) continue;
-            SCOPED_TRACE(name + " v" + std::to_string(entry["version"].get<int>()));
-            survives<Request>(entry, json["client_id"], shape);
-            ++here;
+        for (auto& json : files) {
+            for (auto& entry : json["requests"]) {
+                if (entry["api"] != name) continue;
+                SCOPED_TRACE(name + " v" + std::to_string(entry["version"].get<int>()));
+                survives<Request>(entry, json["client_id"], shape);
+                ++here;
+            }
         }
         EXPECT_GT(here, 0) << name;
         seen += here;
     });
-    EXPECT_EQ(seen, json["requests"].size());
+    EXPECT_EQ(seen, files[0]["requests"].size() + files[1]["requests"].size());
 }
 
 }  // namespace

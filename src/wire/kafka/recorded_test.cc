@@ -87,8 +87,8 @@ TEST(Recorded, all_that_was_said_is_read_and_written_again) {
         }
         EXPECT_GT(seen, 0) << name;
     });
-    EXPECT_EQ(requests, 3715);
-    EXPECT_EQ(responses, 3422);
+    EXPECT_EQ(requests, 3762);
+    EXPECT_EQ(responses, 3469);
 }
 
 const Line& frame(const std::string& step) {

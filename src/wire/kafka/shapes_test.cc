@@ -4,6 +4,7 @@
 #include "tests/wire/apis.h"
 #include "tests/wire/members.h"
 #include "tests/wire/shape.h"
+#include "tests/wire/stored.h"
 
 using namespace fulmar;
 using test::Json, test::in_versions;
@@ -156,6 +157,35 @@ TEST(Shapes, every_message_is_as_the_protocol_describes_it) {
         holds<Request>(name + "Request");
         holds<Response>(name + "Response");
     });
+}
+
+// Every version that there is.
+template <class T>
+void holds_whole(const std::string& name, int oldest, int newest) {
+    auto shape = test::load_shape(name);
+    auto valid = test::versions_of(shape["validVersions"]);
+    EXPECT_TRUE(valid.first == oldest && valid.last == newest) << name;
+    for (int version = oldest; version <= newest; ++version)
+        EXPECT_EQ(difference<T>(shape, version), "") << name << " v" << version;
+}
+
+TEST(Shapes, every_stored_record_is_as_the_protocol_describes_it) {
+    test::for_each_stored_key([]<class T>(const std::string& name) {
+        EXPECT_EQ(test::load_shape(name)["apiKey"], T::type) << name;
+        holds_whole<T>(name, 0, 0);
+    });
+    test::for_each_stored_value([]<class T>(const std::string& name) {
+        EXPECT_EQ(test::load_shape(name)["apiKey"], T::Key::type) << name;
+        holds_whole<T>(name, T::oldest, T::newest);
+    });
+    EXPECT_EQ(test::load_shape("LegacyOffsetCommitKey")["apiKey"], kafka::OffsetCommitKey::legacy_type);
+    holds_whole<kafka::OffsetCommitKey>("LegacyOffsetCommitKey", 0, 0);
+    holds_whole<kafka::OffsetCommitValue>("LegacyOffsetCommitValue", 0, 0);
+}
+
+TEST(Shapes, what_consumers_tell_each_other_is_as_described) {
+    test::for_each_consumer_protocol(
+        []<class T>(const std::string& name) { holds_whole<T>(name, T::oldest, T::newest); });
 }
 
 TEST(Shapes, the_header_of_requests_is_as_described) {

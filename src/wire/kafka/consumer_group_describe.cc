@@ -1,0 +1,4 @@
+#include "wire/kafka/consumer_group_describe.h"
+
+FULMAR_WIRE(, fulmar::kafka::ConsumerGroupDescribeRequest);
+FULMAR_WIRE(, fulmar::kafka::ConsumerGroupDescribeResponse);
