@@ -44,11 +44,11 @@ concept RangeOf = std::ranges::forward_range<R> && std::same_as<std::ranges::ran
 template <class M>
 concept Machine = std::default_initializable<M> && std::totally_ordered<typename M::Duty> &&
     requires(const M& seen, M& state, const typename M::Command& command, const typename M::Event& event,
-             Ticket ticket, Clocks clocks, Instant now) {
+             Ticket ticket, Clocks clocks) {
         // May look, may not touch. A caller that has to wait is parked by a soft event.
         { seen.decide(command, ticket, clocks) } -> std::same_as<Decision<M>>;
         // One step of what time or the state itself now brings about; nothing when all is at rest.
-        { seen.settle(now) } -> std::same_as<Decision<M>>;
+        { seen.settle(clocks) } -> std::same_as<Decision<M>>;
         // When `settle` is next due, in constant time. Once at rest it is never in the past.
         { seen.deadline() } -> std::same_as<std::optional<Instant>>;
         // Work due outside: markers to write, dead letters to copy. Derived from hard state, so a new

@@ -88,7 +88,7 @@ public:
         : default_partitions_(default_partitions), defaults_(std::move(defaults)) {}
 
     Decision<Controller> decide(const Command& command, Ticket ticket, Clocks clocks) const;
-    Decision<Controller> settle(Instant) const { return {}; }
+    Decision<Controller> settle(Clocks) const { return {}; }
     std::optional<Instant> deadline() const { return std::nullopt; }
     std::vector<Duty> owed() const;
     void apply(const Event& event);

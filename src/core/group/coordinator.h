@@ -1,0 +1,127 @@
+// Coordinator: the machine (core/machine.h) behind one partition of __consumer_offsets: the classic groups
+// whose names hash to it, and all committed offsets of these. What it says is durable are that topic's own
+// records: a group as it is now, an offset as it is now.
+//
+// Ids of members come with the commands. Of wall time it only stamps; offsets lapse when `Expire` is asked
+// for, by a host that believes its clock.
+#pragma once
+
+#include "core/group/classic.h"
+#include "core/group/offsets.h"
+
+namespace fulmar::group {
+
+struct CoordinatorRules : Rules {
+    std::size_t metadata_bytes_max = 4'096;       // offset.metadata.max.bytes
+    Millis offsets_retention{10'080 * 60'000LL};  // offsets.retention.minutes
+};
+
+class Coordinator {
+public:
+    struct Place {
+        std::string topic;
+        std::int32_t partition = 0;
+        auto operator<=>(const Place&) const = default;
+    };
+    // Without a generation (-1) and a member: from a client that assigns its partitions itself.
+    struct Commit {
+        std::string group, member_id;
+        std::optional<std::string> instance_id;
+        std::int32_t generation = -1;
+        std::optional<Millis> retention;
+        std::vector<std::pair<Place, Committed>> offsets;  // Their stamps are not looked at.
+    };
+    // What is committed: of these, or of all.
+    struct FetchOffsets {
+        std::string group;
+        std::optional<std::vector<Place>> places;
+    };
+    struct ForgetOffsets {
+        std::string group;
+        std::vector<Place> places;
+    };
+    struct Describe {
+        std::string group;
+    };
+    struct List {};
+    struct Delete {
+        std::string group;
+    };
+    // What nobody misses any more goes, so much of it at once.
+    struct Expire {
+        std::size_t count_max = 10'000;
+    };
+    using Command = std::variant<Join, Sync, Heartbeat, Leave, Commit, FetchOffsets, ForgetOffsets, Describe,
+                                 List, Delete, Expire>;
+
+    struct Placed {  // Of Commit and ForgetOffsets: one for each place, in their order.
+        GroupError error{};
+        std::vector<GroupError> places;
+    };
+    struct Fetched {
+        std::vector<std::pair<Place, std::optional<Committed>>> offsets;
+    };
+    struct Described {
+        std::optional<Group> group;
+    };
+    struct Listed {
+        struct One {
+            std::string group, protocol_type;
+            Phase phase{};
+        };
+        std::vector<One> groups;
+    };
+    struct Done {  // Of Delete and Expire.
+        GroupError error{};
+        bool more = false;
+    };
+    using Answer = std::variant<Joined, Synced, Beaten, Left, Placed, Fetched, Described, Listed, Done>;
+
+    struct WroteOffset {
+        std::string group;
+        Place place;
+        std::optional<Committed> what;  // None: it is no more.
+    };
+    using Event = std::variant<GroupEvent, WroteOffset>;
+    using Duty = int;  // It owes nobody anything.
+
+    Coordinator() = default;
+    explicit Coordinator(CoordinatorRules rules) : rules_(rules) {}
+    void set_rules(CoordinatorRules rules) { rules_ = rules; }
+
+    Decision<Coordinator> decide(const Command& command, Ticket ticket, Clocks clocks) const;
+    Decision<Coordinator> settle(Clocks clocks) const;
+    std::optional<Instant> deadline() const;
+    std::vector<Duty> owed() const { return {}; }
+    void apply(const Event& event);
+    static bool durable(const Event& event);
+
+    const Group* find(const std::string& name) const;
+    const Offsets* offsets_of(const std::string& name) const;
+    std::size_t groups() const { return all_.size(); }
+
+private:
+    struct Entry {
+        Group group;
+        Offsets offsets;
+        std::optional<Instant> due;  // As it stands in `due_`.
+        bool written = false;        // The log knows of the group itself.
+    };
+    Entry& entry(const std::string& name) { return all_[name]; }
+    void index(const std::string& name);
+    void decide(Decision<Coordinator>& decision, const Commit& commit, Ticket ticket, Clocks clocks) const;
+    GroupError may_commit(const Commit& commit) const;
+    Fetched fetch(const FetchOffsets& wanted) const;
+    void decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const;
+    Done remove(Decision<Coordinator>& decision, const Delete& wanted) const;
+    Done expire(Decision<Coordinator>& decision, const Expire& wanted, Clocks clocks) const;
+
+    CoordinatorRules rules_;
+    std::map<std::string, Entry> all_;
+    std::set<std::pair<Instant, std::string>> due_;
+    std::set<std::string> restless_;
+};
+
+static_assert(Machine<Coordinator>);
+
+}  // namespace fulmar::group
