@@ -48,7 +48,10 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
                                                                   const Rules& rules) {
     CHECK(!given.empty() && rules.fresh.size() >= given.size());
     DataDirectories all;
-    if (auto why = all.open_home(given, rules)) return std::unexpected(*why);
+    Looks looks;
+    for (auto& each : given)
+        looks.push_back(each.root ? DataDirectory::look(**each.root) : std::unexpected(each.root.error()));
+    if (auto why = all.open_home(given, looks, rules)) return std::unexpected(*why);
     const auto home = all.home().name();
     for (auto& id : rules.gone)
         if (auto known = all.known_.find(id); known != all.known_.end()) {
@@ -57,11 +60,9 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
             all.known_.erase(known);
         }
     // Those that say which they are come first: where one of them was before, another one may begin.
-    std::vector<bool> says;
-    for (auto& each : given) says.push_back(each.root && DataDirectory::look(**each.root).has_value());
     for (bool first : {true, false})
         for (std::size_t n = 0; n < given.size(); ++n)
-            if (given[n].name != home && says[n] == first)
+            if (given[n].name != home && looks[n].has_value() == first)
                 if (auto why = all.open_other(given[n], rules.fresh[n], rules)) return std::unexpected(*why);
     auto here = [&](auto& id) {
         return std::ranges::any_of(all.present_,
@@ -77,12 +78,14 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
     return all;
 }
 
-std::optional<std::string> DataDirectories::open_home(std::span<const Given> given, const Rules& rules) {
+std::optional<std::string> DataDirectories::open_home(std::span<const Given> given, const Looks& looks,
+                                                      const Rules& rules) {
     const Given* home = nullptr;
     const Given* other = nullptr;  // It says that the home is another one.
     std::string empty, unreadable;
-    for (auto& each : given) {
-        auto meta = each.root ? DataDirectory::look(**each.root) : std::unexpected(each.root.error());
+    for (std::size_t n = 0; n < given.size(); ++n) {
+        auto& each = given[n];
+        auto& meta = looks[n];
         if (meta && meta->home_id != Uuid{}) other = &each;
         else if (meta && home)
             return fmt::format(

@@ -60,7 +60,9 @@ public:
 
 private:
     DataDirectories() = default;
-    std::optional<std::string> open_home(std::span<const Given> given, const Rules& rules);
+    using Looks = std::vector<Result<DirectoryMeta>>;  // Whose each is, before any is opened.
+    std::optional<std::string> open_home(std::span<const Given> given, const Looks& looks,
+                                         const Rules& rules);
     std::optional<std::string> open_other(const Given& given, const Uuid& fresh, const Rules& rules);
     std::optional<std::string> find_partitions();
     Result<> keep_list();

@@ -36,28 +36,20 @@ struct GroupMetadataKey {
     bool operator==(const GroupMetadataKey&) const = default;
 };
 
-struct ConsumerGroupMetadataKey {
-    static constexpr std::int16_t type = 3;
+// Of what is said of a group of KIP-848 (`number`: which that is), and of a member of one.
+template <std::int16_t number>
+struct ConsumerGroupKey {
+    static constexpr std::int16_t type = number;
     static constexpr int flexible_since = INT_MAX;
 
     std::string_view group_id;
 
     static constexpr void fields(auto& m, auto& wire) { wire(m.group_id); }
-    bool operator==(const ConsumerGroupMetadataKey&) const = default;
+    bool operator==(const ConsumerGroupKey&) const = default;
 };
-
-struct ConsumerGroupPartitionMetadataKey {
-    static constexpr std::int16_t type = 4;
-    static constexpr int flexible_since = INT_MAX;
-
-    std::string_view group_id;
-
-    static constexpr void fields(auto& m, auto& wire) { wire(m.group_id); }
-    bool operator==(const ConsumerGroupPartitionMetadataKey&) const = default;
-};
-
-struct ConsumerGroupMemberMetadataKey {
-    static constexpr std::int16_t type = 5;
+template <std::int16_t number>
+struct ConsumerGroupMemberKey {
+    static constexpr std::int16_t type = number;
     static constexpr int flexible_since = INT_MAX;
 
     std::string_view group_id;
@@ -67,46 +59,14 @@ struct ConsumerGroupMemberMetadataKey {
         wire(m.group_id);
         wire(m.member_id);
     }
-    bool operator==(const ConsumerGroupMemberMetadataKey&) const = default;
+    bool operator==(const ConsumerGroupMemberKey&) const = default;
 };
-
-struct ConsumerGroupTargetAssignmentMetadataKey {
-    static constexpr std::int16_t type = 6;
-    static constexpr int flexible_since = INT_MAX;
-
-    std::string_view group_id;
-
-    static constexpr void fields(auto& m, auto& wire) { wire(m.group_id); }
-    bool operator==(const ConsumerGroupTargetAssignmentMetadataKey&) const = default;
-};
-
-struct ConsumerGroupTargetAssignmentMemberKey {
-    static constexpr std::int16_t type = 7;
-    static constexpr int flexible_since = INT_MAX;
-
-    std::string_view group_id;
-    std::string_view member_id;
-
-    static constexpr void fields(auto& m, auto& wire) {
-        wire(m.group_id);
-        wire(m.member_id);
-    }
-    bool operator==(const ConsumerGroupTargetAssignmentMemberKey&) const = default;
-};
-
-struct ConsumerGroupCurrentMemberAssignmentKey {
-    static constexpr std::int16_t type = 8;
-    static constexpr int flexible_since = INT_MAX;
-
-    std::string_view group_id;
-    std::string_view member_id;
-
-    static constexpr void fields(auto& m, auto& wire) {
-        wire(m.group_id);
-        wire(m.member_id);
-    }
-    bool operator==(const ConsumerGroupCurrentMemberAssignmentKey&) const = default;
-};
+using ConsumerGroupMetadataKey = ConsumerGroupKey<3>;
+using ConsumerGroupPartitionMetadataKey = ConsumerGroupKey<4>;
+using ConsumerGroupMemberMetadataKey = ConsumerGroupMemberKey<5>;
+using ConsumerGroupTargetAssignmentMetadataKey = ConsumerGroupKey<6>;
+using ConsumerGroupTargetAssignmentMemberKey = ConsumerGroupMemberKey<7>;
+using ConsumerGroupCurrentMemberAssignmentKey = ConsumerGroupMemberKey<8>;
 
 struct ConsumerGroupRegularExpressionKey {
     static constexpr std::int16_t type = 16;

@@ -1,0 +1,127 @@
+#include "core/group/offsets.h"
+
+#include "tests/core/coordinator_stage.h"
+
+namespace fulmar::group {
+namespace {
+
+class CommittedOffsets : public CoordinatorStage {};
+
+TEST_F(CommittedOffsets, who_assigns_its_partitions_itself_commits_without_a_group) {
+    EXPECT_EQ(committed(), std::nullopt);
+    EXPECT_EQ(commit("", -1, 5), GroupError::none);
+    EXPECT_EQ(committed(), 5);
+    EXPECT_EQ(commit("", 3, 6), GroupError::unknown_member);
+    EXPECT_EQ(committed(), 5);
+    group_of(1);
+    EXPECT_EQ(commit("", -1, 6), GroupError::unknown_member);
+    EXPECT_EQ(commit("m1", 0, 6), GroupError::illegal_generation);
+    EXPECT_EQ(commit("m1", 1, 6), GroupError::none);
+    EXPECT_EQ(committed(), 6);
+}
+TEST_F(CommittedOffsets, a_commit_to_a_group_that_is_not_there_has_no_generation) {
+    EXPECT_EQ(commit("m1", 1, 5), GroupError::illegal_generation);
+    EXPECT_EQ(machine_.groups(), 0U);
+}
+TEST_F(CommittedOffsets, commits_wait_for_the_assignment_and_go_on_in_a_rebalance) {
+    group_of(2);
+    auto first = ask(join("m1"));
+    EXPECT_EQ(commit("m2", 1, 8), GroupError::none);
+    auto second = answer(ask(join("m2"))).value();
+    EXPECT_TRUE(answer(first));
+    EXPECT_EQ(commit("m2", 2, 9), GroupError::rebalance_in_progress);
+    EXPECT_EQ(commit("m2", 1, 9), GroupError::illegal_generation);
+    EXPECT_EQ(committed(), 8);
+}
+TEST_F(CommittedOffsets, metadata_has_a_bound_for_each_partition) {
+    EXPECT_EQ(commit("", -1, 1, std::string(4'096, 'x')), GroupError::none);
+    EXPECT_EQ(commit("", -1, 2, std::string(4'097, 'x')), GroupError::metadata_too_large);
+    EXPECT_EQ(committed(), 1);
+}
+TEST_F(CommittedOffsets, offsets_lapse_when_nobody_misses_them) {
+    auto expire = [&] { now<Coordinator::Done>(Coordinator::Expire{}); };
+    auto week = Millis(10'080 * 60'000LL);
+    group_of(1);
+    commit("m1", 1, 7);
+    pass(Millis(9'000));
+    for (int n = 0; n < 100; ++n) {
+        clocks_.wall = clocks_.wall + week;  // However old: its group reads it.
+        EXPECT_EQ(beat("m1", 1), GroupError::none);
+        expire();
+    }
+    EXPECT_EQ(committed(), 7);
+    leave("m1");
+    clocks_.wall = clocks_.wall + week + Millis(-1);
+    expire();
+    EXPECT_EQ(committed(), 7);
+    clocks_.wall = clocks_.wall + Millis(1);
+    expire();
+    EXPECT_EQ(committed(), std::nullopt);
+    EXPECT_EQ(machine_.groups(), 0U);
+    fail_over();
+    EXPECT_EQ(machine_.groups(), 0U);
+
+    commit("", -1, 1, "", Millis(1'000));
+    pass(Millis(999));
+    expire();
+    EXPECT_EQ(committed(), 1);
+    pass(Millis(1));
+    expire();
+    EXPECT_EQ(committed(), std::nullopt);
+}
+TEST_F(CommittedOffsets, topics_that_consumers_do_not_want_any_more_lapse) {
+    group_of(1);
+    Coordinator::Commit wanted{"g", "m1", {}, 1, {}, {{{"other", 0}, {.offset = Offset{3}}}}};
+    now<Coordinator::Placed>(wanted);
+    commit("m1", 1, 7);
+    clocks_.wall = clocks_.wall + Millis(10'080 * 60'000LL);
+    now<Coordinator::Done>(Coordinator::Expire{});
+    EXPECT_EQ(committed(), 7);
+    EXPECT_EQ(committed("other"), std::nullopt);
+}
+TEST_F(CommittedOffsets, what_lapses_at_once_has_a_bound) {
+    for (int n = 0; n < 25; ++n)
+        now<Coordinator::Placed>(Coordinator::Commit{
+            "g" + std::to_string(n % 5), "", {}, -1, Millis(0), {{{"t", n}, {.offset = Offset{1}}}}});
+    EXPECT_TRUE(now<Coordinator::Done>(Coordinator::Expire{10}).more);
+    int times = 1;
+    while (now<Coordinator::Done>(Coordinator::Expire{10}).more) ++times;
+    EXPECT_LE(times, 5);
+    EXPECT_EQ(machine_.groups(), 0U);
+}
+TEST_F(CommittedOffsets, offsets_are_forgotten_on_request_where_nobody_reads) {
+    auto forget = [&](const std::string& topic) {
+        return now<Coordinator::Placed>(Coordinator::ForgetOffsets{"g", {{topic, 0}}}).places.at(0);
+    };
+    EXPECT_EQ(forget("orders"), GroupError::unknown_group);
+    group_of(1);
+    commit("m1", 1, 7);
+    EXPECT_EQ(forget("orders"), GroupError::subscribed);
+    EXPECT_EQ(forget("other"), GroupError::none);
+    leave("m1");
+    EXPECT_EQ(forget("orders"), GroupError::none);
+    EXPECT_EQ(committed(), std::nullopt);
+}
+TEST_F(CommittedOffsets, a_group_is_deleted_when_nobody_is_in_it) {
+    auto remove = [&] { return now<Coordinator::Done>(Coordinator::Delete{"g"}).error; };
+    EXPECT_EQ(remove(), GroupError::unknown_group);
+    group_of(1);
+    commit("m1", 1, 7);
+    EXPECT_EQ(remove(), GroupError::not_empty);
+    leave("m1");
+    EXPECT_EQ(remove(), GroupError::none);
+    EXPECT_EQ(machine_.groups(), 0U);
+    fail_over();
+    EXPECT_EQ(machine_.groups(), 0U);
+    EXPECT_EQ(committed(), std::nullopt);
+}
+TEST_F(CommittedOffsets, what_a_consumer_says_need_not_make_sense) {
+    auto wanted = join();
+    wanted.protocols = {{"range", "\xff\xff\xff"}};
+    ask(wanted);
+    pass(Millis(3'000));
+    EXPECT_EQ(subscribed_topics(group()), std::nullopt);
+}
+
+}  // namespace
+}  // namespace fulmar::group
