@@ -92,6 +92,7 @@ Task<std::expected<void, std::string>> Broker::start() {
             background =
                 std::make_unique<Background>(*shard, cores(), rhythm, settings_.log_scrub_interval, rate);
             background->start();
+            groups(shard->core).start();
         };
         co_await call_on(shard->seam.loop, loop, begin);
     }
@@ -131,6 +132,7 @@ void Broker::make_shards() {
         shards_.push_back(
             std::make_unique<Shard>(core, *host_.cores[std::size_t(core)], cores, roots, settings_));
         auto& shard = *shards_.back();
+        groups_.push_back(std::make_unique<Groups>(shard, settings_));
         shard.clock() = ClockWatch(last_seen);
         (void)shard.clock().trusts(host_.cores[std::size_t(core)]->loop.clocks());
         shard.place_by([this, core](PartitionId id) { return place(core, id); });
@@ -171,10 +173,15 @@ Task<> Broker::publish(const cluster::Delta& delta) {
             settings |= std::holds_alternative<cluster::ConfigsAre>(fact);
         }
         if (settings) shard.follow_settings();
+        groups(shard.core).follow();
     };
+    std::vector<std::string> gone_names;
+    for (auto& fact : delta)
+        if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) gone_names.push_back(gone->name);
     auto drop = [&](Shard& shard) {
         for (auto& fact : delta)
             if (auto* gone = std::get_if<cluster::TopicGone>(&fact)) shard.drop(gone->id);
+        if (!gone_names.empty()) groups(shard.core).topics_gone(gone_names);
     };
     co_await on_each(lead);
     co_await on_each(learn);
@@ -421,9 +428,12 @@ Task<> Broker::close_partitions(Shard& shard) {
     for (auto& [id, partition] : shard.partitions()) co_await partition->close();
     co_await Hop(controller_loop());
 }
-Task<> Broker::stop_background(Background& background, Loop& there) {
-    co_await Hop(there);
-    co_await background.stop();
+Task<> Broker::stop_background(Shard& shard) {
+    co_await Hop(shard.seam.loop);
+    if (auto& background = background_[std::size_t(shard.core)]) {
+        co_await groups(shard.core).stop();
+        co_await background->stop();
+    }
     co_await Hop(controller_loop());
 }
 
@@ -435,9 +445,7 @@ Task<> Broker::stop() {
     if (room_due_) room_due_->wake();
     if (reconcile_) reconcile_->stop();
     while (running_ > 0) co_await ended_.wait();
-    for (auto& shard : shards_)
-        if (auto& background = background_[std::size_t(shard->core)])
-            co_await stop_background(*background, shard->seam.loop);
+    for (auto& shard : shards_) co_await stop_background(*shard);
     if (reconcile_) co_await reconcile_->settle();
     for (auto& shard : shards_) co_await shard->come_to_rest(home);
     if (recovered_ && !failure_)
@@ -464,6 +472,7 @@ Task<> Broker::stop() {
     for (auto& shard : shards_) {
         auto clear = [&] {
             background_[std::size_t(shard->core)].reset();
+            groups_[std::size_t(shard->core)].reset();
             shard->partitions().clear();
         };
         co_await call_on(shard->seam.loop, home, clear);

@@ -6,6 +6,7 @@
 
 #include "broker/background.h"
 #include "broker/controller_host.h"
+#include "broker/groups.h"
 #include "broker/placement.h"
 #include "broker/reconcile.h"
 #include "broker/settings.h"
@@ -67,6 +68,8 @@ public:
     Task<bool> next_checkpoint();
     // On core 0.
     ControllerHost& controller() { return *controller_; }
+    // On that core.
+    Groups& groups(int core) { return *groups_[std::size_t(core)]; }
     Loop& controller_loop() { return host_.cores[0]->loop; }
 
 private:
@@ -85,7 +88,7 @@ private:
     // `forgot`: points are gone.
     Task<bool> checkpoint(bool forgot = false);
     Task<> close_partitions(Shard& shard);
-    Task<> stop_background(Background& background, Loop& there);
+    Task<> stop_background(Shard& shard);
     void fail(std::string why);
     // On core 0. Nothing of it is served any more until the next start; without the home the process ends.
     Task<> directory_failed(std::size_t directory, std::string why);
@@ -117,6 +120,7 @@ private:
     std::optional<Reconcile> reconcile_;
     std::optional<std::string> failure_;
     std::vector<std::unique_ptr<Background>> background_;  // One a core, which it lives on.
+    std::vector<std::unique_ptr<Groups>> groups_;          // The same.
     std::vector<DataDirectory::Points> points_;            // By directory, as of the last checkpoint begun.
     std::uint64_t checkpoints_begun_ = 0, checkpoints_done_ = 0;
     Signal checkpointed_;

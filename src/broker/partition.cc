@@ -71,9 +71,16 @@ Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::Pr
 }
 
 Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
-    Use use(*this);
     auto rules = rules_.produce;
     rules.zstd_allowed = zstd_allowed;
+    return append_checked(records, rules, Room::plenty);
+}
+Task<Partition::Appended> Partition::append_own(Bytes batch) {
+    wire::ProduceRules rules{.batch_bytes_max = INT32_MAX, .after_max = Millis::max()};
+    return append_checked(batch, rules, Room::scarce);
+}
+Task<Partition::Appended> Partition::append_checked(Bytes records, wire::ProduceRules rules, Room needed) {
+    Use use(*this);
     co_await turns_.enter();
     auto checked = co_await check(records, rules);
     if (!checked || !*checked) turns_.leave(context_.seam.loop);
@@ -85,16 +92,16 @@ Task<Partition::Appended> Partition::append(Bytes records, bool zstd_allowed) {
                            .records = std::move(refusal.records),
                            .log_start = refusal.before_log() ? Offset{-1} : log_start()};
     }
-    auto appended = co_await append_in_turn(std::move(**checked));
+    auto appended = co_await append_in_turn(std::move(**checked), needed);
     turns_.leave(context_.seam.loop);
     co_return appended;
 }
 
-Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch) {
+Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, Room needed) {
     auto view = batch.view();
     bool sequenced = view.has_producer();
     if (damaged_ || offline()) co_return Appended{.error = ErrorCode::kafka_storage_error};
-    if (directory_ && directory_->room != Room::plenty) {
+    if (directory_ && directory_->room > needed) {
         if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
         co_return Appended{.error = ErrorCode::kafka_storage_error};
     }
@@ -291,6 +298,21 @@ Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_
         ++context_.counters.damaged_reads;
     }
     co_return slice;
+}
+Task<Result<std::vector<std::byte>>> Partition::read_bytes(Offset from, LogPoint limit,
+                                                           std::size_t bytes_max) {
+    Use use(*this);
+    auto slice = co_await read_cold(from, limit, bytes_max);
+    if (!slice) co_return std::unexpected(slice.error());
+    auto& range = slice->range;
+    co_return co_await context_.seam.disk.run([&]() -> Result<std::vector<std::byte>> {
+        std::vector<std::byte> bytes(range.length);
+        if (bytes.empty()) return bytes;
+        auto got = range.file->read(range.position, bytes);
+        if (!got) return std::unexpected(got.error());
+        if (*got < bytes.size()) return std::unexpected(Error::damaged);
+        return bytes;
+    });
 }
 void Partition::learn(const LogView& view) {
     for (auto& news : view.news()) {

@@ -106,6 +106,14 @@ public:
     };
     // In the order of the calls. The bytes are needed until it ends.
     Task<Appended> append(Bytes records, bool zstd_allowed);
+    // A batch of the broker's own, for a log that a machine keeps (broker/machine_host.h): whatever the
+    // topic's settings say, and also while clients' are refused since the disk is nearly full.
+    Task<Appended> append_own(Bytes batch);
+    // Whether that may be tried.
+    bool takes_own() const {
+        bool room = !directory_ || directory_->room != Room::none;
+        return room && !damaged_ && !offline() && !refusing();
+    }
 
     // What is there from `from` up to `limit`, as PartitionLog::read gives it: at once, or nothing when it
     // takes a job. REQUIRES: log_start <= from <= limit <= log_end.
@@ -113,6 +121,8 @@ public:
         return log_.read(from, limit, bytes_max, true);
     }
     Task<Result<Slice>> read_cold(Offset from, LogPoint limit, std::size_t bytes_max);
+    // The bytes of that; none when there are only batches without records.
+    Task<Result<std::vector<std::byte>>> read_bytes(Offset from, LogPoint limit, std::size_t bytes_max);
     // The first record with that time stamp or a later one; offset -1 when there is none.
     Task<Result<TimedOffset>> find_time(Timestamp at);
     // The first of those with the largest time stamp.
@@ -181,7 +191,9 @@ private:
     void rested() {
         if (at_rest()) context_.rested.notify(context_.seam.loop);
     }
-    Task<Appended> append_in_turn(wire::ProducedBatch batch);
+    Task<Appended> append_checked(Bytes records, wire::ProduceRules rules, Room needed);
+    // `needed`: with less room than that nothing is written.
+    Task<Appended> append_in_turn(wire::ProducedBatch batch, Room needed);
     using Checked = std::expected<wire::ProducedBatch, wire::Refusal>;
     Task<std::optional<Checked>> check(Bytes records, wire::ProduceRules rules);  // Nothing: refusing.
     Task<Result<>> make_log();

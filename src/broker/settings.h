@@ -58,6 +58,12 @@ struct Settings {
     std::int64_t disk_full_percent, disk_full_free_bytes, disk_read_only_percent, disk_reserve_bytes;
     std::int64_t background_bytes_per_second;
     Millis producer_id_expiration;
+    Millis group_min_session_timeout, group_max_session_timeout, group_initial_rebalance_delay;
+    std::int64_t group_max_size;
+    std::int64_t offset_metadata_bytes_max;
+    std::int64_t offsets_retention_minutes;
+    Millis offsets_retention_check_interval;
+    std::int64_t offsets_topic_partitions, offsets_topic_segment_bytes;
     LogLevel log_level;
     // What else gives topics their defaults, by the broker's names for it (core/cluster/topic_config.h). Only
     // what was set.

@@ -37,7 +37,9 @@ static constexpr Text no_cleaner = "Of Kafka's log cleaner.";
 static constexpr Text no_security =
     "Connections are not authenticated or encrypted, and there is no access control.";
 static constexpr Text one_node = "Of a cluster of brokers; there is one.";
-static constexpr Text no_groups_yet = "There is no group coordinator.";
+static constexpr Text no_groups_yet = "The new protocol of consumer groups (KIP-848) is not served.";
+static constexpr Text commit_waits = "A commit is answered when it is on disk.";
+static constexpr Text plain_offsets = "Committed offsets are written as they are.";
 static constexpr Text no_transactions = "There are no transactions.";
 static constexpr Text other_io = "Of Kafka's own ways with sockets, threads and sessions.";
 static constexpr Text other_keys = "Another key says the same here: log.dirs, or the one in milliseconds.";
@@ -76,10 +78,10 @@ static constexpr std::array brokers = {
     absent_row("group.consumer.assignors", no_groups_yet),
     absent_row("group.consumer.max.session.timeout.ms", no_groups_yet),
     absent_row("group.consumer.min.session.timeout.ms", no_groups_yet),
-    absent_row("group.initial.rebalance.delay.ms", no_groups_yet),
-    absent_row("group.max.session.timeout.ms", no_groups_yet),
-    absent_row("group.max.size", no_groups_yet),
-    absent_row("group.min.session.timeout.ms", no_groups_yet),
+    at_start("group.initial.rebalance.delay.ms"),
+    at_start("group.max.session.timeout.ms"),
+    at_start("group.max.size"),
+    at_start("group.min.session.timeout.ms"),
     absent_row("inter.broker.listener.name", one_node),
     settled("inter.broker.protocol.version", ConfigKind::text, "4.2-IV1",
             "What tools take for the broker's version."),
@@ -133,15 +135,15 @@ static constexpr std::array brokers = {
     integer("num.recovery.threads.per.data.dir", "2", 1, int_max, kept, one_loop),
     absent_row("num.replica.alter.log.dirs.threads", other_io),
     integer("num.replica.fetchers", "1", 1, int_max, kept, "There is one replica."),
-    absent_row("offset.metadata.max.bytes", no_groups_yet),
-    absent_row("offsets.commit.timeout.ms", no_groups_yet),
-    absent_row("offsets.load.buffer.size", no_groups_yet),
-    absent_row("offsets.retention.check.interval.ms", no_groups_yet),
-    absent_row("offsets.retention.minutes", no_groups_yet),
-    absent_row("offsets.topic.compression.codec", no_groups_yet),
-    absent_row("offsets.topic.num.partitions", no_groups_yet),
-    absent_row("offsets.topic.replication.factor", no_groups_yet),
-    absent_row("offsets.topic.segment.bytes", no_groups_yet),
+    at_start("offset.metadata.max.bytes"),
+    absent_row("offsets.commit.timeout.ms", commit_waits),
+    absent_row("offsets.load.buffer.size", other_io),
+    at_start("offsets.retention.check.interval.ms"),
+    at_start("offsets.retention.minutes"),
+    absent_row("offsets.topic.compression.codec", plain_offsets),
+    at_start("offsets.topic.num.partitions"),
+    absent_row("offsets.topic.replication.factor", one_node),
+    at_start("offsets.topic.segment.bytes"),
     absent_row("process.roles", one_node),
     integer("producer.id.expiration.ms", "86400000", 1, unbounded, acts,
             "How long an idle producer is remembered, to tell its retries from new records."),

@@ -27,6 +27,13 @@ const Offsets* Coordinator::offsets_of(const std::string& name) const {
     return at == all_.end() ? nullptr : &at->second.offsets;
 }
 
+std::set<std::string> Coordinator::topics() const {
+    std::set<std::string> topics;
+    for (auto& [name, entry] : all_)
+        for (auto& [topic, partitions] : entry.offsets) topics.insert(topic);
+    return topics;
+}
+
 Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket, Clocks clocks) const {
     Decision<Coordinator> decision;
     auto answer = [&](Answer told) { decision.answers.emplace_back(ticket, std::move(told)); };
@@ -62,6 +69,10 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
             tell(std::move(listed));
         }
         void operator()(const Delete& wanted) const { tell(self.remove(decision, wanted)); }
+        void operator()(const ForgetTopics& forget) const {
+            self.forget(decision, forget.topics);
+            tell(Done{});
+        }
         void operator()(const Expire& wanted) const { tell(self.expire(decision, wanted, clocks)); }
     } visit{*this, decision, ticket, clocks, answer};
     std::visit(visit, command);
@@ -77,7 +88,7 @@ GroupError Coordinator::may_commit(const Commit& commit) const {
         if (alone) return GroupError::none;
         return group->find(commit.member_id) ? GroupError::illegal_generation : GroupError::unknown_member;
     }
-    if (!group) return GroupError::illegal_generation;
+    if (!group) return GroupError::unknown_group;
     auto error = check_member(group, commit.member_id, commit.instance_id, commit.generation);
     bool waits = error == GroupError::none && group->phase == Phase::completing_rebalance;
     return waits ? GroupError::rebalance_in_progress : error;
@@ -147,7 +158,6 @@ void Coordinator::decide(Decision<Coordinator>& decision, const ForgetOffsets& f
 
 Coordinator::Done Coordinator::remove(Decision<Coordinator>& decision, const Delete& wanted) const {
     auto at = all_.find(wanted.group);
-    if (wanted.group.empty() && at == all_.end()) return {GroupError::invalid_group_id};
     if (at == all_.end()) return {GroupError::unknown_group};
     auto& entry = at->second;
     if (entry.group.phase != Phase::empty) return {GroupError::not_empty};
@@ -156,6 +166,15 @@ Coordinator::Done Coordinator::remove(Decision<Coordinator>& decision, const Del
             decision.events.emplace_back(WroteOffset{wanted.group, {topic, partition}, std::nullopt});
     decision.events.emplace_back(GroupEvent(WroteGroup{wanted.group, std::nullopt}));
     return {};
+}
+void Coordinator::forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const {
+    for (auto& [name, entry] : all_)
+        for (auto& topic : topics) {
+            auto known = entry.offsets.find(topic);
+            if (known == entry.offsets.end()) continue;
+            for (auto& [partition, committed] : known->second)
+                decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
+        }
 }
 Coordinator::Done Coordinator::expire(Decision<Coordinator>& decision, const Expire& wanted,
                                       Clocks clocks) const {

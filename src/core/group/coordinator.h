@@ -47,12 +47,16 @@ public:
     struct Delete {
         std::string group;
     };
+    // These topics are no more: nor are offsets of them, of any group.
+    struct ForgetTopics {
+        std::set<std::string> topics;
+    };
     // What nobody misses any more goes, so much of it at once.
     struct Expire {
         std::size_t count_max = 10'000;
     };
     using Command = std::variant<Join, Sync, Heartbeat, Leave, Commit, FetchOffsets, ForgetOffsets, Describe,
-                                 List, Delete, Expire>;
+                                 List, Delete, ForgetTopics, Expire>;
 
     struct Placed {  // Of Commit and ForgetOffsets: one for each place, in their order.
         GroupError error{};
@@ -71,7 +75,7 @@ public:
         };
         std::vector<One> groups;
     };
-    struct Done {  // Of Delete and Expire.
+    struct Done {  // Of Delete, ForgetTopics and Expire.
         GroupError error{};
         bool more = false;
     };
@@ -99,6 +103,7 @@ public:
     const Group* find(const std::string& name) const;
     const Offsets* offsets_of(const std::string& name) const;
     std::size_t groups() const { return all_.size(); }
+    std::set<std::string> topics() const;  // Those of which offsets are committed.
 
 private:
     struct Entry {
@@ -114,6 +119,7 @@ private:
     Fetched fetch(const FetchOffsets& wanted) const;
     void decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const;
     Done remove(Decision<Coordinator>& decision, const Delete& wanted) const;
+    void forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const;
     Done expire(Decision<Coordinator>& decision, const Expire& wanted, Clocks clocks) const;
 
     CoordinatorRules rules_;

@@ -20,7 +20,7 @@ TEST_F(CommittedOffsets, who_assigns_its_partitions_itself_commits_without_a_gro
     EXPECT_EQ(committed(), 6);
 }
 TEST_F(CommittedOffsets, a_commit_to_a_group_that_is_not_there_has_no_generation) {
-    EXPECT_EQ(commit("m1", 1, 5), GroupError::illegal_generation);
+    EXPECT_EQ(commit("m1", 1, 5), GroupError::unknown_group);
     EXPECT_EQ(machine_.groups(), 0U);
 }
 TEST_F(CommittedOffsets, commits_wait_for_the_assignment_and_go_on_in_a_rebalance) {

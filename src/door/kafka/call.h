@@ -29,7 +29,8 @@ struct Call {
     Frame frame;  // A handler that waits for long lets go of it first.
     Hangup& hangup;
     AnswerBudget& answers;
-    AnswerBudget::Kind kind;  // Of its answer.
+    AnswerBudget::Kind kind;       // Of its answer.
+    std::string_view client_host;  // As Kafka shows it: "/127.0.0.1".
 
     int version() const { return header.request_api_version; }
     Loop& loop() const { return here.seam.loop; }

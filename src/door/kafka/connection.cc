@@ -17,6 +17,7 @@ Connection::Connection(Broker& broker, Shard& here, ReceiveBudget& requests, Ans
       here_(here),
       loop_(here.seam.loop),
       socket_(std::move(socket)),
+      client_host_("/" + socket_->peer().substr(0, socket_->peer().rfind(':'))),
       receiver_(requests, std::size_t(broker.settings().socket_request_bytes_max)),
       answers_(answers),
       taken_(loop_.now()),
@@ -138,7 +139,7 @@ Connection::Step Connection::dispatch() {
 
 Task<> Connection::handle(Frame frame, RequestHeader header, Bytes body, const Route& route, Slot& slot) {
     ++handlers_;
-    Call call{broker_, here_, header, body, std::move(frame), hangup_, answers_, slot.kind};
+    Call call{broker_, here_, header, body, std::move(frame), hangup_, answers_, slot.kind, client_host_};
     auto begun = loop_.stopwatch();
     auto answer = co_await route.handler(call);
     count(route, answer, loop_.stopwatch() - begun);

@@ -81,6 +81,7 @@ private:
     Shard& here_;
     Loop& loop_;
     std::shared_ptr<Socket> socket_;
+    const std::string client_host_;
     Receiver receiver_;
     AnswerBudget& answers_;
     Hangup hangup_;

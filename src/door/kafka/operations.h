@@ -12,6 +12,7 @@ inline constexpr std::int32_t read = bit(3), write = bit(4), create = bit(5), re
                               alter_configs = bit(11), idempotent_write = bit(12);
 inline constexpr std::int32_t topic =
     read | write | create | remove | alter | describe | describe_configs | alter_configs;
+inline constexpr std::int32_t group = read | remove | describe | describe_configs | alter_configs;
 inline constexpr std::int32_t cluster =
     create | alter | describe | cluster_action | describe_configs | alter_configs | idempotent_write;
 

@@ -25,7 +25,8 @@ Task<Answer> handle_create_partitions(Call& call) {
     for (auto& topic : request->topics) ++times[topic.name];
     std::vector<Controller::GrowTopic> commands;
     for (auto& topic : request->topics)
-        if (times[topic.name] == 1) commands.push_back(wanted(topic, request->validate_only));
+        if (times[topic.name] == 1 && topic.name != group_topic)
+            commands.push_back(wanted(topic, request->validate_only));
     auto asked = commands.size();
     TopicAnswers answers;
     if (asked > 0) answers = co_await grow_topics(call, std::move(commands));
@@ -41,6 +42,9 @@ Task<Answer> handle_create_partitions(Call& call) {
             seen = -1;
             told.error_code = ErrorCode::invalid_request;
             told.error_message = "Duplicate topic name.";
+        } else if (topic.name == group_topic) {
+            told.error_code = ErrorCode::invalid_request;
+            told.error_message = "The number of its partitions says where each group is kept.";
         } else if (answers.size() != asked) {
             told.error_code = controller_gone;
             told.error_message = controller_gone_text;

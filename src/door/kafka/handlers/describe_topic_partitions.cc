@@ -5,6 +5,7 @@
 #include <set>
 
 #include "door/kafka/handlers/handlers.h"
+#include "door/kafka/internal_topics.h"
 #include "door/kafka/operations.h"
 
 namespace fulmar::kafka {
@@ -25,6 +26,7 @@ public:
         auto& told = topics_.emplace_back();
         told.name = topic.name;
         told.topic_id = topic.id;
+        told.is_internal = is_internal_topic(topic.name);
         told.topic_authorized_operations = operations::topic;
         auto& partitions = partitions_.emplace_back();
         first = std::min(first, topic.partitions.size());
@@ -53,6 +55,7 @@ public:
         auto& told = topics_.emplace_back();
         told.error_code = error;
         told.name = name;
+        told.is_internal = is_internal_topic(name);
         // So Kafka tells it (tests/reference/recorded).
         if (error == ErrorCode::unknown_topic_or_partition)
             told.topic_authorized_operations = operations::topic;

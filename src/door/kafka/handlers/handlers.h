@@ -26,6 +26,16 @@ Task<Answer> handle_incremental_alter_configs(Call& call);
 Task<Answer> handle_list_config_resources(Call& call);
 Task<Answer> handle_describe_log_dirs(Call& call);
 Task<Answer> handle_describe_topic_partitions(Call& call);
+Task<Answer> handle_join_group(Call& call);
+Task<Answer> handle_sync_group(Call& call);
+Task<Answer> handle_heartbeat(Call& call);
+Task<Answer> handle_leave_group(Call& call);
+Task<Answer> handle_offset_commit(Call& call);
+Task<Answer> handle_offset_fetch(Call& call);
+Task<Answer> handle_offset_delete(Call& call);
+Task<Answer> handle_list_groups(Call& call);
+Task<Answer> handle_describe_groups(Call& call);
+Task<Answer> handle_delete_groups(Call& call);
 
 // The answer to an ApiVersions request of a version that we do not know: in version 0, so that the client can
 // read it, with the error and the versions of ApiVersions itself (KIP-511).

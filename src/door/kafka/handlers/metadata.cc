@@ -4,6 +4,7 @@
 #include <set>
 
 #include "door/kafka/handlers/handlers.h"
+#include "door/kafka/internal_topics.h"
 #include "door/kafka/operations.h"
 #include "door/kafka/topics.h"
 
@@ -20,6 +21,7 @@ public:
         auto& told = topics_.emplace_back();
         told.name = topic.name;
         told.topic_id = topic.id;
+        told.is_internal = is_internal_topic(topic.name);
         if (request_.include_topic_authorized_operations)
             told.topic_authorized_operations = operations::topic;
         auto& partitions = partitions_.emplace_back();
@@ -38,6 +40,7 @@ public:
         auto& told = topics_.emplace_back();
         told.error_code = error;
         told.name = name;
+        told.is_internal = name && is_internal_topic(*name);
         told.topic_id = id;
     }
     Answer finish() {
@@ -78,6 +81,7 @@ Task<> create_missing(Call& call, const MetadataRequest& request, const std::set
         if (!cluster::valid_topic_name(name) || call.here.image().find(name)) continue;
         cluster::NewTopic topic;
         topic.name = name;
+        if (name == group_topic) topic = group_topic_wanted(call.broker.settings());
         missing.push_back({std::move(topic), false});
     }
     // What comes of it shows in the image: another client may have made it meanwhile.

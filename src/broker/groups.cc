@@ -1,0 +1,172 @@
+#include "broker/groups.h"
+
+#include <fmt/format.h>
+
+namespace fulmar {
+
+// The UTF-16 of a text that should be UTF-8; what is none counts as U+FFFD, as it does in Java.
+template <class Take>
+static void for_each_utf16(std::string_view text, Take take) {
+    while (!text.empty()) {
+        auto first = std::uint8_t(text.front());
+        std::size_t more = first < 0x80   ? 0
+                           : first < 0xc2 ? 4
+                           : first < 0xe0 ? 1
+                           : first < 0xf0 ? 2
+                           : first < 0xf5 ? 3
+                                          : 4;
+        std::uint32_t code = more == 0 ? first : first & (0x3fU >> more);
+        std::size_t used = 1;
+        for (; used <= more && used < text.size() && (std::uint8_t(text[used]) & 0xc0) == 0x80; ++used)
+            code = code << 6 | (std::uint8_t(text[used]) & 0x3f);
+        if (used <= more) code = 0xfffd;
+        text.remove_prefix(used);
+        if (code < 0x10000) take(std::uint16_t(code));
+        else take(std::uint16_t(0xd7c0 + (code >> 10))), take(std::uint16_t(0xdc00 + (code & 0x3ff)));
+    }
+}
+// Java's String.hashCode, over UTF-16, with its sign bit cleared.
+std::int32_t coordinator_partition(std::string_view key, std::int32_t partitions) {
+    std::uint32_t hash = 0;
+    for_each_utf16(key, [&](std::uint16_t unit) { hash = 31 * hash + unit; });
+    return std::int32_t((hash & 0x7fffffffU) % std::uint32_t(partitions));
+}
+std::optional<PartitionId> coordinator_of(const cluster::Image& image, std::string_view group) {
+    auto* topic = image.find(group_topic);
+    if (!topic) return std::nullopt;
+    return PartitionId{topic->id, coordinator_partition(group, std::int32_t(topic->partitions.size()))};
+}
+
+cluster::NewTopic group_topic_wanted(const Settings& settings) {
+    cluster::NewTopic topic;
+    topic.name = group_topic;
+    topic.partitions = std::int32_t(settings.offsets_topic_partitions);
+    topic.configs = {{"cleanup.policy", "compact"},
+                     {"compression.type", "producer"},
+                     {"segment.bytes", std::to_string(settings.offsets_topic_segment_bytes)}};
+    return topic;
+}
+
+static group::CoordinatorRules rules_of(const Settings& settings) {
+    group::CoordinatorRules rules;
+    rules.session_timeout_min = settings.group_min_session_timeout;
+    rules.session_timeout_max = settings.group_max_session_timeout;
+    rules.initial_delay = settings.group_initial_rebalance_delay;
+    rules.members_max = std::size_t(settings.group_max_size);
+    rules.metadata_bytes_max = std::size_t(settings.offset_metadata_bytes_max);
+    rules.offsets_retention = std::chrono::minutes(settings.offsets_retention_minutes);
+    return rules;
+}
+
+Groups::Groups(Shard& shard, const Settings& settings)
+    : shard_(shard),
+      rules_(rules_of(settings)),
+      check_interval_(settings.offsets_retention_check_interval),
+      timer_(shard.seam.loop) {}
+
+void Groups::start() {
+    started_ = true;
+    follow();
+    shard_.seam.loop.spawn(keep());
+}
+
+void Groups::follow() {
+    if (!started_ || stopping_) return;
+    sweep();
+    auto* topic = shard_.image().find(group_topic);
+    for (auto at = coordinators_.begin(); at != coordinators_.end();) {
+        bool here = topic && at->first.topic == topic->id;
+        if (here) {
+            ++at;
+            continue;
+        }
+        at->second->stop();
+        ending_.push_back(std::move(at->second));
+        at = coordinators_.erase(at);
+    }
+    if (!topic) return;
+    auto& partitions = shard_.partitions();
+    for (auto at = partitions.lower_bound({topic->id, INT32_MIN});
+         at != partitions.end() && at->first.topic == topic->id; ++at) {
+        auto& coordinator = coordinators_[at->first];
+        if (coordinator) continue;
+        Coordinator::Options options{
+            .name = fmt::format("the group coordinator {}-{}", group_topic, at->first.index),
+            .clocks =
+                [this] {
+                    auto& loop = shard_.seam.loop;
+                    return Clocks{loop.now(), shard_.clock().latest(loop.clocks())};
+                },
+            .make = [this] { return group::Coordinator(rules_); },
+            .on_serving = [this](Coordinator& serving) { forget_unknown(serving); }};
+        coordinator = std::make_unique<Coordinator>(shard_.seam, at->second, std::move(options));
+        shard_.seam.loop.spawn(coordinator->run());
+    }
+}
+
+void Groups::sweep() {
+    std::erase_if(ending_, [](auto& coordinator) { return !coordinator->running(); });
+}
+Groups::Coordinator* Groups::find(const PartitionId& id) {
+    auto at = coordinators_.find(id);
+    return at == coordinators_.end() ? nullptr : at->second.get();
+}
+std::vector<PartitionId> Groups::all() const {
+    std::vector<PartitionId> ids;
+    for (auto& [id, coordinator] : coordinators_) ids.push_back(id);
+    return ids;
+}
+
+// A topic may have gone while nobody could be told.
+void Groups::forget_unknown(Coordinator& coordinator) const {
+    std::set<std::string> gone;
+    for (auto& topic : coordinator.machine().topics())
+        if (!shard_.image().find(topic)) gone.insert(topic);
+    if (!gone.empty()) coordinator.tell(group::Coordinator::ForgetTopics{std::move(gone)});
+}
+void Groups::topics_gone(const std::vector<std::string>& names) {
+    group::Coordinator::ForgetTopics forget{{names.begin(), names.end()}};
+    for (auto& [id, coordinator] : coordinators_) coordinator->tell(forget);
+}
+
+Task<> Groups::expire(PartitionId id) {
+    auto& loop = shard_.seam.loop;
+    for (bool more = true; more && !stopping_;) {
+        Timer timer(loop);
+        auto answer = co_await ask(
+            loop, loop, [&] { return find(id); }, group::Coordinator::Expire{}, timer, stopping_);
+        if (!answer || !*answer) co_return;
+        more = std::get<group::Coordinator::Done>(**answer).more;
+        co_await Yield(loop);
+    }
+}
+Task<> Groups::keep() {
+    running_ = true;
+    auto& loop = shard_.seam.loop;
+    while (!stopping_) {
+        timer_.set(loop.now() + check_interval_);
+        co_await timer_;
+        // Nothing goes for its age by the word of a clock that has jumped.
+        bool expires = !stopping_ && shard_.clock().trusted();
+        for (auto& id : expires ? all() : std::vector<PartitionId>{}) co_await expire(id);
+        sweep();
+    }
+    running_ = false;
+    ended_.notify(loop);
+}
+
+Task<> Groups::stop() {
+    stopping_ = true;
+    timer_.wake();
+    while (running_) co_await ended_.wait();
+    for (auto& [id, coordinator] : coordinators_) {
+        coordinator->stop();
+        ending_.push_back(std::move(coordinator));
+    }
+    coordinators_.clear();
+    for (auto& coordinator : ending_)
+        while (coordinator->running()) co_await coordinator->ended().wait();
+    ending_.clear();
+}
+
+}  // namespace fulmar

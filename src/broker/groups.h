@@ -1,0 +1,58 @@
+// Groups: the group coordinators of one core: a host (broker/machine_host.h) for each partition of
+// __consumer_offsets that lives here, and what they must be told of the world: that topics went, and that
+// time has passed. It lives on its core.
+#pragma once
+
+#include "broker/machine_host.h"
+#include "broker/settings.h"
+#include "broker/shard.h"
+#include "core/cluster/controller.h"
+#include "core/group/stored.h"
+
+namespace fulmar {
+
+inline constexpr std::string_view group_topic = "__consumer_offsets";
+
+// How it is made.
+cluster::NewTopic group_topic_wanted(const Settings& settings);
+
+// The partition whose leader is the coordinator of a group (or what else goes by a key): of so many, the one
+// that Kafka's clients and tools compute too.
+std::int32_t coordinator_partition(std::string_view key, std::int32_t partitions);
+// Where a group is kept; nothing before there is such a topic.
+std::optional<PartitionId> coordinator_of(const cluster::Image& image, std::string_view group);
+
+class Groups {
+public:
+    using Coordinator = MachineHost<group::Coordinator, group::Stored>;
+    Groups(Shard& shard, const Settings& settings);
+
+    // Until `stop`, which returns when nothing of it runs any more.
+    void start();
+    Task<> stop();
+    // What the image knows of is led from now on: a coordinator for each partition that lives here and has
+    // none yet. Those of a topic that is gone end.
+    void follow();
+    // Offsets of these topics are forgotten.
+    void topics_gone(const std::vector<std::string>& names);
+    // Null: it does not live here, or is gone.
+    Coordinator* find(const PartitionId& id);
+    std::vector<PartitionId> all() const;
+
+private:
+    Task<> keep();
+    Task<> expire(PartitionId id);
+    void forget_unknown(Coordinator& coordinator) const;
+    void sweep();  // Those that have ended.
+
+    Shard& shard_;
+    const group::CoordinatorRules rules_;
+    const Millis check_interval_;
+    std::map<PartitionId, std::unique_ptr<Coordinator>> coordinators_;
+    std::vector<std::unique_ptr<Coordinator>> ending_;
+    Timer timer_;
+    Signal ended_;
+    bool started_ = false, stopping_ = false, running_ = false;
+};
+
+}  // namespace fulmar

@@ -1,0 +1,282 @@
+// MachineHost: runs a machine (core/machine.h) over the log of one internal partition. It replays the log,
+// takes the machine's turns, logs what these make so, and gives each answer once all that it rests on is
+// committed. A log that refuses ends the term: the state is dropped, who waits is told, and the log is
+// replayed.
+//
+// It lives on its partition's core; callers come from any (`ask`). What it knows of the world is the log and
+// the clocks. Kinds of machine differ by `Codec` alone: how a durable event is a record, and back.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "base/log_sink.h"
+#include "broker/machine_log.h"
+#include "core/machine.h"
+
+namespace fulmar {
+
+enum class HostRefusal : std::uint8_t {
+    loading,      // The log is being replayed.
+    unavailable,  // It cannot be read, or takes no records now; nothing has happened.
+    lost,         // The term ended before the answer was sure: nobody knows how far the command got.
+};
+
+// What somebody waits for on its own core, `home`, where all of it is touched.
+template <class T>
+struct Reply {
+    Loop& home;
+    Timer* waiting = nullptr;  // Woken when `value` is there; null once nobody waits any more.
+    std::optional<T> value{};
+    void give(T told) {
+        value = std::move(told);
+        if (waiting) waiting->wake();
+    }
+};
+
+template <Machine M, class Codec>
+class MachineHost {
+public:
+    using Answer = std::expected<typename M::Answer, HostRefusal>;
+    using Command = typename M::Command;
+    struct Options {
+        std::string name;  // For log lines.
+        std::function<Clocks()> clocks;
+        std::function<M()> make;  // A machine that knows nothing yet.
+        std::function<void(MachineHost&)> on_serving = [](MachineHost&) {};  // A term has begun.
+    };
+    MachineHost(Seam& seam, std::shared_ptr<Partition> partition, Options options)
+        : seam_(seam),
+          options_(std::move(options)),
+          log_(seam, std::move(partition), [&loop = seam.loop] { return loop.wall_clock(); }),
+          machine_(options_.make()),
+          timer_(seam.loop) {}
+
+    // Until `stop`; then `ended` tells.
+    Task<> run();
+    void stop() {
+        stopping_ = true;
+        timer_.wake();
+    }
+    bool running() const { return running_; }
+    Signal& ended() { return ended_; }
+    bool serving() const { return serving_; }
+    const M& machine() const { return machine_; }  // As of the last turn, committed or not.
+
+    // The answer, when it is there at once; else `reply` gets it.
+    std::optional<Answer> submit(const Command& command, std::shared_ptr<Reply<Answer>> reply);
+    // A command whose answer nobody needs.
+    void tell(const Command& command) { (void)submit(command, std::make_shared<Reply<Answer>>(seam_.loop)); }
+
+private:
+    struct Waiting {
+        std::uint64_t rests_on;
+        Ticket ticket;
+        typename M::Answer answer;
+    };
+    bool takes(const Decision<M>& decision) const {
+        return log_.can_append() || std::ranges::none_of(decision.events, &M::durable);
+    }
+    void take(Decision<M> decision);
+    void settle();
+    void end_turn();
+    void release();
+    void lose_all();
+    void deliver(Ticket ticket, Answer answer);
+    static Task<> carry(Loop& here, std::shared_ptr<Reply<Answer>> reply, Answer answer);
+    Task<bool> load();
+    Task<> serve();
+    Task<> rest(Millis time) {
+        timer_.set(seam_.loop.now() + time);
+        co_await timer_;
+    }
+
+    // A turn with more to settle than this goes on in the next one.
+    static constexpr int settle_steps_max = 1'000;
+    static constexpr Millis stalled_look{1'000}, retry{1'000};
+
+    Seam& seam_;
+    const Options options_;
+    MachineLog log_;
+    M machine_;
+    Timer timer_;
+    Signal ended_;
+    std::uint64_t last_ticket_ = 0;
+    std::map<Ticket, std::shared_ptr<Reply<Answer>>> open_;
+    std::deque<Waiting> waiting_;                                 // By rising `rests_on`.
+    std::vector<std::pair<Ticket, typename M::Answer>> answers_;  // Of this turn.
+    bool serving_ = false, readable_ = true, stopping_ = false, running_ = false;
+    bool stalled_ = false;  // Something is due that the log does not take now.
+    bool more_ = false;     // Something is due for which this turn had no time.
+};
+
+template <Machine M, class Codec>
+std::optional<typename MachineHost<M, Codec>::Answer> MachineHost<M, Codec>::submit(
+    const Command& command, std::shared_ptr<Reply<Answer>> reply) {
+    if (!serving_) return std::unexpected(readable_ ? HostRefusal::loading : HostRefusal::unavailable);
+    settle();
+    Ticket ticket{++last_ticket_};
+    auto decision = machine_.decide(command, ticket, options_.clocks());
+    if (!takes(decision)) {
+        end_turn();
+        timer_.wake();
+        return std::unexpected(HostRefusal::unavailable);
+    }
+    take(std::move(decision));
+    settle();
+    std::optional<Answer> at_once;
+    auto ours = std::ranges::find(answers_, ticket, [](auto& each) { return each.first; });
+    if (ours != answers_.end() && log_.appended() == log_.committed()) {
+        at_once = std::move(ours->second);
+        answers_.erase(ours);
+    } else {
+        open_.emplace(ticket, std::move(reply));
+    }
+    end_turn();
+    timer_.wake();  // Deadlines may be others now, and there may be something to write.
+    return at_once;
+}
+
+template <Machine M, class Codec>
+void MachineHost<M, Codec>::take(Decision<M> decision) {
+    for (auto& event : decision.events) {
+        machine_.apply(event);
+        if (M::durable(event)) log_.append(Codec::write(event));
+    }
+    std::ranges::move(decision.answers, std::back_inserter(answers_));
+}
+
+template <Machine M, class Codec>
+void MachineHost<M, Codec>::settle() {
+    stalled_ = more_ = false;
+    for (int steps = 0;; ++steps) {
+        auto decision = machine_.settle(options_.clocks());
+        if (decision.empty()) return;
+        stalled_ = !takes(decision);
+        more_ = steps == settle_steps_max;
+        if (stalled_ || more_) return;
+        take(std::move(decision));
+    }
+}
+
+template <Machine M, class Codec>
+void MachineHost<M, Codec>::end_turn() {
+    for (auto& [ticket, answer] : answers_) waiting_.push_back({log_.appended(), ticket, std::move(answer)});
+    answers_.clear();
+    release();
+}
+
+template <Machine M, class Codec>
+void MachineHost<M, Codec>::release() {
+    while (!waiting_.empty() && waiting_.front().rests_on <= log_.committed()) {
+        deliver(waiting_.front().ticket, std::move(waiting_.front().answer));
+        waiting_.pop_front();
+    }
+}
+
+template <Machine M, class Codec>
+void MachineHost<M, Codec>::lose_all() {
+    waiting_.clear();
+    while (!open_.empty()) deliver(open_.begin()->first, std::unexpected(HostRefusal::lost));
+}
+
+template <Machine M, class Codec>
+void MachineHost<M, Codec>::deliver(Ticket ticket, Answer answer) {
+    auto at = open_.find(ticket);
+    CHECK(at != open_.end());  // Each is answered once.
+    auto reply = std::move(at->second);
+    open_.erase(at);
+    if (&reply->home == &seam_.loop) reply->give(std::move(answer));
+    else seam_.loop.spawn(carry(seam_.loop, std::move(reply), std::move(answer)));
+}
+
+template <Machine M, class Codec>
+Task<> MachineHost<M, Codec>::carry(Loop& here, std::shared_ptr<Reply<Answer>> reply, Answer answer) {
+    co_await Hop(reply->home);
+    reply->give(std::move(answer));
+    co_await Hop(here);
+}
+
+template <Machine M, class Codec>
+Task<bool> MachineHost<M, Codec>::load() {
+    auto loading = options_.make();
+    std::uint64_t records = 0;
+    auto begun = seam_.loop.now();
+    auto take = [&](Bytes key, std::optional<Bytes> value) -> std::expected<void, std::string> {
+        auto event = Codec::read(key, value);
+        if (!event) return std::unexpected(event.error());
+        if (*event) loading.apply(**event);
+        ++records;
+        return {};
+    };
+    auto loaded = co_await log_.replay(take, stopping_);
+    if (!loaded && std::exchange(readable_, false))
+        log_error("{} is not available: {}", options_.name, loaded.error());
+    if (!loaded) co_return false;
+    readable_ = true;
+    machine_ = std::move(loading);
+    if (records > 0)
+        log_debug("{}: {} records read in {} ms", options_.name, records, (seam_.loop.now() - begun).count());
+    co_return true;
+}
+
+template <Machine M, class Codec>
+Task<> MachineHost<M, Codec>::serve() {
+    serving_ = true;
+    options_.on_serving(*this);
+    while (!stopping_ || log_.pending()) {
+        if (log_.pending()) {
+            auto error = co_await log_.write();
+            if (error != kafka::ErrorCode::none) {
+                if (!stopping_)
+                    log_warning("{} begins anew: its log took no records ({})", options_.name,
+                                kafka::to_text(error));
+                break;
+            }
+            release();
+            continue;
+        }
+        settle();
+        end_turn();
+        if (log_.pending()) continue;
+        auto due = machine_.deadline();
+        if (stalled_) due = seam_.loop.now() + stalled_look;
+        if (more_) due = seam_.loop.now();
+        if (due) timer_.set(*due);
+        else timer_.clear();
+        co_await timer_;
+    }
+    serving_ = false;
+    lose_all();
+}
+
+template <Machine M, class Codec>
+Task<> MachineHost<M, Codec>::run() {
+    running_ = true;
+    for (bool first = true; !stopping_; first = false) {
+        if (!first) co_await rest(retry);
+        if (!stopping_ && co_await load() && !stopping_) co_await serve();
+    }
+    running_ = false;
+    ended_.notify(seam_.loop);
+}
+
+// From `home` asks the host that `find` gives on `there`, and comes home with its answer; nothing once `gone`
+// says that nobody waits for it. `timer`, of home, is woken when that changes.
+template <class Find, class Command>
+auto ask(Loop& home, Loop& there, Find find, Command command, Timer& timer, const bool& gone)
+    -> Task<std::optional<typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer>> {
+    using Answer = typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer;
+    auto reply = std::make_shared<Reply<Answer>>(home, &timer);
+    bool elsewhere = &home != &there;
+    if (elsewhere) co_await Hop(there);
+    std::optional<Answer> answer = std::unexpected(HostRefusal::unavailable);
+    if (auto* host = find()) answer = host->submit(command, reply);
+    if (elsewhere) co_await Hop(home);
+    if (answer) co_return answer;
+    while (!reply->value && !gone) co_await timer;
+    reply->waiting = nullptr;
+    co_return std::move(reply->value);
+}
+
+}  // namespace fulmar

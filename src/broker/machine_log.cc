@@ -1,0 +1,86 @@
+#include "broker/machine_log.h"
+
+#include <fmt/format.h>
+
+#include "wire/compacted_batch.h"
+
+namespace fulmar {
+
+using kafka::ErrorCode;
+
+void MachineLog::append(StoredRecord record) {
+    pending_bytes_ += record.bytes();
+    pending_.push_back(std::move(record));
+    ++appended_;
+}
+
+Task<ErrorCode> MachineLog::write() {
+    CHECK(!pending_.empty());
+    wire::BatchBuilder builder;
+    auto wall = wall_();
+    std::size_t bytes = 0;
+    while (!pending_.empty() && (bytes == 0 || bytes + pending_.front().bytes() <= batch_bytes)) {
+        auto& record = pending_.front();
+        bytes += record.bytes();
+        builder.add(wall, record.key, record.value ? std::optional<Bytes>(*record.value) : std::nullopt);
+        pending_.pop_front();
+    }
+    pending_bytes_ -= bytes;
+    auto count = std::uint64_t(builder.count());
+    auto batch = builder.finish();
+    auto appended = co_await partition_->append_own(batch);
+    auto error = appended.error;
+    if (error == ErrorCode::none) do {
+            error = co_await partition_->acknowledged(appended.until, commit_look);
+        } while (error == ErrorCode::request_timed_out);
+    if (error == ErrorCode::none) committed_ += count;
+    co_return error;
+}
+
+Task<std::expected<void, std::string>> MachineLog::replay(Take take, const bool& stopping) {
+    pending_.clear();
+    pending_bytes_ = appended_ = committed_ = 0;
+    if (partition_->offline()) co_return std::unexpected("its data directory is offline");
+    if (partition_->damaged()) co_return std::unexpected("its log is damaged");
+    auto end = partition_->log_end();
+    auto error = ErrorCode::request_timed_out;
+    while (error == ErrorCode::request_timed_out && !stopping)
+        error = co_await partition_->acknowledged(end.offset, commit_look);
+    if (error != ErrorCode::none && !stopping) co_return std::unexpected("its log does not become durable");
+    for (auto next = partition_->log_start(); next < end.offset && !stopping;) {
+        auto bytes = co_await partition_->read_bytes(next, end, read_bytes);
+        if (!bytes) co_return std::unexpected(fmt::format("it cannot be read: {}", to_text(bytes.error())));
+        if (bytes->empty()) break;
+        auto read = take_all(*bytes, take);
+        if (!read) co_return std::unexpected(read.error());
+        next = *read;
+        co_await Yield(seam_.loop);
+    }
+    co_return {};
+}
+
+std::expected<Offset, std::string> MachineLog::take_all(Bytes batches, const Take& take) const {
+    Offset next{};
+    while (!batches.empty()) {
+        auto batch = wire::BatchView::whole(batches);
+        bool right = batch && batch->crc_matches();
+        auto open = right ? wire::OpenBatch::open(*batch, wire::opened_in_log_bytes_max(batch->size()))
+                          : std::nullopt;
+        if (!open)
+            return std::unexpected(
+                fmt::format("what is behind offset {} makes no sense", std::to_underlying(next)));
+        for (auto& record : open->records()) {
+            bool ours = record.key && !batch->has(wire::attribute::control);
+            if (!ours) continue;
+            if (auto taken = take(*record.key, record.value); !taken)
+                return std::unexpected(fmt::format("the record at offset {}: {}",
+                                                   std::to_underlying(open->offset_of(record)),
+                                                   taken.error()));
+        }
+        next = batch->next_offset();
+        batches = batches.subspan(batch->size());
+    }
+    return next;
+}
+
+}  // namespace fulmar

@@ -1,0 +1,61 @@
+#include "door/kafka/groups.h"
+
+#include "door/kafka/topics.h"
+
+namespace fulmar::kafka {
+
+ErrorCode error_of(GroupError error) {
+    switch (error) {
+        case GroupError::none: return ErrorCode::none;
+        case GroupError::invalid_group_id: return ErrorCode::invalid_group_id;
+        case GroupError::unknown_group: return ErrorCode::group_id_not_found;
+        case GroupError::unknown_member: return ErrorCode::unknown_member_id;
+        case GroupError::fenced_instance: return ErrorCode::fenced_instance_id;
+        case GroupError::illegal_generation: return ErrorCode::illegal_generation;
+        case GroupError::inconsistent_protocol: return ErrorCode::inconsistent_group_protocol;
+        case GroupError::invalid_session_timeout: return ErrorCode::invalid_session_timeout;
+        case GroupError::rebalance_in_progress: return ErrorCode::rebalance_in_progress;
+        case GroupError::member_id_required: return ErrorCode::member_id_required;
+        case GroupError::group_full: return ErrorCode::group_max_size_reached;
+        case GroupError::not_empty: return ErrorCode::non_empty_group;
+        case GroupError::subscribed: return ErrorCode::group_subscribed_to_topic;
+        case GroupError::metadata_too_large: return ErrorCode::offset_metadata_too_large;
+    }
+    return ErrorCode::unknown_server_error;
+}
+// Clients try again with the first two, and look for the coordinator anew with the last.
+ErrorCode error_of(HostRefusal refusal) {
+    switch (refusal) {
+        case HostRefusal::loading: return ErrorCode::coordinator_load_in_progress;
+        case HostRefusal::unavailable: return ErrorCode::coordinator_not_available;
+        case HostRefusal::lost: return ErrorCode::not_coordinator;
+    }
+    return ErrorCode::unknown_server_error;
+}
+
+Task<std::optional<Told<Coordinator::Answer>>> ask_coordinator(Call& call, PartitionId at,
+                                                               Coordinator::Command command) {
+    auto& there = call.broker.owner(at);
+    auto find = [&] { return call.broker.groups(there.core).find(at); };
+    Timer timer(call.loop());
+    call.hangup.waiting = &timer;
+    auto answer =
+        co_await ask(call.loop(), there.seam.loop, find, std::move(command), timer, call.hangup.happened);
+    call.hangup.waiting = nullptr;
+    if (!answer) co_return std::nullopt;
+    if (!*answer) co_return std::unexpected(error_of(answer->error()));
+    co_return std::move(**answer);
+}
+
+Task<std::expected<void, std::string>> make_group_topic(Call& call) {
+    if (call.here.image().find(group_topic)) co_return {};
+    std::vector<Controller::CreateTopic> wanted(1);
+    wanted.front().topic = group_topic_wanted(call.broker.settings());
+    auto answers = co_await create_topics(call, std::move(wanted));
+    if (answers.empty()) co_return std::unexpected(std::string(controller_gone_text));
+    bool there = answers.front() || answers.front().error().why == cluster::TopicRefusal::exists;
+    if (!there) co_return std::unexpected(own(message_of(answers.front().error())));
+    co_return {};
+}
+
+}  // namespace fulmar::kafka

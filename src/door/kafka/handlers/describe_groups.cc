@@ -1,0 +1,87 @@
+#include "wire/kafka/describe_groups.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+
+#include "door/kafka/groups.h"
+#include "door/kafka/handlers/handlers.h"
+#include "door/kafka/operations.h"
+
+namespace fulmar::kafka {
+
+namespace {
+
+// One group, and the strings that its answer views.
+struct Described {
+    std::optional<group::Group> group{};
+    std::string message{};
+    std::vector<DescribeGroupsResponse::Member> members{};
+};
+
+DescribeGroupsResponse::Group told_of(std::string_view name, Described& described, int version) {
+    DescribeGroupsResponse::Group told{};
+    told.group_id = name;
+    if (!described.group) {
+        told.group_state = "Dead";
+        if (version < 6) return told;
+        told.error_code = ErrorCode::group_id_not_found;
+        described.message = fmt::format("Group {} not found.", name.substr(0, text_bytes_max));
+        told.error_message = described.message;
+        return told;
+    }
+    auto& group = *described.group;
+    bool stable = group.phase == group::Phase::stable;
+    told.group_state = to_text(group.phase);
+    told.protocol_type = group.protocol_type;
+    if (stable) told.protocol_data = *group.protocol;
+    for (auto& [id, member] : group.members) {
+        // What they say and have changes until it is stable.
+        auto& metadata = member.metadata_for(told.protocol_data.empty() ? "" : *group.protocol);
+        described.members.push_back({member.id, view(member.instance_id), member.client_id,
+                                     member.client_host, stable ? bytes_of(metadata) : Bytes(),
+                                     stable ? bytes_of(member.assignment) : Bytes()});
+    }
+    told.members = described.members;
+    return told;
+}
+
+std::size_t bytes_in(const Described& described) {
+    std::size_t bytes = 100;
+    for (auto& member : described.members)
+        bytes += member.member_id.size() + member.client_id.size() + member.client_host.size() +
+                 member.member_metadata.size() + member.member_assignment.size() + 40;
+    return bytes;
+}
+
+}  // namespace
+
+Task<Answer> handle_describe_groups(Call& call) {
+    Arena arena(arrays_budget(call));
+    auto request = read<DescribeGroupsRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    std::deque<Described> described;
+    std::vector<DescribeGroupsResponse::Group> groups;
+    std::size_t bytes = 0;
+    for (auto name : request->groups) {
+        auto& one = described.emplace_back();
+        auto told = co_await ask_group<Coordinator::Described>(call, name, Coordinator::Describe{own(name)});
+        if (!told) co_return Answer::close();
+        if (*told) {
+            one.group = std::move((*told)->group);
+            groups.push_back(told_of(name, one, call.version()));
+        } else {
+            groups.emplace_back().group_id = name;
+            groups.back().error_code = told->error();
+        }
+        if (request->include_authorized_operations && groups.back().error_code == ErrorCode::none)
+            groups.back().authorized_operations = operations::group;
+        bytes += bytes_in(one);
+    }
+    if (!co_await room_for_answer(call, bytes)) co_return Answer::close();
+    DescribeGroupsResponse response;
+    response.groups = groups;
+    co_return answer(call, response);
+}
+
+}  // namespace fulmar::kafka

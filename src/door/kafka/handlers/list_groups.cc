@@ -1,0 +1,53 @@
+#include "wire/kafka/list_groups.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "door/kafka/groups.h"
+#include "door/kafka/handlers/handlers.h"
+
+namespace fulmar::kafka {
+
+namespace {
+
+// The filters' words, in whatever letters.
+bool holds(std::span<std::string_view> words, std::string_view word) {
+    auto same = [&](std::string_view each) { return std::ranges::equal(each, word, {}, lower, lower); };
+    return words.empty() || std::ranges::any_of(words, same);
+}
+
+}  // namespace
+
+Task<Answer> handle_list_groups(Call& call) {
+    Arena arena(arrays_budget(call));
+    auto request = read<ListGroupsRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    constexpr std::string_view type = "classic";
+    ListGroupsResponse response;
+    std::vector<Coordinator::Listed::One> groups;
+    auto* topic = call.here.image().find(group_topic);
+    auto partitions = topic && holds(request->types_filter, type) ? topic->partitions.size() : 0;
+    auto id = topic ? topic->id : TopicId{};
+    for (std::size_t n = 0; n < partitions; ++n) {
+        auto told = co_await ask_coordinator(call, {id, std::int32_t(n)}, Coordinator::List{});
+        if (!told) co_return Answer::close();
+        if (!*told) {
+            response.error_code = told->error();
+            groups.clear();
+            break;
+        }
+        for (auto& group : std::get<Coordinator::Listed>(**told).groups)
+            if (holds(request->states_filter, to_text(group.phase))) groups.push_back(std::move(group));
+    }
+    std::size_t bytes = 0;
+    std::vector<ListGroupsResponse::Group> all;
+    for (auto& group : groups) {
+        all.push_back({group.group, group.protocol_type, to_text(group.phase), type});
+        bytes += group.group.size() + group.protocol_type.size() + 40;
+    }
+    if (!co_await room_for_answer(call, bytes)) co_return Answer::close();
+    response.groups = all;
+    co_return answer(call, response);
+}
+
+}  // namespace fulmar::kafka

@@ -1,0 +1,171 @@
+#include "wire/kafka/offset_fetch.h"
+
+#include <deque>
+
+#include "door/kafka/groups.h"
+#include "door/kafka/handlers/handlers.h"
+
+namespace fulmar::kafka {
+
+namespace {
+
+constexpr int ids_since = 10;
+using Told = OffsetFetchResponse::Partition;
+using Fetched = Coordinator::Fetched;
+
+// One group of the request, in the form that all versions have in common.
+struct Wanted {
+    std::string_view group;
+    struct Topic {
+        std::string_view name;  // Of an unknown id none.
+        Uuid id{};
+        std::span<std::int32_t> partitions;
+    };
+    std::optional<std::vector<Topic>> topics;  // None: all.
+};
+std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& request) {
+    std::vector<Wanted> all;
+    if (call.version() < 8) {
+        auto& one = all.emplace_back(request.group_id);
+        if (!request.topics) return all;
+        one.topics.emplace();
+        for (auto& topic : *request.topics) one.topics->push_back({topic.name, {}, topic.partition_indexes});
+        return all;
+    }
+    for (auto& group : request.groups) {
+        auto& one = all.emplace_back(group.group_id);
+        if (!group.topics) continue;
+        one.topics.emplace();
+        for (auto& topic : *group.topics) {
+            auto name = topic.name;
+            if (call.version() >= ids_since) {
+                auto* known = call.here.image().find(topic.topic_id);
+                name = known ? std::string_view(known->name) : std::string_view();
+            }
+            one.topics->push_back({name, topic.topic_id, topic.partition_indexes});
+        }
+    }
+    return all;
+}
+
+// What is told of one group. Strings of the request and of what was fetched are viewed.
+struct GroupAnswer {
+    struct Topic {
+        std::string_view name;
+        Uuid id{};
+        std::vector<Told> partitions{};
+    };
+    ErrorCode error{};
+    Fetched fetched{};
+    std::vector<Topic> topics{};
+};
+Told told_of(std::int32_t partition, const std::optional<group::Committed>& committed) {
+    if (!committed) return {partition, Offset{-1}, -1, "", ErrorCode::none};
+    return {partition, committed->offset, committed->leader_epoch, committed->metadata, ErrorCode::none};
+}
+
+class OffsetFetch {
+public:
+    OffsetFetch(Call& call, const OffsetFetchRequest& request)
+        : call_(call), wanted_(wanted_of(call, request)) {}
+
+    // False: nobody waits any more.
+    Task<bool> ask_all() {
+        for (auto& wanted : wanted_) {
+            Coordinator::FetchOffsets command{own(wanted.group), std::nullopt};
+            if (wanted.topics) {
+                command.places.emplace();
+                for (auto& topic : *wanted.topics)
+                    for (auto partition : topic.partitions)
+                        command.places->push_back({own(topic.name), partition});
+            }
+            auto told = co_await ask_group<Fetched>(call_, wanted.group, std::move(command));
+            if (!told) co_return false;
+            auto& answer = answers_.emplace_back();
+            if (*told) answer.fetched = std::move(**told);
+            else answer.error = told->error();
+            if (wanted.topics) fill_named(wanted, answer);
+            else fill_all(answer);
+        }
+        co_return true;
+    }
+    std::size_t about_bytes() const {
+        std::size_t bytes = 0;
+        for (auto& group : answers_)
+            for (auto& topic : group.topics) {
+                bytes += topic.name.size() + 30;
+                for (auto& told : topic.partitions) bytes += 24 + told.metadata.value_or("").size();
+            }
+        return bytes;
+    }
+    Answer finish() {
+        OffsetFetchResponse response;
+        std::vector<OffsetFetchResponse::Topic> topics;
+        std::vector<OffsetFetchResponse::Group> groups;
+        std::deque<std::vector<OffsetFetchResponse::GroupTopic>> topics_of;
+        if (call_.version() < 8) {
+            auto& only = answers_.front();
+            for (auto& topic : only.topics) topics.push_back({topic.name, topic.partitions});
+            response.topics = topics;
+            response.error_code = only.error;
+            return answer(call_, response);
+        }
+        for (std::size_t n = 0; n < answers_.size(); ++n) {
+            auto& here = topics_of.emplace_back();
+            for (auto& topic : answers_[n].topics) here.push_back({topic.name, topic.id, topic.partitions});
+            groups.push_back({wanted_[n].group, here, answers_[n].error});
+        }
+        response.groups = groups;
+        return answer(call_, response);
+    }
+
+private:
+    void fill_named(const Wanted& wanted, GroupAnswer& answer) const {
+        bool failed = answer.error != ErrorCode::none;
+        // From version 2 on the group's error is told once.
+        if (failed && call_.version() >= 8) return;
+        std::size_t next = 0;
+        for (auto& topic : *wanted.topics) {
+            auto& here = answer.topics.emplace_back(topic.name, topic.id);
+            bool unknown = call_.version() >= ids_since && topic.name.empty();
+            for (auto partition : topic.partitions) {
+                auto& told = here.partitions.emplace_back(
+                    told_of(partition, failed ? std::nullopt : answer.fetched.offsets[next].second));
+                ++next;
+                if (failed) told.error_code = answer.error;
+                if (unknown) told.error_code = ErrorCode::unknown_topic_id;
+            }
+        }
+    }
+    void fill_all(GroupAnswer& answer) const {
+        for (auto& [place, committed] : answer.fetched.offsets) {
+            auto& topics = answer.topics;
+            if (topics.empty() || topics.back().name != place.topic) {
+                auto* known = call_.here.image().find(place.topic);
+                topics.push_back({place.topic, known ? known->id : Uuid{}, {}});
+            }
+            topics.back().partitions.push_back(told_of(place.partition, committed));
+        }
+        // One that is gone has no id to be named by.
+        if (call_.version() >= ids_since)
+            std::erase_if(answer.topics, [](auto& topic) { return topic.id == Uuid{}; });
+    }
+
+    Call& call_;
+    const std::vector<Wanted> wanted_;
+    std::deque<GroupAnswer> answers_;
+};
+
+}  // namespace
+
+Task<Answer> handle_offset_fetch(Call& call) {
+    Arena arena(arrays_budget(call));
+    auto request = read<OffsetFetchRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    OffsetFetch fetch(call, *request);
+    if (!co_await fetch.ask_all()) co_return Answer::close();
+    if (!co_await room_for_answer(call, fetch.about_bytes())) co_return Answer::close();
+    co_return fetch.finish();
+}
+
+}  // namespace fulmar::kafka
