@@ -35,7 +35,8 @@ class Listener(ConsumerRebalanceListener):
     async def on_partitions_revoked(self, revoked):
         await commit(self.consumer)
         printed.forget()
-        say("revoked", *names(revoked))
+        if revoked:
+            say("revoked", *names(revoked))
 
 
 async def main():

@@ -1,6 +1,8 @@
 """A member of a consumer group by kafka-python. Arguments and lines: see members.py."""
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+import time
+
+from kafka import AsyncConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
@@ -10,12 +12,15 @@ arguments, running = Arguments(), Running()
 printed = Printed(arguments.commit_every)
 
 
+def offsets():
+    return {TopicPartition(t, p): OffsetAndMetadata(o, "", -1) for (t, p), o in printed.next.items()}
+
+
 def commit(consumer):
     if not printed.next:
         return
-    offsets = {TopicPartition(t, p): OffsetAndMetadata(o, "", -1) for (t, p), o in printed.next.items()}
     try:
-        consumer.commit(offsets, timeout_ms=3000)
+        consumer.commit(offsets(), timeout_ms=3000)
         printed.committed()
     except KafkaError as e:
         say_error("commit", e)
@@ -25,16 +30,22 @@ def names(partitions):
     return [f"{p.topic}-{p.partition}" for p in partitions]
 
 
-class Listener(ConsumerRebalanceListener):
-    def on_partitions_assigned(self, assigned):
+class Listener(AsyncConsumerRebalanceListener):
+    async def on_partitions_assigned(self, assigned):
         say("assigned", "-", *names(assigned))
 
-    def on_partitions_revoked(self, revoked):
-        commit(consumer)
+    async def on_partitions_revoked(self, revoked):
+        if printed.next:
+            # The other call would block the thread that this runs on.
+            try:
+                await consumer.commit_async(offsets())
+                printed.committed()
+            except KafkaError as e:
+                say_error("commit", e)
         printed.forget()
         say("revoked", *names(revoked))
 
-    def on_partitions_lost(self, lost):
+    async def on_partitions_lost(self, lost):
         printed.forget()
         say("lost", *names(lost))
 
@@ -53,7 +64,13 @@ consumer = KafkaConsumer(
 )
 consumer.subscribe(arguments.topics.split(","), listener=Listener())
 while running:
-    found = consumer.poll(timeout_ms=100)
+    try:
+        found = consumer.poll(timeout_ms=100)
+    except KafkaError as e:
+        # Also that the broker cannot be reached, which passes.
+        say_error("poll", e)
+        time.sleep(0.1)
+        continue
     for messages in found.values():
         for m in messages:
             say_message(m.topic, m.partition, m.offset, m.key, m.value)
