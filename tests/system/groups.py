@@ -8,7 +8,7 @@ import threading
 import time
 
 import confluent_kafka
-from members import SETTLE_SECONDS_MAX, Member
+from members import OWNERSHIP, SETTLE_SECONDS_MAX, Member
 
 PARTITIONS = 6
 SESSION_MS = 10_000
@@ -124,6 +124,28 @@ class Group:
                 if same or overlap and not excused:
                     found.append(f"{partition}: {member.name} {generation} {since}..{to} and "
                                  f"{other[5].name} {other[1]} {other[2]}..{other[3]}")  # fmt: skip
+        return found
+
+    def moved_beyond_need(self):
+        """What else happened to the first two when a third came and went than that it got one of each and gave it back.
+
+        After grow_and_shrink.
+        """
+        if self.failure:
+            return [self.failure]
+        third = self.members[2].name
+        lent = self.grown[third]
+        found = []
+        if sorted(map(len, self.before.values())) != [3, 3] or len(lent) != 2:
+            found.append(f"shared unevenly: {self.before}, then {self.grown}")
+        for member in self.members[:2]:
+            changes = [e for e in member.events()[self.changes[member.name] :] if e.kind in OWNERSHIP and e.partitions]
+            given = {p for e in changes if e.kind != "assigned" for p in e.partitions if e.at <= self.shrunk_at}
+            taken = {p for e in changes if e.kind == "assigned" for p in e.partitions}
+            if len(given) != 1 or not given <= lent:
+                found.append(f"{member.name} gave {given}, and the third got {lent}")
+            if len(taken) != 1 or not taken <= lent:
+                found.append(f"{member.name} took {taken}, and the third had {lent}")
         return found
 
     def moved_back(self):
@@ -332,7 +354,7 @@ def grow_and_shrink(broker, folder, kinds):
         hall.until("the third has left", lambda g: g.members[2].closed and not g.members[2].running)
         hall.until_shared()
         for group in hall.well:
-            group.after = {m.name: m.owned() for m in group.present}
+            group.shrunk_at = time.time_ns() // 1000
             for member in group.present:
                 member.ask_to_end()
         hall.until("all members closed", lambda g: all(m.closed and not m.running for m in g.members))

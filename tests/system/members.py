@@ -43,6 +43,7 @@ COMMANDS = {
     "sarama": [str(BUILD / "test-go/group-consumer"), "client=sarama"],
 }  # fmt: skip
 ENVIRONMENT = {**os.environ, "NODE_PATH": str(BUILD / "test-node/node_modules")}
+OWNERSHIP = {"assigned", "revoked", "lost"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Event:
 
     @property
     def partitions(self):
-        """Of "assigned", "revoked" and "lost"."""
+        """Of OWNERSHIP."""
         return self.words[1:] if self.kind == "assigned" else self.words
 
 
@@ -97,7 +98,7 @@ class Member:
         """(partition, generation, from, to, whether it was lost) of all that it owned; `to` may be None."""
         begun = {}
         for event in self.events():
-            if event.kind not in ("assigned", "revoked", "lost"):
+            if event.kind not in OWNERSHIP:
                 continue
             for partition in event.partitions:
                 if event.kind == "assigned":
