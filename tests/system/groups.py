@@ -15,6 +15,8 @@ SESSION_MS = 10_000
 # Of the member that is killed: the shortest that a broker takes unless told otherwise.
 DOOMED_SESSION_MS = 6_000
 HEARTBEAT_MS = 1_000
+# Loading, not available, not here.
+COORDINATOR_ABSENT = {14, 15, 16}
 CHANGING = {"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"}
 
 
@@ -268,10 +270,23 @@ class Hall:
                 member.cleanup()
 
 
+def coordinator_answer(connection, api, version, body, seconds=20):
+    """Asked again while the coordinator is being looked for, or loads."""
+    end = time.monotonic() + seconds
+    while True:
+        connection.call("FindCoordinator", 4, {"KeyType": 0, "CoordinatorKeys": [body["GroupId"]]})
+        answer = connection.call(api, version, body)
+        codes = {answer.get("ErrorCode", 0)}
+        codes |= {p["ErrorCode"] for t in answer.get("Topics", []) for p in t["Partitions"]}
+        if not codes & COORDINATOR_ABSENT or time.monotonic() > end:
+            return answer
+        time.sleep(0.05)
+
+
 def committed(connection, group, topic):
     """Offset by partition, of those that have one."""
     asked = {"GroupId": group, "Topics": [{"Name": topic, "PartitionIndexes": list(range(PARTITIONS))}]}
-    answer = connection.call("OffsetFetch", 5, asked)
+    answer = coordinator_answer(connection, "OffsetFetch", 5, asked)
     assert answer["ErrorCode"] == 0, answer
     (found,) = answer["Topics"]
     partitions = {p["PartitionIndex"]: p for p in found["Partitions"]}
