@@ -71,13 +71,14 @@ class Group:
         self.members = []
         self.failure = None
         self.lag = None
+        self.type = None  # as the broker lists it
 
     def __str__(self):
         return self.name
 
-    def join(self, session_ms=SESSION_MS):
+    def join(self, session_ms=SESSION_MS, **words):
         name = f"{self.name}-{len(self.members)}"
-        member = Member(self.client, self.folder, name, session_ms=session_ms, **self.words)
+        member = Member(self.client, self.folder, name, session_ms=session_ms, **self.words, **words)
         self.members.append(member)
         return member
 
@@ -150,6 +151,18 @@ class Group:
                 found.append(f"{member.name} took {taken}, and the third had {lent}")
         return found
 
+    def stirred_by_restart(self):
+        """What happened to others, or otherwise, when a static member came back for what it had. After its restart."""
+        if self.failure:
+            return [self.failure]
+        found = []
+        for member in (self.members[0], self.members[2]):
+            changes = [e for e in member.events()[self.changes[member.name] :] if e.kind in OWNERSHIP and e.partitions]
+            found += [f"{member.name}: {e.kind} {e.partitions}" for e in changes]
+        if self.members[3].owned() != self.before[self.members[1].name]:
+            found.append(f"it had {self.before[self.members[1].name]}, and has {self.members[3].owned()}")
+        return found
+
     def moved_back(self):
         """Where an owner began to read before an offset that had been committed when it became the owner."""
         commits, begins = {}, []
@@ -201,11 +214,19 @@ class Hall:
                 return
             time.sleep(0.1)
 
-    def states(self):
+    def listed(self):
         with self.broker.connect() as c:
             answer = c.call("ListGroups", 5, {})
         assert answer["ErrorCode"] == 0, answer
-        return {g["GroupId"]: g["GroupState"] for g in answer["Groups"]}
+        return answer["Groups"]
+
+    def states(self):
+        return {g["GroupId"]: g["GroupState"] for g in self.listed()}
+
+    def note_types(self):
+        types = {g["GroupId"]: g["GroupType"] for g in self.listed()}
+        for group in self.groups:
+            group.type = types.get(group.name)
 
     def until_state(self, *wanted):
         states = {}
@@ -320,6 +341,7 @@ def crash_amid_rebalance(broker, folder, kinds):
             group.join()
         hall.until_shared()
         hall.until_reading()
+        hall.note_types()
 
         # The dead is waited for until its session ends, and so long the rebalance lasts that the newcomer begins.
         for group in hall.well:
@@ -373,6 +395,31 @@ def grow_and_shrink(broker, folder, kinds):
             for member in group.present:
                 member.ask_to_end()
         hall.until("all members closed", lambda g: all(m.closed and not m.running for m in g.members))
+    finally:
+        hall.cleanup()
+    return {group.name: group for group in groups}
+
+
+def restart_static_member(broker, folder, kinds, end=Member.kill9):
+    """Three static members, of which one ends and comes back within its session."""
+    with broker.connect() as c:
+        for _, name, _ in kinds:
+            c.create_topic(name, PARTITIONS)
+    groups = [Group(client, broker, folder, name, name, **words) for client, name, words in kinds]
+    hall = Hall(broker, groups)
+    try:
+        for group in groups:
+            for n in range(3):
+                group.join(instance=f"{group.name}-{n}", session_ms=30_000)
+        hall.until_shared()
+        for group in hall.well:
+            group.before = {m.name: m.owned() for m in group.present}
+            group.changes = {m.name: len(m.events()) for m in group.present}
+            end(group.members[1])
+        hall.until("the second is gone", lambda g: not g.members[1].running)
+        for group in hall.well:
+            group.join(instance=f"{group.name}-1", session_ms=30_000)
+        hall.until_shared()
     finally:
         hall.cleanup()
     return {group.name: group for group in groups}

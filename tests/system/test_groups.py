@@ -2,10 +2,11 @@
 
 import pytest
 from broker import Broker
-from groups import crash_amid_rebalance, grow_and_shrink
+from groups import crash_amid_rebalance, grow_and_shrink, restart_static_member
 
 CLIENTS = ["librdkafka", "java", "kafka-python", "aiokafka", "kafkajs", "franz-go", "sarama"]
 COOPERATIVE = ["librdkafka", "java", "kafka-python", "franz-go", "sarama"]
+STATIC = ["librdkafka", "java", "kafka-python", "aiokafka", "franz-go", "sarama"]
 # Two groups for each client, over the same topic: where the client can, one of each way.
 KINDS = [
     (client, f"{client}-{name}", {"assignor": "cooperative" if name != "eager" and client in COOPERATIVE else "eager"})
@@ -29,12 +30,20 @@ def grown(tmp_path_factory):
         return grow_and_shrink(broker, tmp_path_factory.mktemp("grown"), kinds)
 
 
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory):
+    kinds = [(client, f"static-{client}", {"assignor": "eager"}) for client in STATIC]
+    with Broker(settings=SETTINGS) as broker:
+        return restart_static_member(broker, tmp_path_factory.mktemp("static"), kinds)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_group_survives_a_death_a_newcomer_and_a_crash(crashed, name):
     """It shares its partitions again, sees all, commits all, and leaves."""
     groups, stream = crashed
     group = groups[name]
     assert group.failure is None, group.failure
+    assert group.type == "classic"
     sent, seen = stream.acknowledged[group.topic], group.seen()
     assert len(sent) > 100
     assert {where: seen.get(where) for where in sent} == sent
@@ -57,3 +66,8 @@ def test_what_was_committed_stays_so(crashed, name):
 @pytest.mark.parametrize("client", COOPERATIVE)
 def test_cooperative_rebalances_move_only_what_must(grown, client):
     assert not grown[f"growing-{client}"].moved_beyond_need()
+
+
+@pytest.mark.parametrize("client", STATIC)
+def test_static_member_comes_back_for_what_it_had(restarted, client):
+    assert not restarted[f"static-{client}"].stirred_by_restart()
