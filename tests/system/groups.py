@@ -27,9 +27,9 @@ class Stream:
         self.topics, self.per_second = topics, per_second
         self.acknowledged = {topic: {} for topic in topics}  # by topic: value by (partition, offset)
         self.failed = []
-        self.producer = confluent_kafka.Producer(
-            {"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 5, "reconnect.backoff.max.ms": 500}
-        )
+        config = {"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 5}
+        # Silent about a broker that is away.
+        self.producer = confluent_kafka.Producer({**config, "reconnect.backoff.max.ms": 500, "log_level": 2})
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -72,6 +72,7 @@ class Group:
         self.failure = None
         self.lag = None
         self.type = None  # as the broker lists it
+        self.commits = {}  # by partition: (microseconds, offset) of what the broker told a client of no group
 
     def __str__(self):
         return self.name
@@ -165,7 +166,7 @@ class Group:
 
     def moved_back(self):
         """Where an owner began to read before an offset that had been committed when it became the owner."""
-        commits, begins = {}, []
+        commits, begins = {p: list(found) for p, found in self.commits.items()}, []
         for member in self.members:
             waiting = {}
             for event in member.events():
@@ -275,6 +276,13 @@ class Hall:
                 return
             time.sleep(0.02)
 
+    def note_commits(self):
+        with self.broker.connect() as c:
+            for group in self.well:
+                for partition, offset in committed(c, group.name, group.topic).items():
+                    found = group.commits.setdefault(f"{group.topic}-{partition}", [])
+                    found.append((time.time_ns() // 1000, offset))
+
     def until_lag_is_zero(self):
         """As asked by a client of no group."""
 
@@ -348,6 +356,7 @@ def crash_amid_rebalance(broker, folder, kinds):
             group.members[0].kill9()
             group.join()
         hall.until_all_changing()
+        hall.note_commits()
         broker.kill9()
         broker.start()
 
