@@ -1,13 +1,11 @@
 """Consumer groups of real clients: what they went through, and what must be true of it afterwards.
 
-A group that fails a wait keeps the reason and is waited for no longer, so that many groups go through the same
-adventure at once and each is judged by itself.
+A group that fails a wait keeps the reason and is waited for no longer, so that many go through the same at once and
+each is judged by itself.
 """
 
-import threading
 import time
 
-import confluent_kafka
 from members import OWNERSHIP, SETTLE_SECONDS_MAX, Member
 
 PARTITIONS = 6
@@ -18,44 +16,6 @@ HEARTBEAT_MS = 1_000
 # Loading, not available, not here.
 COORDINATOR_ABSENT = {14, 15, 16}
 CHANGING = {"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"}
-
-
-class Stream:
-    """Messages to all of the topics, round their partitions, until stopped. Each is acknowledged in the end."""
-
-    def __init__(self, address, topics, per_second=40):
-        self.topics, self.per_second = topics, per_second
-        self.acknowledged = {topic: {} for topic in topics}  # by topic: value by (partition, offset)
-        self.failed = []
-        config = {"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 5}
-        # Silent about a broker that is away.
-        self.producer = confluent_kafka.Producer({**config, "reconnect.backoff.max.ms": 500, "log_level": 2})
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        number = 0
-        while not self.stopping.wait(1 / self.per_second):
-            for topic in self.topics:
-                self.producer.produce(
-                    topic, b"%d" % number, b"k%d" % (number % 7), number % PARTITIONS, on_delivery=self.report
-                )
-            self.producer.poll(0)
-            number += 1
-
-    def report(self, error, message):
-        if error:
-            self.failed.append(error)
-        else:
-            where = message.partition(), message.offset()
-            self.acknowledged[message.topic()][where] = message.value().decode()
-
-    def stop(self):
-        self.stopping.set()
-        self.thread.join()
-        left = self.producer.flush(SETTLE_SECONDS_MAX)
-        assert left == 0 and not self.failed, (left, self.failed[:3])
 
 
 class Group:
@@ -72,6 +32,9 @@ class Group:
         self.failure = None
         self.lag = None
         self.type = None  # as the broker lists it
+        self.before = self.events_before = None  # by member: what it owned at a moment, and how many events that made
+        self.grown = None  # what each owned when a third was there
+        self.shrunk_at = None  # microseconds; when the third had gone and all was shared again
         self.commits = {}  # by partition: (microseconds, offset) of what the broker told a client of no group
 
     def __str__(self):
@@ -130,20 +93,25 @@ class Group:
                                  f"{other[5].name} {other[1]} {other[2]}..{other[3]}")  # fmt: skip
         return found
 
-    def moved_beyond_need(self):
-        """What else happened to the first two when a third came and went than that it got one of each and gave it back.
+    def changes_of(self, member):
+        """Of what it owned, since `before` was noted."""
+        later = member.events()[self.events_before[member.name] :]
+        return [e for e in later if e.kind in OWNERSHIP and e.partitions]
 
-        After grow_and_shrink.
-        """
+    def note_owners(self):
+        self.before = {m.name: m.owned() for m in self.present}
+        self.events_before = {m.name: len(m.events()) for m in self.present}
+
+    def moved_beyond_need(self):
+        """After a third came and went: whatever else befell the first two than to give it one each and to get one."""
         if self.failure:
             return [self.failure]
-        third = self.members[2].name
-        lent = self.grown[third]
+        lent = self.grown[self.members[2].name]
         found = []
         if sorted(map(len, self.before.values())) != [3, 3] or len(lent) != 2:
             found.append(f"shared unevenly: {self.before}, then {self.grown}")
         for member in self.members[:2]:
-            changes = [e for e in member.events()[self.changes[member.name] :] if e.kind in OWNERSHIP and e.partitions]
+            changes = self.changes_of(member)
             given = {p for e in changes if e.kind != "assigned" for p in e.partitions if e.at <= self.shrunk_at}
             taken = {p for e in changes if e.kind == "assigned" for p in e.partitions}
             if len(given) != 1 or not given <= lent:
@@ -153,15 +121,14 @@ class Group:
         return found
 
     def stirred_by_restart(self):
-        """What happened to others, or otherwise, when a static member came back for what it had. After its restart."""
+        """After the second, a static member, came back as the fourth: what befell others, and what it lacks."""
         if self.failure:
             return [self.failure]
-        found = []
-        for member in (self.members[0], self.members[2]):
-            changes = [e for e in member.events()[self.changes[member.name] :] if e.kind in OWNERSHIP and e.partitions]
-            found += [f"{member.name}: {e.kind} {e.partitions}" for e in changes]
-        if self.members[3].owned() != self.before[self.members[1].name]:
-            found.append(f"it had {self.before[self.members[1].name]}, and has {self.members[3].owned()}")
+        others = self.members[0], self.members[2]
+        found = [f"{m.name}: {e.kind} {e.partitions}" for m in others for e in self.changes_of(m)]
+        had, has = self.before[self.members[1].name], self.members[3].owned()
+        if had != has:
+            found.append(f"it had {had}, and has {has}")
         return found
 
     def moved_back(self):
@@ -188,15 +155,15 @@ class Group:
         return found
 
 
-class Hall:
+class Groups:
     """Groups side by side on one broker, waited for together."""
 
     def __init__(self, broker, groups):
-        self.broker, self.groups = broker, groups
+        self.broker, self.all = broker, groups
 
     @property
     def well(self):
-        return [g for g in self.groups if g.failure is None]
+        return [g for g in self.all if g.failure is None]
 
     def until(self, what, condition, seconds=SETTLE_SECONDS_MAX):
         """Waits until the condition holds for each group that is well; of the others it becomes the failure."""
@@ -226,7 +193,7 @@ class Hall:
 
     def note_types(self):
         types = {g["GroupId"]: g["GroupType"] for g in self.listed()}
-        for group in self.groups:
+        for group in self.all:
             group.type = types.get(group.name)
 
     def until_state(self, *wanted):
@@ -294,7 +261,7 @@ class Hall:
         self.until("lag zero", condition)
 
     def cleanup(self):
-        for group in self.groups:
+        for group in self.all:
             for member in group.members:
                 member.cleanup()
 
@@ -327,108 +294,3 @@ def lag(connection, group, topic):
     """Messages that are not committed, by partition; all of them where nothing is."""
     done = committed(connection, group, topic)
     return {n: connection.end_offset(topic, n) - done.get(n, 0) for n in range(PARTITIONS)}
-
-
-def crash_amid_rebalance(broker, folder, kinds):
-    """The adventure: groups of three, one killed and one joining, the broker killed amid the rebalance that this is.
-
-    `kinds` is (client, name, words) of each group; groups of one client read one topic. Returns the groups and the
-    stream, all ended, for the tests to judge.
-    """
-    topics = sorted({f"from-{client}" for client, _, _ in kinds})
-    with broker.connect() as c:
-        for topic in topics:
-            c.create_topic(topic, PARTITIONS)
-    groups = [Group(client, broker, folder, f"from-{client}", name, **words) for client, name, words in kinds]
-    hall = Hall(broker, groups)
-    stream = Stream(broker.address, topics)
-    try:
-        for group in groups:
-            group.join(DOOMED_SESSION_MS)
-            group.join()
-            group.join()
-        hall.until_shared()
-        hall.until_reading()
-        hall.note_types()
-
-        # The dead is waited for until its session ends, and so long the rebalance lasts that the newcomer begins.
-        for group in hall.well:
-            group.members[0].kill9()
-            group.join()
-        hall.until_all_changing()
-        hall.note_commits()
-        broker.kill9()
-        broker.start()
-
-        hall.until_shared()
-        hall.until_reading()
-        stream.stop()
-        hall.until("all messages seen", lambda g: set(stream.acknowledged[g.topic]) <= set(g.seen()))
-        hall.until_lag_is_zero()
-        for group in hall.well:
-            for member in group.present:
-                member.ask_to_end()
-        hall.until("all members closed", lambda g: all(m.closed and not m.running for m in g.members[1:]))
-        # Nobody's session ends before that: they have left.
-        hall.until_state("Empty")
-    finally:
-        stream.stopping.set()
-        hall.cleanup()
-    return {group.name: group for group in groups}, stream
-
-
-def grow_and_shrink(broker, folder, kinds):
-    """Two members, then a third, then two again; each time all wait until the partitions are shared."""
-    with broker.connect() as c:
-        for _, name, _ in kinds:
-            c.create_topic(name, PARTITIONS)
-    groups = [Group(client, broker, folder, name, name, **words) for client, name, words in kinds]
-    hall = Hall(broker, groups)
-    try:
-        for group in groups:
-            group.join()
-            group.join()
-        hall.until_shared()
-        for group in hall.well:
-            group.before = {m.name: m.owned() for m in group.present}
-            group.changes = {m.name: len(m.events()) for m in group.present}
-            group.join()
-        hall.until_shared()
-        for group in hall.well:
-            group.grown = {m.name: m.owned() for m in group.present}
-            group.members[2].ask_to_end()
-        hall.until("the third has left", lambda g: g.members[2].closed and not g.members[2].running)
-        hall.until_shared()
-        for group in hall.well:
-            group.shrunk_at = time.time_ns() // 1000
-            for member in group.present:
-                member.ask_to_end()
-        hall.until("all members closed", lambda g: all(m.closed and not m.running for m in g.members))
-    finally:
-        hall.cleanup()
-    return {group.name: group for group in groups}
-
-
-def restart_static_member(broker, folder, kinds, end=Member.kill9):
-    """Three static members, of which one ends and comes back within its session."""
-    with broker.connect() as c:
-        for _, name, _ in kinds:
-            c.create_topic(name, PARTITIONS)
-    groups = [Group(client, broker, folder, name, name, **words) for client, name, words in kinds]
-    hall = Hall(broker, groups)
-    try:
-        for group in groups:
-            for n in range(3):
-                group.join(instance=f"{group.name}-{n}", session_ms=30_000)
-        hall.until_shared()
-        for group in hall.well:
-            group.before = {m.name: m.owned() for m in group.present}
-            group.changes = {m.name: len(m.events()) for m in group.present}
-            end(group.members[1])
-        hall.until("the second is gone", lambda g: not g.members[1].running)
-        for group in hall.well:
-            group.join(instance=f"{group.name}-1", session_ms=30_000)
-        hall.until_shared()
-    finally:
-        hall.cleanup()
-    return {group.name: group for group in groups}

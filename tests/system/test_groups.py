@@ -2,7 +2,8 @@
 
 import pytest
 from broker import Broker
-from groups import PARTITIONS, crash_amid_rebalance, grow_and_shrink, restart_static_member
+from group_scenarios import crash_amid_rebalance, grow_and_shrink, restart_static_member
+from groups import PARTITIONS
 
 CLIENTS = ["librdkafka", "java", "kafka-python", "aiokafka", "kafkajs", "franz-go", "sarama"]
 COOPERATIVE = ["librdkafka", "java", "kafka-python", "franz-go", "sarama"]

@@ -1,8 +1,9 @@
-"""Consumer groups of KIP-848: the same adventures as in test_groups.py, by the clients that speak it."""
+"""Consumer groups of KIP-848: the same as in test_groups.py, by the clients that speak it."""
 
 import pytest
 from broker import Broker
-from groups import PARTITIONS, crash_amid_rebalance, grow_and_shrink, restart_static_member
+from group_scenarios import crash_amid_rebalance, grow_and_shrink, restart_static_member
+from groups import PARTITIONS
 from members import Member
 
 CLIENTS = ["librdkafka", "java", "franz-go"]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from broker import ROOT, SANITIZER_FACTOR, Broker
-from groups import Group, Hall, coordinator_answer
+from groups import Group, Groups, coordinator_answer
 from members import ENVIRONMENT
 from records import values_batch
 
@@ -77,14 +77,14 @@ def offsets(broker, group):
 def active(broker, tmp_path_factory):
     """A group of one member that owns both partitions, has read all and committed all."""
     group = Group("librdkafka", broker, tmp_path_factory.mktemp("active"), TOPIC, "active", assignor="eager")
-    hall = Hall(broker, [group])
+    alone = Groups(broker, [group])
     try:
         group.join()
-        hall.until("all read and committed", lambda g: offsets(broker, "active") == {0: MESSAGES, 1: MESSAGES})
+        alone.until("all read and committed", lambda g: offsets(broker, "active") == {0: MESSAGES, 1: MESSAGES})
         assert group.failure is None, group.failure
         yield group
     finally:
-        hall.cleanup()
+        alone.cleanup()
 
 
 def test_groups_are_listed(broker, tool, active):
