@@ -28,13 +28,14 @@ def free_port():
 class Broker:
     """A broker process. Used in a `with`: it is up on entry, and on leaving stopped with exit code 0."""
 
-    def __init__(self, data=None, prefix=(), metrics=None):
+    def __init__(self, data=None, prefix=(), metrics=None, settings=None):
         self.scratch = None if data else tempfile.TemporaryDirectory(prefix="fulmar-")
         self.data = Path(data) if data else Path(self.scratch.name) / "data"
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.log = Path(tempfile.mkstemp(prefix="fulmar-log-")[1])
         self.prefix = list(prefix)
+        self.settings = settings or {}  # by name, as text
         self.metrics = metrics  # Where to serve them; nowhere, so that brokers of other tests may run beside.
         self.process = None
         self.first_answer_seconds = None
@@ -43,6 +44,7 @@ class Broker:
         return [
             str(BINARY), "serve", "--listen", self.address, "--data", str(self.data),
             "--set", f"metrics.listen={self.metrics or ''}",
+            *(word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")),
         ]  # fmt: skip
 
     def start(self, timeout=10 * SANITIZER_FACTOR):

@@ -1,10 +1,12 @@
 """Holds a live answer against a recorded one.
 
 What recorded/README.md names as free is masked here, and only that. Ids are not dropped but translated: a
-topic id, producer id, session id, node id or time of ours stands for the recorded one it was learned beside.
+topic id, producer id, session id, member id, epoch, node id or time of ours stands for the recorded one it was
+learned beside.
 """
 
 import dataclasses
+import re
 import time
 
 import codec
@@ -27,25 +29,62 @@ TIMES = {"LogAppendTimeMs", "Timestamp"}
 UNORDERED = {
     "Topics": ("Name", "Topic", "TopicId"),
     "Responses": ("Name", "Topic", "TopicId"),
-    "Results": ("Name",),
+    "Results": ("Name", "GroupId"),
+    "Groups": ("GroupId",),
+    "Members": ("MemberId",),
     "Partitions": ("PartitionIndex",),
     "PartitionResponses": ("Index",),
     "Brokers": ("NodeId", "BrokerId"),
     "Configs": ("Name",),
     "ConfigResources": ("ResourceType", "ResourceName"),
+    "TopicPartitions": ("TopicId",),
     "ReplicaNodes": (), "IsrNodes": (), "OfflineReplicas": (),
 }  # fmt: skip
 # Lists whose elements show in the path of a difference.
 LABELLED = {"Configs": "Name", "ApiKeys": "ApiKey"}
 NEAR_MS = 300_000
+MEMBER_FIELDS = {"MemberId", "Leader"}
+# Of KIP-848's groups alone: the generations of a classic group are numbers to be met.
+EPOCH_FIELDS = {"MemberEpoch", "GroupEpoch", "AssignmentEpoch", "TargetMemberEpoch", "GenerationIdOrMemberEpoch"}
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$|^[\w-]{22}$", re.ASCII)
+
+
+def shape_of_member(member_id):
+    """What of it is not chance: the client id or instance id in front, and that a uuid follows."""
+    return UUID.sub("(uuid)", member_id)
+
+
+class Epochs:
+    """Epochs of ours beside the recorded ones: equal where those are equal, newer where those are newer."""
+
+    def __init__(self):
+        self.ours = {}  # by recorded epoch
+
+    def learn(self, recorded, ours):
+        if recorded <= 0 or ours <= 0 or recorded in self.ours or ours in self.ours.values():
+            return
+        if all((recorded > there) == (ours > here) for there, here in self.ours.items()):
+            self.ours[recorded] = ours
+
+    def of_ours(self, recorded):
+        """To be sent; what was never answered is as far from what was as in the recording."""
+        if recorded <= 0 or not self.ours or recorded in self.ours:
+            return self.ours.get(recorded, recorded)
+        nearest = min(self.ours, key=lambda known: abs(known - recorded))
+        return max(0, self.ours[nearest] + recorded - nearest)
+
+    def of_recorded(self, ours):
+        return {here: there for there, here in self.ours.items()}.get(ours, ours)
 
 
 class Translation:
     """What of ours stands for what was recorded, within one scenario."""
 
-    def __init__(self, node, host, port, recorded_now):
+    def __init__(self, node, host, port, recorded_now, with_epochs=False):
         self.node, self.host, self.port = node, host, port
         self.topic_ids, self.producer_ids, self.session_ids = {}, {}, {}
+        self.member_ids, self.sent_member_ids = {}, set()
+        self.epochs = Epochs() if with_epochs else None
         self.recorded_now = recorded_now
         # A little ago, so that no time of an answer is taken for one that we sent, however fast the answer came.
         self.now = int(time.time() * 1000) - 250
@@ -66,6 +105,11 @@ class Translation:
             return self.producer_ids.get(value, value)
         if field == "SessionId":
             return self.session_ids.get(value, value)
+        if field == "MemberId":
+            self.sent_member_ids.add(value)
+            return self.member_ids.get(value, value)
+        if field in EPOCH_FIELDS and self.epochs:
+            return self.epochs.of_ours(value)
         if field == "BrokerIds" and value == RECORDED_NODE:
             return self.node
         if field == "Records" and value:
@@ -105,18 +149,36 @@ class Translation:
                 there, here = recorded.get(kind), ours.get(kind)
                 if there not in (None, none) and here not in (None, none) and here not in known.values():
                     known.setdefault(there, here)
+            self.learn_member(recorded.get("MemberId"), ours.get("MemberId"))
+            for field in EPOCH_FIELDS & recorded.keys() & ours.keys() if self.epochs else ():
+                self.epochs.learn(recorded[field], ours[field])
             for name in recorded.keys() & ours.keys():
                 self.learn(recorded[name], ours[name])
         elif isinstance(recorded, list) and isinstance(ours, list):
             by_name = {self.name_of(v): v for v in ours}
-            for n, value in enumerate(recorded):
-                name = self.name_of(value)
-                other = by_name.get(name) if name else ours[n] if n < len(ours) else None
-                self.learn(value, other)
+            names = [self.name_of(v, self.member_ids) for v in recorded]
+            # Members that are seen for the first time have no common name, and are taken in their order.
+            new = [v for name, v in by_name.items() if name not in names and "MemberId" in v] if all(by_name) else []
+            for n, (value, name) in enumerate(zip(recorded, names, strict=True)):
+                if name and name not in by_name and "MemberId" in value and new:
+                    self.learn(value, new.pop(0))
+                else:
+                    self.learn(value, by_name.get(name) if name else ours[n] if n < len(ours) else None)
+
+    def learn_member(self, recorded, ours):
+        """Only an id that the broker made up: one that we had sent must come back as it is."""
+        if not recorded or not ours or recorded in self.sent_member_ids or ours in self.member_ids.values():
+            return
+        if shape_of_member(recorded) == shape_of_member(ours):
+            self.member_ids.setdefault(recorded, ours)
 
     @staticmethod
-    def name_of(value):
-        return value.get("Name") or value.get("Topic") if isinstance(value, dict) else None
+    def name_of(value, member_ids=None):
+        """What tells it from the others of its list. A recorded member goes by the id of ours, where that is known."""
+        if not isinstance(value, dict):
+            return None
+        member = value.get("MemberId")
+        return value.get("Name") or value.get("Topic") or value.get("GroupId") or (member_ids or {}).get(member, member)
 
     def ours_as_recorded(self, value, field=None):
         if isinstance(value, dict):
@@ -128,6 +190,10 @@ class Translation:
         ):  # fmt: skip
             if field == kind:
                 return {v: k for k, v in known.items()}.get(value, value)
+        if field in MEMBER_FIELDS:
+            return {v: k for k, v in self.member_ids.items()}.get(value, value)
+        if field in EPOCH_FIELDS and self.epochs:
+            return self.epochs.of_recorded(value)
         if field in NODE_FIELDS | NODE_LISTS:
             return RECORDED_NODE if value == self.node else value
         if field == "Host":
