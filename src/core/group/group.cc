@@ -60,7 +60,10 @@ std::string Group::vote(const Member* instead_of) const {
                 ++votes[each.name];
                 break;
             }
-    return std::ranges::max_element(votes, {}, [](auto& each) { return each.second; })->first;
+    auto most = votes.begin();
+    for (auto at = votes.begin(); at != votes.end(); ++at)
+        if (at->second >= most->second) most = at;
+    return most->first;
 }
 const Member* Group::find(const std::string& id) const {
     auto at = members.find(id);

@@ -90,8 +90,9 @@ struct Group {
     bool nobody_must_sync() const;
     // What each member knows.
     std::set<std::string> shared_protocols(const Member* instead_of = nullptr) const;
-    // Each member votes for the first that it likes of those that all know; most votes win.
-    // `instead_of`: a member that is to take the place of the one with its id. REQUIRES: there is one.
+    // Each member votes for the first that it likes of those that all know; most votes win, and of equal ones
+    // the last by name. `instead_of`: a member that is to take the place of the one with its id. REQUIRES:
+    // there is one.
     std::string vote(const Member* instead_of = nullptr) const;
     const Member* find(const std::string& id) const;
     std::optional<Instant> deadline() const;

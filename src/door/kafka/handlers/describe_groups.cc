@@ -36,11 +36,10 @@ DescribeGroupsResponse::Group told_of(std::string_view name, Described& describe
     told.protocol_type = group.protocol_type;
     if (stable) told.protocol_data = *group.protocol;
     for (auto& [id, member] : group.members) {
-        // What they say and have changes until it is stable.
-        auto& metadata = member.metadata_for(told.protocol_data.empty() ? "" : *group.protocol);
+        // What they say is of no protocol until there is one; what they have they keep until then.
+        auto metadata = stable ? bytes_of(member.metadata_for(*group.protocol)) : Bytes();
         described.members.push_back({member.id, view(member.instance_id), member.client_id,
-                                     member.client_host, stable ? bytes_of(metadata) : Bytes(),
-                                     stable ? bytes_of(member.assignment) : Bytes()});
+                                     member.client_host, metadata, bytes_of(member.assignment)});
     }
     told.members = described.members;
     return told;
