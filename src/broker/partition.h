@@ -56,6 +56,10 @@ struct PartitionRules {
 struct PacedWork {
     Pacer &own, &shared;
     const bool& stopping;
+    void took(std::uint64_t bytes) const {
+        own.took(bytes);
+        shared.took(bytes);
+    }
 };
 
 class Partition {
@@ -187,9 +191,9 @@ private:
     Task<Result<>> make_log();
     Task<Result<>> roll();
     Task<> roll_idle(Millis age);
-    // Waits until it may go on with so much. Nobody is at work here meanwhile, so that a topic that is
-    // deleted does not wait for it; then, and at a stop, it ends without a use.
-    Task<> wait_for(PacedWork by, std::uint64_t bytes, std::optional<Use>& use);
+    // Waits until it may go on. Nobody is at work here meanwhile, so that a topic that is deleted does not
+    // wait for it; then, and at a stop, it ends without a use.
+    Task<> wait_for(PacedWork by, std::optional<Use>& use);
     void replaced_by(Segment made);
     Task<> mend_index(Offset segment);
     Task<Result<>> note_epoch();

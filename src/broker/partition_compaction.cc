@@ -60,10 +60,10 @@ Task<> Partition::roll_idle(Millis age) {
     turns_.leave(context_.seam.loop);
 }
 
-Task<> Partition::wait_for(PacedWork by, std::uint64_t bytes, std::optional<Use>& use) {
+Task<> Partition::wait_for(PacedWork by, std::optional<Use>& use) {
     use.reset();
-    co_await by.own.take(bytes);
-    co_await by.shared.take(bytes);
+    co_await by.own.turn();
+    co_await by.shared.turn();
     if (!retired_ && !by.stopping) use.emplace(*this);
 }
 
@@ -129,12 +129,13 @@ Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
     Result<> went;
     while (went && !done && wants_compaction()) {
         constexpr std::uint64_t step_bytes = 1 << 20;
-        co_await wait_for(by, step_bytes, use);
+        co_await wait_for(by, use);
         if (retired_) co_return;  // Its files have gone.
         if (!use) break;
         auto step = co_await disk.run([&] { return pass.step(step_bytes); });
         if (!step) went = std::unexpected(step.error());
         if (!step) break;
+        by.took(step->bytes);
         context_.counters.compacted_bytes += step->bytes;
         if (step->made) replaced_by(std::move(*step->made));
         done = step->done;

@@ -491,8 +491,9 @@ private:
     void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
         if (!fresh || !used || work_.trims || ledger_.retention_us || !work_.compacted.empty())
             return;  // There logs grow shorter.
-        // Each core may be in the middle of a scrub.
-        auto room = 512 + 4096 * broker_.cores() + 64 * std::int64_t(topics()) +
+        // Each core may be in the middle of a scrub of each directory.
+        auto directories = 1 + std::int64_t(broker_.other_disks.size());
+        auto room = 512 + 4096 * broker_.cores() * directories + 64 * std::int64_t(topics()) +
                     4096 * std::int64_t(ledger_.places().size());
         if (used->bytes <= fresh->bytes + room) return;
         ledger_.complain(
