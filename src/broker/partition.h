@@ -142,7 +142,7 @@ public:
 
     // What the next life may take for granted. To be written to the checkpoint, whole.
     RecoveryPoint recovery_point() const;
-    bool has_point() const { return log_.exists() && !damaged_; }
+    bool has_point() const { return log_.exists() && (!damaged_ || gone_); }
     RecoveryPoint checkpointed{};  // What it was when last written.
     // What is left to write for a clean stop. REQUIRES: at_rest.
     Task<> close();
@@ -159,7 +159,7 @@ public:
 
     // No sync is under way and none is due, and nobody is at work here.
     bool at_rest() const {
-        bool synced = (durable_ == log_.end() && !cut_) || retired_ || offline();
+        bool synced = (durable_ == log_.end() && !cut_) || retired_ || gone_ || offline();
         return !syncing_ && users_ == 0 && synced;
     }
 
@@ -211,7 +211,8 @@ private:
     // True when a directory that only has no room, or no handles, goes on.
     bool goes_on(std::string_view what, Error error);
     void give_up_unsynced();
-    void failed();
+    // Over for its directory, or, when its files are missing, for itself.
+    void failed(Error error);
     void learn(const LogView& view);
 
     PartitionContext& context_;
@@ -230,6 +231,7 @@ private:
     std::vector<Left> left_;
     std::optional<CompactionState> compaction_;  // Once somebody has looked.
     bool damaged_ = false, syncing_ = false, retired_ = false;
+    bool gone_ = false;  // Damaged for that somebody has taken its files away.
     bool roll_due_ =
         false;  // One failed half way: the new segment's file may be there, so nothing goes behind it.
     bool cut_ = false;  // Part of a batch was cut off, and no sync has covered that yet.

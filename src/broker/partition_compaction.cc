@@ -146,7 +146,7 @@ Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
         if (went) went = given_up;
         // What was to be read may have been deleted for its age meanwhile.
         if (went || went.error() == Error::missing) co_return;
-        if (!goes_on("compaction", went.error())) failed();
+        if (!goes_on("compaction", went.error())) failed(went.error());
         co_return;
     }
     auto& outcome = pass.outcome();
@@ -161,7 +161,7 @@ Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
     if (reached == compaction_) co_return;
     auto written = co_await disk.run([&] { return write_compaction_state(*directory, reached); });
     if (written) compaction_ = reached;
-    else if (!goes_on("compaction", written.error())) failed();
+    else if (!goes_on("compaction", written.error())) failed(written.error());
 }
 
 void Partition::replaced_by(Segment made) {

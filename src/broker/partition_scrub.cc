@@ -64,7 +64,7 @@ Task<> Partition::mend_index(Offset segment) {
     if (view.size() < 2 || view.base_of(0) != segment) co_return;
     auto mended = co_await context_.seam.disk.run([&] { return view.mend_index(0); });
     learn(view);
-    if (!mended && !goes_on("mending an index", mended.error())) failed();
+    if (!mended && !goes_on("mending an index", mended.error())) failed(mended.error());
 }
 
 }  // namespace fulmar

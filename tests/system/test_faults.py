@@ -184,6 +184,59 @@ def test_what_is_gone_is_told(hurt, clean):
         expect_end_lost(broker, acknowledged, first_bad)
 
 
+def take_away(broker, _):
+    shutil.rmtree(directory_of(broker))
+
+
+def take_elsewhere(broker, _):
+    directory_of(broker).rename(broker.data.with_name("elsewhere"))
+
+
+def put_old_one_back(broker, older):
+    shutil.rmtree(directory_of(broker))
+    shutil.copytree(older, broker.data / older.name)
+
+
+def put_old_log_back(broker, older):
+    copy = log_of(broker).with_suffix(".copy")
+    shutil.copy(older / log_of(broker).name, copy)
+    copy.rename(log_of(broker))
+
+
+@pytest.mark.parametrize("how", [take_away, take_elsewhere, put_old_one_back, put_old_log_back])
+@pytest.mark.parametrize("opened", [True, False])
+def test_what_is_taken_away_while_it_runs_takes_no_more(how, opened):
+    with Broker() as broker:
+        filled(broker)
+        older = broker.data.with_name("older") / directory_of(broker).name
+        shutil.copytree(directory_of(broker), older)
+        acknowledged = produce_some(broker, count=5, start=BATCHES)
+        if not opened:
+            broker.restart()
+        time.sleep(1.5)  # A checkpoint knows of them.
+        how(broker, older)
+        with broker.connect() as c:
+            for _ in range(3):
+                assert try_produce(c, "kept") == STORAGE_ERROR
+            assert try_produce(c, "beside") == 0
+            found, error = read_from(c, "kept", BATCHES)
+            assert found == acknowledged or (not found and error == STORAGE_ERROR)
+        broker.restart()
+        with broker.connect() as c:  # Not even where the end is does anybody know.
+            assert try_produce(c, "kept") == STORAGE_ERROR
+            assert list_offsets(c, "kept", -1)[0] == STORAGE_ERROR
+            assert len(read_from(c, "beside", 0)[0]) == 4
+        elsewhere = broker.data.with_name("elsewhere")
+        if elsewhere.exists():
+            broker.stop()
+            elsewhere.rename(broker.data / older.name)
+            broker.start()
+            with broker.connect() as c:
+                found, error = read_from(c, "kept", BATCHES)
+                assert error == 0 and found.items() >= acknowledged.items()
+                assert try_produce(c, "kept") == 0
+
+
 @pytest.mark.parametrize("clean", [True, False])
 def test_a_zeroed_batch_costs_itself_alone(clean):
     with Broker() as broker:
