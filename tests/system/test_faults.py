@@ -1,8 +1,10 @@
 """What lies on the disk is damaged, or the disk says no: nothing wrong is served, nothing acknowledged is lost."""
 
 import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -375,6 +377,58 @@ def test_a_copy_of_a_partition_is_not_taken_for_it():
         broker.start()
         with broker.connect() as c:
             assert read_from(c, "kept", 0) == (acknowledged, 0)
+
+
+def test_an_older_copy_of_all_is_served_as_it_was_then():
+    with Broker() as broker:
+        acknowledged = filled(broker)
+        broker.stop()
+        older = broker.data.with_name("older")
+        shutil.copytree(broker.data, older)
+        broker.start()
+        with broker.connect() as c:
+            c.create_topic("later")
+        produce_some(broker, count=5, start=BATCHES)
+        broker.stop()
+        shutil.rmtree(broker.data)
+        shutil.copytree(older, broker.data)
+        verify = [str(BINARY), "log", "verify", "--data", str(broker.data)]
+        ran = subprocess.run(verify, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+        assert ran.returncode == 0 and ran.stdout.endswith("All is sound.\n"), ran.stdout + ran.stderr
+        broker.start()
+        with broker.connect() as c:
+            assert read_from(c, "kept", 0) == (acknowledged, 0)
+            assert list_offsets(c, "kept", -1) == (0, BATCHES)
+            assert try_produce(c, "kept") == 0
+        broker.kill9()
+        broker.start()
+        with broker.connect() as c:
+            assert read_from(c, "kept", 0) == ({**acknowledged, BATCHES: b"more"}, 0)
+
+
+def test_an_allocation_that_fails_ends_it_and_loses_nothing():
+    with Broker() as broker:
+        acknowledged = filled(broker)
+        most = broker.memory_bytes("VmSize") + (24 << 20)
+        resource.prlimit(broker.pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        greedy = []
+        try:
+            while broker.process.poll() is None:
+                acknowledged.update(produce_some(broker, count=3, start=len(acknowledged)))
+                greedy.append(socket.create_connection(("127.0.0.1", broker.port), timeout=5))
+                greedy[-1].sendall((90 << 20).to_bytes(4) + bytes([0, 0, 0, 9]))
+                for _ in range(8):  # Of a request that never ends.
+                    greedy[-1].sendall(bytes(1 << 20))
+        except OSError:
+            pass
+        assert broker.process.wait(5 * SANITIZER_FACTOR) != 0
+        for one in greedy:
+            one.close()
+        broker.start()
+        with broker.connect() as c:
+            found, error = read_from(c, "kept", 0)
+            assert error == 0 and found.items() >= acknowledged.items()
+            assert try_produce(c, "kept") == 0
 
 
 def run_into(broker, acknowledged):
