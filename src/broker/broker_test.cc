@@ -22,7 +22,7 @@ struct Machine {
     using Story = std::function<Task<>(Machine&, Broker&)>;
     void live(const Story& story) {
         bool ended = false;
-        wants_power_cut = false;
+        wants_power_cut = expects_failure = false;
         node.program = [&](Host& host) { return run(host, story, ended); };
         node.boot();
         while (world.step()) {
@@ -41,7 +41,7 @@ struct Machine {
         EXPECT_TRUE(started) << (started ? "" : started.error());
         if (started) co_await story(*this, broker);
         co_await broker.stop();
-        EXPECT_FALSE(broker.failure());
+        EXPECT_EQ(broker.failure().has_value(), expects_failure);
         ended = true;
     }
     std::expected<std::unique_ptr<coord::Store>, std::string> open_store(Loop& loop) {
@@ -54,7 +54,7 @@ struct Machine {
     sim::Node node;
     sim::ModelStore::State store;
     Settings settings = read_settings({}).value();
-    bool wants_power_cut = false;
+    bool wants_power_cut = false, expects_failure = false;  // For this life.
 };
 
 Task<TopicId> create(Broker& broker, std::string name) {
@@ -76,6 +76,7 @@ Task<> produce(Broker& broker, const PartitionId& id) {
     co_await Hop(broker.owner(id).seam.loop);
     auto partition = broker.owner(id).find(id);
     auto sent = co_await partition->append(batch, true);
+    EXPECT_EQ(sent.error, ErrorCode::none);
     EXPECT_EQ(co_await partition->acknowledged(sent.until, 60s), ErrorCode::none);
     partition.reset();
     co_await Hop(home);
@@ -128,6 +129,60 @@ TEST(Broker, a_tombstone_outlives_checkpoints_that_fail) {
             EXPECT_TRUE(broker.controller().tombstones().empty());
         };
         machine.live(look);
+    }
+}
+
+// The disk says no at one operation of a checkpoint, which is all that is done then. In the home an error
+// ends the broker; without room, or handles, the next checkpoint comes. The next start finds what was
+// acknowledged.
+void fail_a_checkpoint(Error how, std::int64_t at, std::uint64_t seed, bool& met) {
+    Machine machine(seed);
+    PartitionId id{};
+    auto fail = [&](Machine& on, Broker& broker) -> Task<> {
+        id.topic = co_await create(broker, "orders");
+        co_await produce(broker, id);
+        EXPECT_TRUE(co_await broker.next_checkpoint());
+        co_await produce(broker, id);
+        auto errors = on.world.disk_errors;
+        on.node.power.failure = how;
+        on.node.power.fails_at = at;
+        bool done = co_await broker.next_checkpoint();
+        on.node.power.fails_at = on.node.power.full_for = on.node.power.exhausted_for = 0;
+        met = on.world.disk_errors > errors;
+        on.expects_failure = met && how == Error::failed;
+        EXPECT_EQ(done, !on.expects_failure);
+        if (on.expects_failure) co_return;
+        co_await Timer(broker.controller_loop(), 11s);  // Until it is known that there is room again.
+        co_await produce(broker, id);
+    };
+    machine.live(fail);
+    bool failed = machine.expects_failure;
+    auto find = [&](Machine&, Broker& broker) -> Task<> {
+        auto& home = broker.controller_loop();
+        co_await Hop(broker.owner(id).seam.loop);
+        auto partition = broker.owner(id).find(id);
+        EXPECT_FALSE(partition->damaged());
+        EXPECT_EQ(partition->durable_end().offset, Offset{failed ? 2 : 3});
+        EXPECT_GE(partition->checkpointed.offset, Offset{1});
+        partition.reset();
+        co_await Hop(home);
+        co_await produce(broker, id);
+        EXPECT_TRUE(co_await broker.next_checkpoint());
+    };
+    machine.live(find);
+    EXPECT_TRUE(checkpoint_knows(machine, id));
+}
+TEST(Broker, a_checkpoint_may_fail_at_each_operation) {
+    for (auto how : {Error::failed, Error::full, Error::exhausted}) {
+        int hits = 0;
+        for (std::int64_t at = 1; at <= 12; ++at)
+            for (std::uint64_t seed = 0; seed < 4 && !testing::Test::HasFailure(); ++seed) {
+                SCOPED_TRACE(testing::Message() << to_text(how) << " at " << at << ", seed " << seed);
+                bool met = false;
+                fail_a_checkpoint(how, at, seed, met);
+                hits += met;
+            }
+        EXPECT_GE(hits, 12) << to_text(how);
     }
 }
 
