@@ -68,10 +68,11 @@ Task<TopicId> create(Broker& broker, std::string name) {
     EXPECT_TRUE(made.size() == 1 && made[0]);
     co_return wanted.topic.id;
 }
-Task<> produce(Broker& broker, const PartitionId& id) {
+Task<> produce(Broker& broker, const PartitionId& id, std::size_t value_bytes = 10) {
     auto& home = broker.controller_loop();
     wire::BatchBuilder builder;
-    builder.add(home.wall_clock(), std::nullopt, bytes_of("value"));
+    std::string value(value_bytes, 'v');
+    builder.add(home.wall_clock(), std::nullopt, bytes_of(value));
     auto batch = builder.finish();
     co_await Hop(broker.owner(id).seam.loop);
     auto partition = broker.owner(id).find(id);
@@ -89,6 +90,40 @@ bool checkpoint_knows(Machine& machine, const PartitionId& id) {
     machine.node.disk.locks.clear();
     EXPECT_TRUE(data);
     return data && data->recovery_points().contains(id);
+}
+
+Task<Offset> checkpointed(Broker& broker, const PartitionId& id) {
+    auto& home = broker.controller_loop();
+    co_await Hop(broker.owner(id).seam.loop);
+    auto at = broker.owner(id).find(id)->checkpointed.offset;
+    co_await Hop(home);
+    co_return at;
+}
+
+TEST(Broker, a_recovery_point_follows_within_a_second_or_64_mib) {
+    for (std::uint64_t seed = 0; seed < 3 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        Machine machine(seed);
+        auto by_time = [&](Machine&, Broker& broker) -> Task<> {
+            PartitionId id{co_await create(broker, "orders"), 0};
+            for (int n = 1; n < 4; ++n) {
+                co_await produce(broker, id);
+                co_await Timer(broker.controller_loop(), 1'100ms);
+                EXPECT_EQ(co_await checkpointed(broker, id), Offset{n});
+            }
+        };
+        machine.live(by_time);
+        machine.settings.checkpoint_interval = 1h;
+        auto by_size = [&](Machine&, Broker& broker) -> Task<> {
+            PartitionId id{co_await create(broker, "large"), 0};
+            for (int n = 0; n < 60; ++n) co_await produce(broker, id, 1'000'000);
+            EXPECT_EQ(co_await checkpointed(broker, id), Offset{0});
+            for (int n = 0; n < 80; ++n) co_await produce(broker, id, 1'000'000);
+            co_await Timer(broker.controller_loop(), 100ms);
+            EXPECT_GE(co_await checkpointed(broker, id), Offset{120});
+        };
+        machine.live(by_size);
+    }
 }
 
 // A topic is deleted, and when its files have gone the disk has no room for a checkpoint: until that is
