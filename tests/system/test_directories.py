@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 import records
@@ -29,7 +30,10 @@ class SpreadBroker(Broker):
         return command[:at] + named + command[at + 2 :] + self.arguments
 
     def get(self, path):
-        return urllib.request.urlopen(f"http://{self.metrics}{path}").read().decode()
+        try:
+            return urllib.request.urlopen(f"http://{self.metrics}{path}").read().decode()
+        except urllib.error.HTTPError as answer:  # Not ready yet.
+            return answer.read().decode()
 
 
 def partitions_in(directory):
