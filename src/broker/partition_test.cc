@@ -256,6 +256,32 @@ Task<> sync_fails(Stage& stage) {
 }
 TEST(BrokerPartition, a_sync_that_fails_is_believed_once_and_ends_the_role) { tell(sync_fails); }
 
+// Somebody takes its files away while some wait: for room, for their turn, for their acknowledgement.
+Task<> taken_away(Stage& stage) {
+    constexpr auto gone = ErrorCode::kafka_storage_error;
+    stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = 400}));
+    co_await all_done(stage, 1);
+    using Names = std::shared_ptr<sim::DirectoryState>;
+    auto& names = std::get<Names>(stage.node.disk.root->names().at(name))->names();
+    std::get<std::shared_ptr<sim::FileState>>(names.at(log_file_name(Offset{0})))->taken = true;
+    for (int n = 0; n < 12; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = 400}));
+    co_await all_done(stage, 13);
+    EXPECT_FALSE(stage.budget.failed());  // Nothing is wrong with the disk.
+    EXPECT_EQ(stage.budget.unsynced_bytes(), 0U);
+    auto refused = std::ranges::count(stage.acks, gone) +
+                   std::ranges::count_if(stage.done, [](auto& one) { return one.error == gone; });
+    EXPECT_EQ(refused, 12);
+    EXPECT_EQ(stage.partition.durable_end().offset, Offset{1});
+    EXPECT_TRUE(stage.partition.damaged());
+    EXPECT_EQ((co_await produce(stage)).error, gone);
+    // A checkpoint knows what was durable, so that the next start misses it.
+    EXPECT_TRUE(stage.partition.has_point());
+    EXPECT_EQ(stage.partition.recovery_point().offset, Offset{1});
+}
+TEST(BrokerPartition, whose_files_are_taken_away_acknowledges_no_more) {
+    tell(taken_away, {.unsynced_max = 1000});
+}
+
 Task<> make_fails(Stage& stage) {
     stage.power().fails_at = 1;
     for (int n = 0; n < 3; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {}));
