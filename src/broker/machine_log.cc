@@ -51,7 +51,7 @@ Task<std::expected<void, std::string>> MachineLog::replay(Take take, const bool&
         auto bytes = co_await partition_->read_bytes(next, end, read_bytes);
         if (!bytes) co_return std::unexpected(fmt::format("it cannot be read: {}", to_text(bytes.error())));
         if (bytes->empty()) break;
-        auto read = take_all(*bytes, take);
+        auto read = take_all(next, *bytes, take);
         if (!read) co_return std::unexpected(read.error());
         next = *read;
         co_await Yield(seam_.loop);
@@ -59,10 +59,12 @@ Task<std::expected<void, std::string>> MachineLog::replay(Take take, const bool&
     co_return {};
 }
 
-std::expected<Offset, std::string> MachineLog::take_all(Bytes batches, const Take& take) const {
-    Offset next{};
+std::expected<Offset, std::string> MachineLog::take_all(Offset from, Bytes batches, const Take& take) const {
+    auto next = from;
     while (!batches.empty()) {
         auto batch = wire::BatchView::whole(batches);
+        bool cut_short = !batch && next > from;  // The last one; it comes whole in front of the next bytes.
+        if (cut_short) break;
         bool right = batch && batch->crc_matches();
         auto open = right ? wire::OpenBatch::open(*batch, wire::opened_in_log_bytes_max(batch->size()))
                           : std::nullopt;

@@ -36,7 +36,8 @@ public:
     Task<std::expected<void, std::string>> replay(Take take, const bool& stopping);
 
 private:
-    std::expected<Offset, std::string> take_all(Bytes batches, const Take& take) const;
+    // Where it has come to.
+    std::expected<Offset, std::string> take_all(Offset from, Bytes batches, const Take& take) const;
 
     static constexpr std::size_t pending_bytes_max = 16 << 20, batch_bytes = 512 << 10,
                                  read_bytes = 256 << 10;

@@ -59,7 +59,11 @@ struct GroupAnswer {
     Fetched fetched{};
     std::vector<Topic> topics{};
 };
-Told told_of(std::int32_t partition, const std::optional<group::Committed>& committed) {
+const group::Committed* get(const std::optional<group::Committed>& committed) {
+    return committed ? &*committed : nullptr;
+}
+// Views the metadata. `committed`: null when there is nothing.
+Told told_of(std::int32_t partition, const group::Committed* committed) {
     if (!committed) return {partition, Offset{-1}, -1, "", ErrorCode::none};
     return {partition, committed->offset, committed->leader_epoch, committed->metadata, ErrorCode::none};
 }
@@ -129,8 +133,8 @@ private:
             auto& here = answer.topics.emplace_back(topic.name, topic.id);
             bool unknown = call_.version() >= ids_since && topic.name.empty();
             for (auto partition : topic.partitions) {
-                auto& told = here.partitions.emplace_back(
-                    told_of(partition, failed ? std::nullopt : answer.fetched.offsets[next].second));
+                auto* committed = failed ? nullptr : get(answer.fetched.offsets[next].second);
+                auto& told = here.partitions.emplace_back(told_of(partition, committed));
                 ++next;
                 if (failed) told.error_code = answer.error;
                 if (unknown) told.error_code = ErrorCode::unknown_topic_id;
@@ -144,7 +148,7 @@ private:
                 auto* known = call_.here.image().find(place.topic);
                 topics.push_back({place.topic, known ? known->id : Uuid{}, {}});
             }
-            topics.back().partitions.push_back(told_of(place.partition, committed));
+            topics.back().partitions.push_back(told_of(place.partition, get(committed)));
         }
         // One that is gone has no id to be named by.
         if (call_.version() >= ids_since)
