@@ -66,7 +66,9 @@ wait_if_held(arguments)
 consumer.subscribe(arguments.topics.split(","), listener=Listener())
 while running:
     try:
-        found = consumer.poll(timeout_ms=100)
+        # A poll that times out just as the answer to its SyncGroup comes loses the assignment for good (3.0.12), so
+        # that few may time out.
+        found = consumer.poll(timeout_ms=2000)
     except KafkaError as e:
         # Also that the broker cannot be reached, which passes.
         say_error("poll", e)
