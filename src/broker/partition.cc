@@ -164,6 +164,8 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, R
     appended.base_offset = view.base_offset();
     appended.until = view.next_offset();
     if (view.has(wire::attribute::log_append_time)) appended.append_time = view.max_timestamp();
+    bool rests = log_.end().offset - durable_.offset < rules_.log.flush_messages;
+    if (context_.page_cache_acks && rests) cached_ = log_.end();
     if (context_.page_cache_acks) waiters_.reached(high_watermark().offset);
     if (!std::exchange(syncing_, true)) context_.seam.loop.spawn(sync());
     co_return appended;

@@ -84,7 +84,7 @@ public:
     std::int32_t leader_epoch() const { return leader_epoch_; }
     const cluster::LogRules& rules() const { return rules_.log; }
     Offset log_start() const { return log_.start(); }
-    LogPoint high_watermark() const { return context_.page_cache_acks ? log_.end() : durable_; }
+    LogPoint high_watermark() const { return std::max(durable_, cached_); }
     LogPoint visible_end() const;  // Where consumers' reads end.
     LogPoint durable_end() const { return durable_; }
     LogPoint log_end() const { return log_.end(); }
@@ -238,6 +238,7 @@ private:
     PartitionLog log_;
     Sequences sequences_;
     LogPoint durable_;
+    LogPoint cached_;       // In front of this acknowledgements may rest on the page cache, if any may.
     LogPoint snapshot_;     // Where the producers' newest snapshot stands.
     Millis roll_jitter_{};  // Of the active segment.
     std::vector<Left> left_;

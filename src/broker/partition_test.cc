@@ -168,6 +168,28 @@ TEST(BrokerPartition, where_the_page_cache_will_do_nobody_waits) {
     tell(acknowledged_from_the_cache, {.page_cache = true});
 }
 
+// Three records may rest there: the second batch waits, and what was acknowledged in front of it stays so.
+Task<> acknowledged_from_the_cache_up_to_a_number(Stage& stage) {
+    stage.node.world.job_delay_max = 3'600'000'000;
+    auto& partition = stage.partition;
+    auto rules = usual_rules();
+    rules.log.flush_messages = 4;
+    partition.lead(5, rules);
+    auto first = co_await produce(stage, {.records = 3});
+    EXPECT_EQ(co_await partition.acknowledged(first.until, Millis(0)), ErrorCode::none);
+    bool synced = partition.durable_end().offset == Offset{3};
+    auto second = co_await produce(stage, {.records = 3});
+    EXPECT_EQ(co_await partition.acknowledged(first.until, Millis(0)), ErrorCode::none);
+    if (synced || partition.durable_end().offset > Offset{0}) co_return;
+    EXPECT_EQ(partition.visible_end().offset, Offset{3});
+    EXPECT_EQ(co_await partition.acknowledged(second.until, Millis(0)), ErrorCode::request_timed_out);
+    EXPECT_EQ(co_await partition.acknowledged(second.until, Millis(7'200'000)), ErrorCode::none);
+    EXPECT_EQ(partition.durable_end().offset, Offset{6});
+}
+TEST(BrokerPartition, so_many_messages_as_are_to_be_flushed_together_wait_for_the_disk) {
+    tell(acknowledged_from_the_cache_up_to_a_number, {.page_cache = true});
+}
+
 Task<> twice_without_producer(Stage& stage) {
     Sent batch{{ProducerId{-2}, 0, 0}, 3};
     EXPECT_EQ((co_await produce(stage, batch)).base_offset, Offset{0});
