@@ -60,6 +60,7 @@ static group::CoordinatorRules rules_of(const Settings& settings) {
 
 Groups::Groups(Shard& shard, const Settings& settings)
     : shard_(shard),
+      pace_(shard.seam.loop),
       rules_(rules_of(settings)),
       check_interval_(settings.offsets_retention_check_interval),
       timer_(shard.seam.loop) {}
@@ -99,7 +100,7 @@ void Groups::follow() {
                 },
             .make = [this] { return group::Coordinator(rules_); },
             .on_serving = [this](Coordinator& serving) { forget_unknown(serving); }};
-        coordinator = std::make_unique<Coordinator>(shard_.seam, at->second, std::move(options));
+        coordinator = std::make_unique<Coordinator>(shard_.seam, pace_, at->second, std::move(options));
         shard_.seam.loop.spawn(coordinator->run());
     }
 }

@@ -46,6 +46,7 @@ private:
     void sweep();  // Those that have ended.
 
     Shard& shard_;
+    WritePace pace_;
     const group::CoordinatorRules rules_;
     const Millis check_interval_;
     std::map<PartitionId, std::unique_ptr<Coordinator>> coordinators_;

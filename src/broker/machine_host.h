@@ -12,6 +12,7 @@
 
 #include "base/log_sink.h"
 #include "broker/machine_log.h"
+#include "broker/write_pace.h"
 #include "core/machine.h"
 
 namespace fulmar {
@@ -45,8 +46,9 @@ public:
         std::function<M()> make;  // A machine that knows nothing yet.
         std::function<void(MachineHost&)> on_serving = [](MachineHost&) {};  // A term has begun.
     };
-    MachineHost(Seam& seam, std::shared_ptr<Partition> partition, Options options)
+    MachineHost(Seam& seam, WritePace& pace, std::shared_ptr<Partition> partition, Options options)
         : seam_(seam),
+          pace_(pace),
           options_(std::move(options)),
           log_(seam, std::move(partition), [&loop = seam.loop] { return loop.wall_clock(); }),
           machine_(options_.make()),
@@ -96,6 +98,7 @@ private:
     static constexpr Millis stalled_look{1'000}, retry{1'000};
 
     Seam& seam_;
+    WritePace& pace_;  // Of all hosts on this core.
     const Options options_;
     MachineLog log_;
     M machine_;
@@ -226,6 +229,7 @@ Task<> MachineHost<M, Codec>::serve() {
     options_.on_serving(*this);
     while (!stopping_ || log_.pending()) {
         if (log_.pending()) {
+            co_await pace_.turn();
             auto error = co_await log_.write();
             if (error != kafka::ErrorCode::none) {
                 if (!stopping_)
