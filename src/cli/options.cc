@@ -168,6 +168,12 @@ void CommandLine::produce() {
         ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}).description(""))
         ->type_name("CODEC")
         ->capture_default_str();
+    command
+        ->add_option("--timeout", produce_.timeout_s,
+                     "How long each may take to be written; then it is given up")
+        ->check(number_from(1, 1'000'000))
+        ->type_name("SECONDS")
+        ->capture_default_str();
     command->add_flag("--json", produce_.json, "Print where each message went, a line of JSON each");
     add_server(command);
 }

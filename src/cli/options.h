@@ -126,6 +126,7 @@ struct ProduceOptions {
     Pairs headers;
     std::optional<std::int32_t> partition;
     std::string codec = "none";
+    std::int32_t timeout_s = 30;  // A message that is not written by then counts as lost.
     bool json = false;
 };
 

@@ -236,6 +236,10 @@ TEST(Options, produce_takes_values_or_reads_lines) {
     EXPECT_EQ(produce.headers, (Pairs{{"a", "1"}, {"b", "2=3"}}));
     EXPECT_EQ(produce.partition, 4);
     EXPECT_EQ(produce.codec, "zstd");
+    EXPECT_EQ(produce.timeout_s, 30);
+    EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--timeout", "2"}).timeout_s, 2);
+    EXPECT_EQ(refusal({"produce", "orders", "--timeout", "0"}),
+              "--timeout: \"0\" is not a number from 1 to 1000000");
     EXPECT_TRUE(produce.json);
     EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--header", "a=1", "value"}).values.size(), 1U);
     EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--", "--dash"}).values[0], "--dash");
