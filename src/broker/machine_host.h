@@ -44,6 +44,10 @@ public:
         std::string name;  // For log lines.
         std::function<Clocks()> clocks;
         std::function<M()> make;  // A machine that knows nothing yet.
+        // Applies an event of a term; for who counts what the machine holds. Those that are replayed before
+        // do not come through here.
+        std::function<void(M&, const typename M::Event&)> apply =
+            [](M& machine, const typename M::Event& event) { machine.apply(event); };
         std::function<void(MachineHost&)> on_serving = [](MachineHost&) {};  // A term has begun.
     };
     MachineHost(Seam& seam, WritePace& pace, std::shared_ptr<Partition> partition, Options options)
@@ -63,6 +67,9 @@ public:
     bool running() const { return running_; }
     Signal& ended() { return ended_; }
     bool serving() const { return serving_; }
+    const std::string& name() const { return options_.name; }
+    // Why the log could not be read when that was tried last; empty when it was, or is being read first.
+    const std::string& trouble() const { return trouble_; }
     const M& machine() const { return machine_; }  // As of the last turn, committed or not.
 
     // The answer, when it is there at once; else `reply` gets it.
@@ -108,7 +115,8 @@ private:
     std::map<Ticket, std::shared_ptr<Reply<Answer>>> open_;
     std::deque<Waiting> waiting_;                                 // By rising `rests_on`.
     std::vector<std::pair<Ticket, typename M::Answer>> answers_;  // Of this turn.
-    bool serving_ = false, readable_ = true, stopping_ = false, running_ = false;
+    bool serving_ = false, stopping_ = false, running_ = false;
+    std::string trouble_;
     bool stalled_ = false;  // Something is due that the log does not take now.
     bool more_ = false;     // Something is due for which this turn had no time.
 };
@@ -116,7 +124,7 @@ private:
 template <Machine M, class Codec>
 std::optional<typename MachineHost<M, Codec>::Answer> MachineHost<M, Codec>::submit(
     const Command& command, std::shared_ptr<Reply<Answer>> reply) {
-    if (!serving_) return std::unexpected(readable_ ? HostRefusal::loading : HostRefusal::unavailable);
+    if (!serving_) return std::unexpected(trouble_.empty() ? HostRefusal::loading : HostRefusal::unavailable);
     settle();
     Ticket ticket{++last_ticket_};
     auto decision = machine_.decide(command, ticket, options_.clocks());
@@ -143,7 +151,7 @@ std::optional<typename MachineHost<M, Codec>::Answer> MachineHost<M, Codec>::sub
 template <Machine M, class Codec>
 void MachineHost<M, Codec>::take(Decision<M> decision) {
     for (auto& event : decision.events) {
-        machine_.apply(event);
+        options_.apply(machine_, event);
         if (M::durable(event)) log_.append(Codec::write(event));
     }
     std::ranges::move(decision.answers, std::back_inserter(answers_));
@@ -213,10 +221,13 @@ Task<bool> MachineHost<M, Codec>::load() {
         return {};
     };
     auto loaded = co_await log_.replay(take, stopping_);
-    if (!loaded && std::exchange(readable_, false))
-        log_error("{} is not available: {}", options_.name, loaded.error());
-    if (!loaded) co_return false;
-    readable_ = true;
+    if (!loaded) {
+        bool told = !trouble_.empty();
+        trouble_ = loaded.error();
+        if (!told) log_error("{} is not available: {}", options_.name, trouble_);
+        co_return false;
+    }
+    trouble_.clear();
     machine_ = std::move(loading);
     if (records > 0)
         log_debug("{}: {} records read in {} ms", options_.name, records, (seam_.loop.now() - begun).count());

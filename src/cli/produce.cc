@@ -151,7 +151,8 @@ Outcome run(const ProduceOptions& options) {
     };
     Deliveries deliveries;
     deliveries.json = options.json;
-    auto client = open_client(RD_KAFKA_PRODUCER, options.server, properties, deliveries, delivered);
+    auto client =
+        open_client(RD_KAFKA_PRODUCER, options.server, properties, deliveries, {.delivered = delivered});
     if (!client) return std::unexpected(client.error());
     auto* producer = client->get();
     auto send = [&](std::string_view value) {
