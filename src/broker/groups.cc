@@ -62,6 +62,7 @@ Groups::Groups(Shard& shard, const Settings& settings)
     : shard_(shard),
       rules_(rules_of(settings)),
       check_interval_(settings.offsets_retention_check_interval),
+      load_buffer_bytes_(std::size_t(settings.offsets_load_buffer_bytes)),
       timer_(shard.seam.loop) {}
 
 void Groups::start() {
@@ -98,7 +99,8 @@ void Groups::follow() {
                     return Clocks{loop.now(), shard_.clock().latest(loop.clocks())};
                 },
             .make = [this] { return group::Coordinator(rules_); },
-            .on_serving = [this](Coordinator& serving) { forget_unknown(serving); }};
+            .on_serving = [this](Coordinator& serving) { forget_unknown(serving); },
+            .read_bytes = load_buffer_bytes_};
         coordinator = std::make_unique<Coordinator>(shard_.seam, at->second, std::move(options));
         shard_.seam.loop.spawn(coordinator->run());
     }

@@ -48,6 +48,7 @@ private:
     Shard& shard_;
     const group::CoordinatorRules rules_;
     const Millis check_interval_;
+    const std::size_t load_buffer_bytes_;
     std::map<PartitionId, std::unique_ptr<Coordinator>> coordinators_;
     std::vector<std::unique_ptr<Coordinator>> ending_;
     Timer timer_;
