@@ -152,14 +152,16 @@ private:
 
     // Until then it is sure to be a member, whatever else comes.
     std::int64_t safe_until_us() const { return *heard_us_ + 1000 * std::min(session_ms(), rebalance_ms()); }
-    // It was taken for a member by what it asked for then. Who loads answers a heartbeat without knowing:
-    // that counts only while it is still sure to be one.
+    // It was taken for a member, and told of no rebalance, when it asked for something then; a commit does
+    // not tell of one. Who loads answers a heartbeat without knowing: that counts only while it is still sure
+    // to be one.
     void heard(std::int64_t asked_us, bool knows) {
         bool sure = heard_us_ && work_.world.now < safe_until_us();
         if (knows || sure) heard_us_ = std::max(asked_us, heard_us_.value_or(asked_us));
     }
     // True: it was done.
     bool judge(std::string_view what, ErrorCode error, bool joins = false) {
+        if (!is_away(error)) group_.answered_us = work_.world.now;
         if (error == ErrorCode::none) return true;
         bool out = error == ErrorCode::unknown_member_id || error == ErrorCode::group_id_not_found;
         bool over = error == ErrorCode::illegal_generation;
@@ -375,7 +377,6 @@ private:
                                 who(), as.generation.number, generation_.number));
             co_return {};
         }
-        if (error == ErrorCode::none) heard(since.at_us, true);
         judge("OffsetCommit", error);
         co_return {};
     }

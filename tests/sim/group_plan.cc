@@ -4,12 +4,14 @@
 
 namespace fulmar::sim {
 
-static void plan_settings(Chance& chance, Settings& settings, bool lapse) {
+static void plan_settings(Chance& chance, Settings& settings, bool much, bool lapse) {
     // Times are short, as a broker's lives are.
     settings.group_min_session_timeout = Millis(1);
     settings.group_initial_rebalance_delay = Millis(chance.one_in(2) ? 0 : chance.between(1, 150));
     settings.offsets_topic_partitions = chance.between(1, 4);
-    if (chance.one_in(2)) settings.offsets_topic_segment_bytes = chance.between(1'000, 20'000);
+    // Its segments hold a megabyte at least: they are full for their age, so that they are compacted.
+    if (much && chance.one_in(2))
+        settings.topic_defaults["log.roll.ms"] = std::to_string(chance.between(200, 3'000));
     // So that batches straddle the ends of what is read at once.
     if (!chance.one_in(4)) settings.offsets_load_buffer_bytes = chance.between(200, 4'000);
     if (!lapse) return;
@@ -22,7 +24,7 @@ void plan_groups(World& world, Settings& settings, Ledger& ledger, const std::ve
     auto& chance = world.groups;
     bool much = world.profile.focus == Profile::Focus::groups;
     bool lapse = chance.one_in(3);
-    plan_settings(chance, settings, lapse);
+    plan_settings(chance, settings, much, lapse);
     auto count = much ? chance.between(1, 2) : 1;
     for (std::int64_t n = 0; n < count; ++n) {
         auto name = fmt::format("group.{}", n);

@@ -128,6 +128,16 @@ void look_for_waits(Workload& work, ConsumerGroup& group) {
     }
 }
 
+// Once no fault comes any more it is there, within what two starts take.
+void look_for_answers(Workload& work, ConsumerGroup& group, Instant calm_since, Instant now) {
+    constexpr Millis patience{30'000};
+    if (now - calm_since < patience) return;
+    auto away = Millis((work.world.now - group.answered_us) / 1000);
+    if (away <= patience) return;
+    group.ledger.complain(fmt::format("away: its coordinator has not been there for {} ms", away.count()));
+    group.released = true;
+}
+
 bool whole(const ConsumerGroup& group, const State& state) {
     std::set<std::string> expected;
     for (auto& [number, id] : group.in_it) expected.insert(id);
@@ -143,13 +153,16 @@ Task<> watch_group(Seam& seam, Workload& work, ConsumerGroup& group) {
     auto patience =
         10 * (group.rebalance_timeout + group.session_timeout) + group.initial_delay + Millis(60'000);
     Client client(seam, work.server);
-    std::optional<Instant> since;
+    std::optional<Instant> since, calm_since;
     std::string last = "never described";
     while (!group.released) {
         co_await Timer(seam.loop, Millis(100));
         look_for_waits(work, group);
-        if (!work.calm || group.settling < group.members) continue;
+        if (!work.calm) continue;
         auto now = seam.loop.now();
+        if (!calm_since) calm_since = now;
+        if (!group.released) look_for_answers(work, group, *calm_since, now);
+        if (group.settling < group.members) continue;
         if (!since) since = now;
         auto connected = client.connected() ? Result<>() : co_await client.connect();
         auto state = connected ? co_await describe(client, group.name) : std::unexpected(connected.error());

@@ -36,6 +36,7 @@ struct ConsumerGroup {
         Millis most{};
     };
     std::map<int, Wait> waits{};
+    std::int64_t answered_us = 0;  // When its coordinator was there last.
 };
 
 // Which groups there are, and what the broker's settings for them are.

@@ -60,7 +60,7 @@ constexpr Planted bugs[] = {
     {"late-member-timer", Bug::late_member_timer, "put out:"},
     {"answer-before-commit", Bug::answer_before_commit},
     {"old-generation-commits", Bug::old_generation_commits, "taken from the past:"},
-    {"cut-batch-is-damage", Bug::cut_batch_is_damage},
+    {"cut-batch-is-damage", Bug::cut_batch_is_damage, "away:"},
 };
 
 int usage() {
