@@ -247,6 +247,8 @@ Task<> MachineHost<M, Codec>::serve() {
         settle();
         end_turn();
         if (log_.pending()) continue;
+        // Else who waits for something that the log must take would wait for good.
+        if (log_.gone()) break;
         auto due = machine_.deadline();
         if (stalled_) due = seam_.loop.now() + stalled_look;
         if (more_) due = seam_.loop.now();

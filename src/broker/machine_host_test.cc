@@ -237,6 +237,18 @@ Task<> from_a_damaged_log(Stage& stage) {
 }
 TEST(MachineHost, a_damaged_log_is_not_available_and_no_empty_one) { tell(from_a_damaged_log); }
 
+Task<> lost_while_idle(Stage& stage) {
+    stage.start();
+    co_await stage.serving();
+    EXPECT_EQ(co_await stage.tell(Notebook::Write{"a", "1"}), "written");
+    stage.partition->mark_damaged();
+    EXPECT_EQ((co_await stage.tell(Notebook::Write{"a", "2"})).error(), HostRefusal::unavailable);
+    co_await Timer(stage.seam.loop, Millis(3'000));
+    EXPECT_FALSE(stage.host->serving());
+    EXPECT_EQ((co_await stage.tell(Notebook::Read{"a"})).error(), HostRefusal::unavailable);
+}
+TEST(MachineHost, a_log_that_is_gone_for_good_ends_the_term) { tell(lost_while_idle); }
+
 Task<> stopped_with_work(Stage& stage) {
     stage.start();
     co_await stage.serving();

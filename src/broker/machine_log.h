@@ -22,6 +22,8 @@ public:
 
     // Whether a turn may add records: the partition takes them, and not too many wait already.
     bool can_append() const { return pending_bytes_ < pending_bytes_max && partition_->takes_own(); }
+    // It takes none any more, as long as this life of the broker lasts.
+    bool gone() const { return partition_->offline() || partition_->damaged(); }
     void append(StoredRecord record);
     // Records of this term: those that were given, and those of them that are committed.
     std::uint64_t appended() const { return appended_; }

@@ -69,13 +69,14 @@ Task<Result<CommittedOffsets>> fetch_offsets(Client& client, const std::string& 
     co_return committed;
 }
 
-Task<> read_offsets(Seam& seam, Workload& work, ConsumerGroup& group) {
+Task<> read_offsets(Seam& seam, Workload& work, ConsumerGroup& group, bool damaged) {
     Client client(seam, work.server);
     for (;;) {
         auto connected = client.connected() ? Result<>() : co_await client.connect();
         GroupLedger::Asked asked{work.world.now, work.broker.lives};
         auto told = connected ? co_await fetch_offsets(client, group.name, group.places, 8)
                               : std::unexpected(connected.error());
+        if (told && damaged && told->error == ErrorCode::coordinator_not_available) co_return;
         if (told && !is_away(told->error)) {
             if (told->error != ErrorCode::none)
                 group.ledger.complain(
@@ -116,7 +117,7 @@ Task<Result<State>> describe(Client& client, const std::string& group) {
 void look_for_waits(Workload& work, ConsumerGroup& group) {
     auto& broker = work.broker;
     // A disk that is lost or full answers when it is there again.
-    if (!work.calm && (work.disks_fill || !broker.other_disks.empty())) return;
+    if (!work.calm && work.disks_fill) return;
     for (auto& [number, wait] : group.waits) {
         bool here = broker.alive() && !broker.stopping() && broker.lives == wait.life;
         auto waited = Millis((work.world.now - wait.since_us) / 1000);

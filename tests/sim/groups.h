@@ -55,8 +55,9 @@ struct MemberPlan {
 Task<> be_member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan plan);
 // Sees that nobody waits in vain, and at the end that the group is whole; then releases it.
 Task<> watch_group(Seam& seam, Workload& work, ConsumerGroup& group);
-// At the end, after a last power cut: what is committed.
-Task<> read_offsets(Seam& seam, Workload& work, ConsumerGroup& group);
+// At the end, after a last power cut: what is committed. `damaged`: its coordinator's log may be, and then it
+// is not there, and says nothing that is wrong.
+Task<> read_offsets(Seam& seam, Workload& work, ConsumerGroup& group, bool damaged = false);
 
 // Makes __consumer_offsets, if need be.
 Task<Result<kafka::ErrorCode>> find_coordinator(Client& client, const std::string& group, int version);

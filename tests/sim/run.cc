@@ -543,6 +543,12 @@ private:
         for (auto& group : groups_) co_await read_offsets(seam, work_, group);
         done = true;
     }
+    Task<> read_after_harm(Seam& seam, Harms harms, bool& done) {
+        bool read = false;
+        co_await read_damaged(seam, work_, std::move(harms), read);
+        for (auto& group : groups_) co_await read_offsets(seam, work_, group, true);
+        done = true;
+    }
     // Until no tombstone is left, which does not take long. False: nothing can be said.
     bool forget_deleted() {
         auto tombstones = [&] { return !store_.tree().list(coord::path::deleted).value().empty(); };
@@ -617,7 +623,7 @@ private:
             bool read = false;
             office_.die(false);
             office_.program = [this, &read, harms](Host& host) {
-                return read_damaged(*host.cores[0], work_, harms, read);
+                return read_after_harm(*host.cores[0], harms, read);
             };
             broker_.boot();
             broker_.dies_without_power = !page_cache_;
