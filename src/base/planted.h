@@ -37,6 +37,14 @@ enum class Bug : std::uint8_t {
     failed_directory_goes_on,       // A directory in which a sync has failed is written to.
     idle_buffer_kept,               // A connection keeps a large receive buffer while nothing comes.
     receive_buffer_freed,           // An idle connection's buffer goes while its socket waits to fill it.
+    offsets_while_loading,          // A coordinator answers before it has read its log.
+    offsets_expire_in_use,          // Also those of topics that a group's members consume.
+    assignment_replaced,            // A generation's leader may assign again what members were told.
+    rebalance_without_deadline,     // It waits for members that are there, and do not join.
+    late_member_timer,              // The timer of a static member that was replaced rings for its successor.
+    answer_before_commit,           // A machine's answers do not wait until its log has what they rest on.
+    old_generation_commits,         // Offsets are taken from a member of an earlier generation.
+    cut_batch_is_damage,            // A machine's log that goes on behind what was read at once is damaged.
 };
 
 // Where one stands.

@@ -65,6 +65,7 @@ Groups::Groups(Shard& shard, const Settings& settings)
       pace_(shard.seam.loop),
       rules_(rules_of(settings)),
       check_interval_(settings.offsets_retention_check_interval),
+      load_buffer_bytes_(std::size_t(settings.offsets_load_buffer_bytes)),
       timer_(shard.seam.loop) {}
 
 void Groups::start() {
@@ -111,7 +112,8 @@ void Groups::lead(const PartitionId& id, std::shared_ptr<Partition> partition) {
             [this, tally = led.tally](Coordinator& serving) {
                 *tally = GroupTally::of(serving.machine());
                 forget_unknown(serving);
-            }};
+            },
+        .read_bytes = load_buffer_bytes_};
     led.coordinator =
         std::make_unique<Coordinator>(shard_.seam, pace_, std::move(partition), std::move(options));
     shard_.seam.loop.spawn(led.coordinator->run());

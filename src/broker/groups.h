@@ -65,6 +65,7 @@ private:
     WritePace pace_;
     const group::CoordinatorRules rules_;
     const Millis check_interval_;
+    const std::size_t load_buffer_bytes_;
     std::map<PartitionId, Led> led_;
     std::vector<std::unique_ptr<Coordinator>> ending_;
     Timer timer_;

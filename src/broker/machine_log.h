@@ -15,11 +15,15 @@ namespace fulmar {
 
 class MachineLog {
 public:
-    MachineLog(Seam& seam, std::shared_ptr<Partition> partition, std::function<Timestamp()> wall)
-        : seam_(seam), partition_(std::move(partition)), wall_(std::move(wall)) {}
+    // `read_bytes`: how much of it is read at once; a batch that is larger comes whole.
+    MachineLog(Seam& seam, std::shared_ptr<Partition> partition, std::function<Timestamp()> wall,
+               std::size_t read_bytes)
+        : seam_(seam), partition_(std::move(partition)), wall_(std::move(wall)), read_bytes_(read_bytes) {}
 
     // Whether a turn may add records: the partition takes them, and not too many wait already.
     bool can_append() const { return pending_bytes_ < pending_bytes_max && partition_->takes_own(); }
+    // It takes none any more, as long as this life of the broker lasts.
+    bool gone() const { return partition_->offline() || partition_->damaged(); }
     void append(StoredRecord record);
     // Records of this term: those that were given, and those of them that are committed.
     std::uint64_t appended() const { return appended_; }
@@ -39,14 +43,14 @@ private:
     // Where it has come to.
     std::expected<Offset, std::string> take_all(Offset from, Bytes batches, const Take& take) const;
 
-    static constexpr std::size_t pending_bytes_max = 16 << 20, batch_bytes = 512 << 10,
-                                 read_bytes = 256 << 10;
+    static constexpr std::size_t pending_bytes_max = 16 << 20, batch_bytes = 512 << 10;
     // A commit waits as long as the disk does; this is only how often we look whether the role is over.
     static constexpr Millis commit_look{60'000};
 
     Seam& seam_;
     const std::shared_ptr<Partition> partition_;
     const std::function<Timestamp()> wall_;
+    const std::size_t read_bytes_;
     std::deque<StoredRecord> pending_;
     std::size_t pending_bytes_ = 0;
     std::uint64_t appended_ = 0, committed_ = 0;

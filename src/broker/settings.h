@@ -63,7 +63,7 @@ struct Settings {
     std::int64_t offset_metadata_bytes_max;
     std::int64_t offsets_retention_minutes;
     Millis offsets_retention_check_interval;
-    std::int64_t offsets_topic_partitions, offsets_topic_segment_bytes;
+    std::int64_t offsets_topic_partitions, offsets_topic_segment_bytes, offsets_load_buffer_bytes;
     LogLevel log_level;
     // What else gives topics their defaults, by the broker's names for it (core/cluster/topic_config.h). Only
     // what was set.

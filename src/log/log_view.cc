@@ -67,7 +67,8 @@ Result<> LogView::mend_index(std::size_t n) {
     } else if (made.error() != Error::full && made.error() != Error::exhausted) {
         return std::unexpected(made.error());
     }
-    if (!entries->empty()) segment.last = entries->back();
+    // Where nothing is left it is as old as this look, too, as long as this life lasts.
+    segment.last = entries->empty() ? IndexEntry{.at = whole.end, .appended_before = wall_} : entries->back();
     news_.push_back({.segment = segment.name(),
                      .index = made ? std::optional(segment.index) : std::nullopt,
                      .last = segment.last});

@@ -162,6 +162,27 @@ TEST_F(RetentionTest, without_its_index_a_log_is_as_old_as_its_last_start) {
     EXPECT_EQ(expired({.age = 10 * day, .bytes = {}}), 3U);
 }
 
+// Else whoever asks for it would hear that it was deleted, and not that it is lost.
+TEST_F(RetentionTest, what_cannot_be_read_at_all_is_not_taken_for_old) {
+    for (int n = 0; n < 4; ++n) segment(0ms);
+    auto directory = partition_.log.directory();
+    ASSERT_TRUE(partition_.log.write_index());
+    auto base = partition_.log.segments().front().base;
+    ASSERT_TRUE(directory->remove(index_file_name(base)));
+    auto file = test::open_file(*world_.data, log_file_name(base));
+    auto text = test::read_all(*file);
+    for (auto left : {std::string(text.size(), '\x5a'), std::string()}) {
+        test::write_all(*file, left);
+        auto found = recover(*world_.data, test::partition_name, partition_.point(),
+                             {.clean = true, .leader_epoch_max = 5, .clocks = {{}, wall_}});
+        ASSERT_TRUE(found);
+        partition_.log = std::move(found->log);
+        EXPECT_EQ(expired({.age = 10 * day, .bytes = {}}), 0U) << left.size();
+        wall_ = wall_ + 10 * day + 1h;
+        EXPECT_EQ(expired({.age = 10 * day, .bytes = {}}), 3U) << left.size();
+    }
+}
+
 TEST_F(RetentionTest, a_disk_that_fails_deletes_nothing) {
     for (int n = 0; n < 4; ++n) segment(0ms);
     auto found = recover(*world_.data, test::partition_name, partition_.point(),

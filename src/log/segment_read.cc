@@ -210,6 +210,7 @@ Result<std::vector<IndexEntry>> index_entries(const SegmentView& view, std::uint
             auto behind = boundary_behind(*view.file, walk.at(), view.end, view.leader_epoch_max);
             if (!behind) return std::unexpected(behind.error());
             walk = BatchWalk(*view.file, here.at = *behind, view.end.position);
+            here.appended_before = appended;  // As of all that is made anew.
             continue;
         }
         if (!*header) break;

@@ -64,4 +64,15 @@ private:
     std::deque<std::int32_t> expected_;
 };
 
+// Sends one request and reads its answer, whose views live as long as `frame`.
+template <class Q, class A>
+Task<Result<A>> ask(Client& client, const Q& request, int version, Arena& arena, Frame& frame) {
+    co_await co_await client.send(request, version);
+    Bytes body;
+    frame = co_await co_await client.receive<A>(version, body);
+    auto decoded = wire::decode<A>(body, version, arena);
+    if (!decoded) co_return std::unexpected(Error::damaged);
+    co_return std::move(*decoded);
+}
+
 }  // namespace fulmar::sim

@@ -53,6 +53,14 @@ constexpr Planted bugs[] = {
     {"failed-directory-goes-on", Bug::failed_directory_goes_on},
     {"idle-buffer-kept", Bug::idle_buffer_kept, "held:"},
     {"receive-buffer-freed", Bug::receive_buffer_freed, "closed:"},
+    {"offsets-while-loading", Bug::offsets_while_loading},
+    {"offsets-expire-in-use", Bug::offsets_expire_in_use, "forgotten:"},
+    {"assignment-replaced", Bug::assignment_replaced, "two "},
+    {"rebalance-without-deadline", Bug::rebalance_without_deadline, "unanswered:"},
+    {"late-member-timer", Bug::late_member_timer, "put out:"},
+    {"answer-before-commit", Bug::answer_before_commit},
+    {"old-generation-commits", Bug::old_generation_commits, "taken from the past:"},
+    {"cut-batch-is-damage", Bug::cut_batch_is_damage, "away:"},
 };
 
 int usage() {
@@ -71,10 +79,11 @@ int usage() {
 
 void print(const RunOptions& options, const RunResult& r) {
     fmt::print(
-        "seed {}: {} events, {} ms, hash {:016x}; {} acknowledged, {} seen; {} kills, {} power cuts, {} "
-        "stops, {} failures, {} disk errors, {} resets, {} clock jumps\n",
-        options.seed, r.events, r.virtual_ms, r.hash, r.acknowledged, r.seen, r.kills, r.power_cuts, r.stops,
-        r.failures, r.disk_errors, r.resets, r.clock_jumps);
+        "seed {}: {} events, {} ms, hash {:016x}; {} acknowledged, {} seen; {} generations of groups, {} "
+        "offsets; {} kills, {} power cuts, {} stops, {} failures, {} disk errors, {} resets, {} clock "
+        "jumps\n",
+        options.seed, r.events, r.virtual_ms, r.hash, r.acknowledged, r.seen, r.generations, r.offsets,
+        r.kills, r.power_cuts, r.stops, r.failures, r.disk_errors, r.resets, r.clock_jumps);
     for (std::size_t i = 0; i < std::min<std::size_t>(r.complaints.size(), 10); ++i)
         fmt::print("  {}\n", r.complaints[i]);
 }
@@ -95,7 +104,8 @@ bool twice(const RunOptions& options, RunResult& first) {
 
 int run_many(std::uint64_t from, std::uint64_t count) {
     auto start = std::chrono::steady_clock::now();
-    std::uint64_t bad = 0, events = 0, acknowledged = 0, seen = 0, faults = 0, least = UINT64_MAX, digest = 0;
+    std::uint64_t bad = 0, events = 0, acknowledged = 0, seen = 0, faults = 0, generations = 0, offsets = 0,
+                  least = UINT64_MAX, digest = 0;
     std::int64_t virtual_ms = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
         RunOptions options;
@@ -105,6 +115,8 @@ int run_many(std::uint64_t from, std::uint64_t count) {
         events += result.events;
         acknowledged += result.acknowledged;
         seen += result.seen;
+        generations += result.generations;
+        offsets += result.offsets;
         faults += result.faults();
         least = std::min(least, result.faults());
         virtual_ms += result.virtual_ms;
@@ -112,10 +124,12 @@ int run_many(std::uint64_t from, std::uint64_t count) {
     }
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     fmt::print(
-        "{} seeds from {}, twice each: {} bad; {} events, {} acknowledged, {} seen, {} faults (at least {} "
+        "{} seeds from {}, twice each: {} bad; {} events, {} acknowledged, {} seen, {} generations of "
+        "groups, {} "
+        "offsets, {} faults (at least {} "
         "each), {:.0f} virtual s in {:.0f} s; digest {:016x}\n",
-        count, from, bad, events, acknowledged, seen, faults, least, 2.0 * double(virtual_ms) / 1000,
-        took.count(), digest);
+        count, from, bad, events, acknowledged, seen, generations, offsets, faults, least,
+        2.0 * double(virtual_ms) / 1000, took.count(), digest);
     if (least < faults_least) {
         fmt::print("a seed had less than {} faults\n", faults_least);
         return 1;

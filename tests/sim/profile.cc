@@ -14,6 +14,9 @@ Profile::Profile(Chance& chance) {
     much_harm = chance.one_in(3);
     // What the broker does once in a second needs lives that are longer.
     if (goes || chance.one_in(8)) pace = chance.one_in(4) ? 1 : chance.between(5, 20);
+    if (focus == Focus::none && chance.one_in(3)) focus = Focus::groups;
+    groups = focus == Focus::groups || chance.one_in(8);
+    if (focus == Focus::groups) pace = chance.between(4, 12);
 }
 
 }  // namespace fulmar::sim

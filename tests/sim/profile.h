@@ -19,6 +19,7 @@ struct Profile {
         retention,   // Small segments grow old, and nothing else is deleted.
         pipelines,   // Idempotent producers keep as much in flight as they may, over connections that break.
         growth,      // A long last life in which nothing goes, so that whatever is left behind adds up.
+        groups,      // Consumer groups, in lives that are long enough for rebalances.
     } focus = Focus::none;
 
     bool clock_jumps = true;     // Behind one nothing is deleted or compacted for an hour.
@@ -26,6 +27,7 @@ struct Profile {
     bool placed_deaths = false;  // Behind a chosen kind of operation on a chosen kind of file (Power).
     bool failing_syncs = false;  // In most lives.
     bool much_harm = false;      // Many blows while nobody runs.
+    bool groups = false;         // There is one at least.
     std::int64_t pace = 1;       // Lives so much longer, and clients so much slower.
 };
 

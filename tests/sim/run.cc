@@ -7,6 +7,7 @@
 #include "door/serve.h"
 #include "tests/sim/audit.h"
 #include "tests/sim/coordination.h"
+#include "tests/sim/groups.h"
 #include "tests/sim/node.h"
 #include "tests/sim/topics.h"
 #include "tests/sim/watcher.h"
@@ -409,6 +410,15 @@ private:
             cycles_.push_back({.name = fmt::format("cycle.{}", n)});
             work_.clients += 2;
         }
+        if (focus() == Focus::groups) {  // The others are there for what they do to the disk.
+            producers.resize(1);
+            consumers.resize(1);
+            administrators = 0;
+            cycles_.clear();
+            work_.clients = 2;
+        }
+        if (world_.profile.groups) plan_groups(world_, serving_.settings, ledger_, places, groups_);
+        work_.clients += clients_of(groups_);
         office_.program = [this, producers, consumers, administrators](Host& host) {
             return employ(host, producers, consumers, administrators);
         };
@@ -424,6 +434,7 @@ private:
             seam.loop.spawn(keep_topic(seam, work_, cycle));
             seam.loop.spawn(use_topic(seam, work_, cycle));
         }
+        employ_groups(seam, work_, groups_);
         co_return;
     }
 
@@ -530,6 +541,13 @@ private:
         bool read = false;
         co_await read_all(seam, work_, read);
         for (auto& cycle : cycles_) co_await read_topic(seam, work_, cycle);
+        for (auto& group : groups_) co_await read_offsets(seam, work_, group);
+        done = true;
+    }
+    Task<> read_after_harm(Seam& seam, Harms harms, bool& done) {
+        bool read = false;
+        co_await read_damaged(seam, work_, std::move(harms), read);
+        for (auto& group : groups_) co_await read_offsets(seam, work_, group, true);
         done = true;
     }
     // Until no tombstone is left, which does not take long. False: nothing can be said.
@@ -606,7 +624,7 @@ private:
             bool read = false;
             office_.die(false);
             office_.program = [this, &read, harms](Host& host) {
-                return read_damaged(*host.cores[0], work_, harms, read);
+                return read_after_harm(*host.cores[0], harms, read);
             };
             broker_.boot();
             broker_.dies_without_power = !page_cache_;
@@ -638,6 +656,10 @@ private:
         out.virtual_ms = world_.now / 1000;
         out.acknowledged = ledger_.acknowledged_count;
         out.seen = ledger_.seen_count;
+        for (auto& group : groups_) {
+            out.generations += group.ledger.generations_count;
+            out.offsets += group.ledger.taken_count;
+        }
         out.kills = kills_;
         out.power_cuts = power_cuts_;
         out.stops = stops_;
@@ -657,6 +679,7 @@ private:
     Node broker_, office_;
     Workload work_;
     std::deque<Cycle> cycles_;
+    std::deque<ConsumerGroup> groups_;
     int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
     std::uint64_t clock_jumps_ = 0;
     std::optional<std::string> failure_;  // Of the life that ended last.

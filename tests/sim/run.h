@@ -21,6 +21,8 @@ struct RunOptions {
 struct RunResult {
     std::vector<std::string> complaints;  // Empty: all promises were kept.
     std::uint64_t hash = 0, events = 0, acknowledged = 0, seen = 0;
+    std::uint64_t generations = 0,
+                  offsets = 0;  // Of consumer groups: those that were, and what was committed.
     std::int64_t virtual_ms = 0;
     int kills = 0, power_cuts = 0, stops = 0, failures = 0;
     std::uint64_t disk_errors = 0, resets = 0, clock_jumps = 0;

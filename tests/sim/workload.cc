@@ -18,29 +18,6 @@ Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms) {
     co_await Timer(seam.loop, Millis(1 + work.world.workload.below(std::uint64_t(most_ms * work.pace()))));
 }
 
-namespace {
-
-// Sends one request and reads its answer into `response`, whose views live as long as `frame`.
-template <class Q, class A>
-Task<Result<A>> ask(Client& client, const Q& request, int version, Arena& arena, Frame& frame) {
-    co_await co_await client.send(request, version);
-    Bytes body;
-    frame = co_await co_await client.receive<A>(version, body);
-    auto decoded = wire::decode<A>(body, version, arena);
-    if (!decoded) co_return std::unexpected(Error::damaged);
-    co_return std::move(*decoded);
-}
-
-struct OpenBatch {
-    std::size_t place = 0;
-    std::vector<std::string> values;
-    std::vector<std::byte> bytes;
-    bool done = false;  // Acknowledged.
-};
-
-std::string_view as_text(Bytes bytes) { return text_of(bytes); }
-
-// Makes the topic known to whoever asks: Metadata creates it, if it is not made as it shall be before.
 Task<Result<>> ensure_topics(Client& client, const Workload& work, const std::vector<Place>& places,
                              int version) {
     std::set<std::string> names;
@@ -78,6 +55,17 @@ Task<Result<>> ensure_topics(Client& client, const Workload& work, const std::ve
         if (topic.error_code != ErrorCode::none) co_return std::unexpected(Error::missing);
     co_return {};
 }
+
+namespace {
+
+struct OpenBatch {
+    std::size_t place = 0;
+    std::vector<std::string> values;
+    std::vector<std::byte> bytes;
+    bool done = false;  // Acknowledged.
+};
+
+std::string_view as_text(Bytes bytes) { return text_of(bytes); }
 
 class Producer {
 public:

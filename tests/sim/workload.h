@@ -72,6 +72,9 @@ struct Told {
 Task<Result<Told>> ask_offset(Client& client, const Place& place, Timestamp at);
 // What is acknowledged to a producer, by an answer that says where it is, for a batch that it sends again.
 Task<Result<Told>> send_again(Client& client, const Place& place, Bytes batch);
+// Makes their topics known to whoever asks: Metadata creates one, if it is not made as it shall be before.
+Task<Result<>> ensure_topics(Client& client, const Workload& work, const std::vector<Place>& places,
+                             int version);
 // Up to so long, by chance.
 Task<> pause(Seam& seam, Workload& work, std::int64_t most_ms);
 

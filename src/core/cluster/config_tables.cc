@@ -137,7 +137,7 @@ static constexpr std::array brokers = {
     integer("num.replica.fetchers", "1", 1, int_max, kept, "There is one replica."),
     at_start("offset.metadata.max.bytes"),
     absent_row("offsets.commit.timeout.ms", commit_waits),
-    absent_row("offsets.load.buffer.size", other_io),
+    at_start("offsets.load.buffer.size"),
     at_start("offsets.retention.check.interval.ms"),
     at_start("offsets.retention.minutes"),
     absent_row("offsets.topic.compression.codec", plain_offsets),

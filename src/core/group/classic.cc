@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace fulmar::group {
 
@@ -207,7 +208,9 @@ Outcome decide(const Group* group, const Sync& sync, Ticket ticket, const Rules&
     if (too_large(sync, rules)) return refuse(GroupError::group_too_large);
     auto& member = *group->find(sync.member_id);
     auto until = clocks.now + member.session_timeout;
-    switch (group->phase) {
+    bool replaces =
+        planted(Bug::assignment_replaced) && group->phase == Phase::stable && !sync.assignments.empty();
+    switch (replaces ? Phase::completing_rebalance : group->phase) {
         case Phase::empty: return refuse(GroupError::unknown_member);
         case Phase::preparing_rebalance: return refuse(GroupError::rebalance_in_progress);
         case Phase::stable:
@@ -358,7 +361,8 @@ Outcome settle(const std::string& name, const Group& group, const Rules& rules, 
             outcome.events.push_back(Armed{name, now});
         } else if (group.reserved.contains(id)) {
             outcome.events.push_back(Released{name, id});
-        } else if (auto& member = *group.find(id); waits(member)) {
+        } else if (auto& member = *group.find(id);
+                   waits(member) && (member.expires == at || !planted(Bug::late_member_timer))) {
             outcome.events.push_back(Renewed{name, id, now + std::max(member.session_timeout, Millis(1))});
         } else {
             part_with(outcome, name, member);
@@ -401,8 +405,10 @@ struct Apply {
     void operator()(const MemberJoins& event) const {
         if (event.replaces) {
             bool led = group.leader == *event.replaces;
+            auto expires = group.members.at(*event.replaces).expires;
             group.remove(*event.replaces);
             group.put(event.member);
+            if (planted(Bug::late_member_timer)) group.expiries.emplace(expires, event.member.id);
             if (led) group.leader = event.member.id;
         } else {
             group.gathered |= !group.find(event.member.id);
@@ -434,6 +440,7 @@ struct Apply {
         group.must_rebalance = false;
         group.phase_ends = event.until;
         group.delay_left = event.delay_left;
+        if (planted(Bug::rebalance_without_deadline) && !event.delay_left) group.phase_ends.reset();
         group.gathered = false;
     }
     void operator()(const NewGeneration& event) const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
+
 namespace fulmar::group {
 
 namespace {
@@ -89,7 +91,8 @@ GroupError Coordinator::may_commit(const Commit& commit) const {
         return group->find(commit.member_id) ? GroupError::illegal_generation : GroupError::unknown_member;
     }
     if (!group) return GroupError::unknown_group;
-    auto error = check_member(group, commit.member_id, commit.instance_id, commit.generation);
+    auto generation = planted(Bug::old_generation_commits) ? group->generation : commit.generation;
+    auto error = check_member(group, commit.member_id, commit.instance_id, generation);
     bool waits = error == GroupError::none && group->phase == Phase::completing_rebalance;
     return waits ? GroupError::rebalance_in_progress : error;
 }

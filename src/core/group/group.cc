@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace fulmar::group {
 
@@ -141,6 +142,8 @@ void Group::remove(const std::string& id) {
     auto& member = at->second;
     expiries.erase({member.expires, id});
     count(member, -1);
+    if (planted(Bug::late_member_timer))
+        std::erase_if(expiries, [&](auto& each) { return each.second == id; });
     if (member.instance_id) {
         auto mine = static_ids.find(*member.instance_id);
         if (mine != static_ids.end() && mine->second == id) static_ids.erase(mine);

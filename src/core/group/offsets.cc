@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/arena.h"
+#include "base/planted.h"
 #include "wire/kafka/consumer_protocol.h"
 
 namespace fulmar::group {
@@ -36,7 +37,7 @@ std::vector<std::pair<std::string, std::int32_t>> lapsed(const Group& group, con
         if (!wanted) return gone;
     }
     for (auto& [topic, partitions] : offsets) {
-        if (wanted && wanted->contains(topic)) continue;
+        if (wanted && wanted->contains(topic) && !planted(Bug::offsets_expire_in_use)) continue;
         for (auto& [partition, committed] : partitions) {
             // A group that only commits has no state to be in since some time.
             bool counts_from_state = empty && !group.protocol_type.empty() && group.since >= Timestamp{0};

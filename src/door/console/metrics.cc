@@ -162,9 +162,11 @@ void tell_records(Exposition& out, const View& view, const Broker& broker) {
                   "From when a sync of a log (fdatasync) was asked for until its core heard of its end.");
     out.latencies(counters.syncs);
     auto directories = broker.directories();
+    // A broker that has ended since its cores were looked at has none any more.
+    auto count = std::min(view.unsynced_bytes.size(), directories.size());
     auto tell = [&](std::string_view name, std::string_view help, auto number) {
         out.gauge(name, help);
-        for (std::size_t n = 0; n < view.unsynced_bytes.size(); ++n)
+        for (std::size_t n = 0; n < count; ++n)
             out.value(std::uint64_t(number(n)), {{"directory", directories[n].name}});
     };
     tell("fulmar_unsynced_bytes", "Bytes that are written and not known to be on disk yet.",

@@ -1,0 +1,456 @@
+#include <fmt/format.h>
+
+#include "tests/sim/groups.h"
+#include "wire/kafka/consumer_protocol.h"
+#include "wire/kafka/heartbeat.h"
+#include "wire/kafka/join_group.h"
+#include "wire/kafka/leave_group.h"
+#include "wire/kafka/offset_commit.h"
+#include "wire/kafka/sync_group.h"
+
+namespace fulmar::sim {
+
+using namespace kafka;
+
+namespace {
+
+// What a disk and a network take, at their slowest.
+constexpr Millis slack{5'000};
+
+class Member {
+public:
+    Member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan plan)
+        : seam_(seam), work_(work), group_(group), plan_(plan), client_(seam, work.server) {
+        if (plan.is_static) instance_ = fmt::format("instance.{}", plan.number);
+        name_ = fmt::format("member.{}", plan.number);
+        join_version_ = int(chance().between(plan.is_static ? 5 : 2, JoinGroupRequest::newest));
+        commit_version_ = int(chance().between(plan.is_static ? 7 : 2, 9));
+        fetch_version_ = int(chance().between(2, 9));
+        version_ = int(chance().between(plan.is_static ? 3 : 0, 4));
+    }
+
+    Task<> run() {
+        while (!group_.released) {
+            auto went = co_await round();
+            settle();
+            if (!went) {
+                client_.disconnect();
+                co_await pause(30);
+            }
+        }
+        if (chance().one_in(2) && client_.connected()) (void)co_await leave();
+        ++work_.clients_done;
+    }
+
+private:
+    using Generation = GroupLedger::Generation;
+    using Asked = GroupLedger::Asked;
+    using Outcome = GroupLedger::Outcome;
+
+    Chance& chance() { return work_.world.groups; }
+    Asked asked() const { return {work_.world.now, work_.broker.lives}; }
+    Task<> pause(std::int64_t most_ms) {
+        co_await Timer(seam_.loop, Millis(1 + chance().below(std::uint64_t(most_ms))));
+    }
+    std::int64_t session_ms() const { return group_.session_timeout.count(); }
+    std::int64_t rebalance_ms() const { return group_.rebalance_timeout.count(); }
+    // A rebalance that goes on, and one behind it.
+    Millis join_most() const {
+        return 2 * (group_.rebalance_timeout + group_.session_timeout) + group_.initial_delay + slack;
+    }
+    bool misbehaves(std::uint64_t n) { return !settling_ && chance().one_in(n); }
+    void settle() {
+        if (!work_.calm || settling_ || steps_ < plan_.steps_least) return;
+        settling_ = true;
+        ++group_.settling;
+    }
+
+    template <class Q, class A>
+    Task<Result<A>> call(std::string_view what, const Q& request, int version, Arena& arena, Frame& frame,
+                         Millis most = slack) {
+        auto [at, life] = asked();
+        group_.waits[plan_.number] = {what, at, life, most};
+        auto told = co_await ask<Q, A>(client_, request, version, arena, frame);
+        group_.waits.erase(plan_.number);
+        co_return told;
+    }
+
+    Task<Result<>> round() {
+        if (!client_.connected()) {
+            co_await co_await client_.connect();
+            if (!ready_ || chance().one_in(4)) {
+                co_await co_await ensure_topics(client_, work_, group_.places, 9);
+                auto found =
+                    co_await co_await find_coordinator(client_, group_.name, int(chance().between(0, 6)));
+                if (found != ErrorCode::none) co_return std::unexpected(Error::refused);
+                ready_ = true;
+            }
+        }
+        if (group_.alone) {
+            mine_.insert(group_.places.begin(), group_.places.end());
+        } else if (!joined_) {
+            co_return co_await join();
+        } else if (!synced_) {
+            co_return co_await sync();
+        }
+        if (std::exchange(must_fetch_, false)) co_await co_await fetch();
+        co_return co_await step();
+    }
+
+    // --- what it does ------------------------------------------------------------------------------
+
+    Task<Result<>> step() {
+        ++steps_;
+        auto what = chance().below(settling_ ? 60 : 100);
+        if (group_.alone) what = what % 60;
+        if (what < 60) {
+            if (what < (group_.alone ? 0 : 30)) co_await co_await heartbeat();
+            else if (what < 50) co_await co_await commit({generation_, id_}, false);
+            else co_await co_await fetch();
+        } else if (what < 70) {
+            if (previous_ && previous_->id == id_) co_await co_await commit(*previous_, true);
+        } else if (what < 76) {
+            // Its answer may have been lost: it asks again, and if it leads, for another assignment.
+            synced_ = false;
+        } else if (what < 82) {
+            client_.disconnect();
+        } else if (what < 87) {
+            co_await pause(3 * session_ms());
+        } else if (what < 92) {
+            crash();
+            co_await pause(chance().one_in(2) ? session_ms() / 2 : 2 * session_ms());
+        } else if (what < 95) {
+            co_await co_await leave();
+            co_await pause(session_ms());
+        }
+        co_await pause(std::max<std::int64_t>(session_ms() / 4, 2));
+        co_return {};
+    }
+    // Nobody is told.
+    void crash() {
+        client_.disconnect();
+        forget();
+    }
+    void forget() {
+        id_.clear();
+        previous_.reset();
+        rejoin();
+    }
+    void rejoin() {
+        heard_us_.reset();
+        if (synced_ && !id_.empty()) previous_ = As{generation_, id_};
+        joined_ = synced_ = false;
+        mine_.clear();
+        group_.in_it.erase(plan_.number);
+    }
+    std::string who() const { return instance_.empty() ? id_ : instance_; }
+    std::optional<std::string_view> instance() const {
+        return instance_.empty() ? std::nullopt : std::optional<std::string_view>(instance_);
+    }
+
+    // --- what it is told ---------------------------------------------------------------------------
+
+    // Until then it is sure to be a member, whatever else comes.
+    std::int64_t safe_until_us() const { return *heard_us_ + 1000 * std::min(session_ms(), rebalance_ms()); }
+    // It was taken for a member, and told of no rebalance, when it asked for something then; a commit does
+    // not tell of one. Who loads answers a heartbeat without knowing: that counts only while it is still sure
+    // to be one.
+    void heard(std::int64_t asked_us, bool knows) {
+        bool sure = heard_us_ && work_.world.now < safe_until_us();
+        if (knows || sure) heard_us_ = std::max(asked_us, heard_us_.value_or(asked_us));
+    }
+    // True: it was done.
+    bool judge(std::string_view what, ErrorCode error, bool joins = false) {
+        if (!is_away(error)) group_.answered_us = work_.world.now;
+        if (error == ErrorCode::none) return true;
+        bool out = error == ErrorCode::unknown_member_id || error == ErrorCode::group_id_not_found;
+        bool over = error == ErrorCode::illegal_generation;
+        if ((out || over) && heard_us_ && work_.world.now < safe_until_us())
+            group_.ledger.complain(fmt::format("put out: {} got {} for its {}, {} ms after it was heard of",
+                                               who(), kafka::to_text(error), what,
+                                               (work_.world.now - *heard_us_) / 1000));
+        if (out || error == ErrorCode::fenced_instance_id) {
+            forget();
+        } else if (over || (error == ErrorCode::rebalance_in_progress && !joins)) {
+            rejoin();
+        } else if (!is_away(error) && error != ErrorCode::rebalance_in_progress) {
+            group_.ledger.complain(
+                fmt::format("refused: {} got {} for its {}", who(), kafka::to_text(error), what));
+        }
+        return false;
+    }
+
+    Task<Result<>> join() {
+        std::vector<std::string_view> topics;
+        for (auto& place : group_.places)
+            if (topics.empty() || topics.back() != place.topic) topics.push_back(place.topic);
+        ConsumerProtocolSubscription wants;
+        wants.topics = topics;
+        auto metadata = encode_consumer_protocol(wants, 1).owned();
+        JoinGroupRequest::Protocol protocols[] = {{"range", metadata}, {"simulated", metadata}};
+        JoinGroupRequest request;
+        request.group_id = group_.name;
+        request.session_timeout_ms = std::int32_t(session_ms());
+        request.rebalance_timeout_ms = std::int32_t(rebalance_ms());
+        request.member_id = id_;
+        if (join_version_ >= 5) request.group_instance_id = instance();
+        request.protocol_type = "consumer";
+        request.protocols = protocols;
+        heard_us_.reset();
+        if (misbehaves(12)) {  // Nobody will be there for the answer.
+            co_await co_await client_.send(request, join_version_);
+            co_await pause(rebalance_ms());
+            client_.disconnect();
+            if (chance().one_in(2)) forget();
+            co_return {};
+        }
+        Arena arena(1 << 18);
+        Frame frame;
+        auto told = co_await co_await call<JoinGroupRequest, JoinGroupResponse>(
+            "JoinGroup", request, join_version_, arena, frame, join_most());
+        if (told.error_code == ErrorCode::member_id_required) {
+            id_ = told.member_id;
+            co_return {};
+        }
+        if (!judge("JoinGroup", told.error_code, true)) {
+            co_await pause(20);
+            co_return {};
+        }
+        id_ = told.member_id;
+        generation_ = {told.generation_id, std::string(told.leader)};
+        joined_ = true;
+        leads_ = told.leader == told.member_id && !told.skip_assignment;
+        protocol_ = told.protocol_name.value_or("");
+        roster_.clear();
+        for (auto& member : told.members) roster_.emplace_back(member.member_id);
+        if (leads_ && std::ranges::find(roster_, id_) == roster_.end())
+            group_.ledger.complain(fmt::format("refused: {} leads, and is not told who there is", who()));
+        if (misbehaves(10)) co_await pause(2 * rebalance_ms());
+        co_return {};
+    }
+
+    // Each partition to one of them; who gets none may be left out.
+    std::vector<std::pair<std::string, std::vector<std::byte>>> shares() {
+        std::map<std::string, std::map<std::string, std::vector<std::int32_t>>> by_member;
+        auto next = std::size_t(chance().below(roster_.size()));
+        for (auto& place : group_.places)
+            by_member[roster_[next++ % roster_.size()]][place.topic].push_back(place.partition);
+        if (chance().one_in(2))
+            for (auto& id : roster_) by_member[id];
+        std::vector<std::pair<std::string, std::vector<std::byte>>> all;
+        for (auto& [id, topics] : by_member) {
+            std::vector<ConsumerProtocolTopic> assigned;
+            for (auto& [topic, partitions] : topics) assigned.push_back({topic, partitions});
+            ConsumerProtocolAssignment assignment;
+            assignment.assigned_partitions = assigned;
+            auto bytes = encode_consumer_protocol(assignment, 1).owned();
+            all.emplace_back(id, std::vector(bytes.begin(), bytes.end()));
+        }
+        return all;
+    }
+    Task<Result<>> sync() {
+        auto all = leads_ ? shares() : decltype(shares())();
+        std::vector<SyncGroupRequest::Assignment> assignments;
+        for (auto& [id, bytes] : all) assignments.push_back({id, bytes});
+        auto version = std::min(version_ + 1, SyncGroupRequest::newest);
+        SyncGroupRequest request;
+        request.group_id = group_.name;
+        request.generation_id = generation_.number;
+        request.member_id = id_;
+        if (version >= 3) request.group_instance_id = instance();
+        request.protocol_type = "consumer";
+        request.protocol_name = protocol_;
+        request.assignments = assignments;
+        Arena arena(1 << 18);
+        Frame frame;
+        auto since = asked();
+        auto told = co_await co_await call<SyncGroupRequest, SyncGroupResponse>("SyncGroup", request, version,
+                                                                                arena, frame, join_most());
+        if (!judge("SyncGroup", told.error_code)) {
+            co_await pause(20);
+            co_return {};
+        }
+        heard(since.at_us, true);
+        mine_.clear();
+        if (!told.assignment.empty()) {
+            auto assigned = decode_consumer_protocol<ConsumerProtocolAssignment>(told.assignment, arena);
+            if (!assigned) {
+                group_.ledger.complain("damaged: an assignment is not understood");
+                co_return std::unexpected(Error::damaged);
+            }
+            for (auto& topic : assigned->assigned_partitions)
+                for (auto partition : topic.partitions) mine_.insert({std::string(topic.topic), partition});
+        }
+        group_.ledger.assigned(generation_, who(), mine_);
+        synced_ = must_fetch_ = true;
+        group_.in_it[plan_.number] = id_;
+        co_return {};
+    }
+
+    Task<Result<>> heartbeat() { co_return co_await judge_heartbeat(false); }
+    Task<Result<ErrorCode>> beat() {
+        HeartbeatRequest request;
+        request.group_id = group_.name;
+        request.generation_id = generation_.number;
+        request.member_id = id_;
+        if (version_ >= 3) request.group_instance_id = instance();
+        Arena arena(1 << 16);
+        Frame frame;
+        auto told = co_await co_await call<HeartbeatRequest, HeartbeatResponse>("Heartbeat", request,
+                                                                                version_, arena, frame);
+        co_return told.error_code;
+    }
+    Task<Result<>> judge_heartbeat(bool lags) {
+        auto since = asked();
+        auto error = co_await co_await beat();
+        if (error == ErrorCode::none) heard(since.at_us, false);
+        if (error != ErrorCode::rebalance_in_progress || lags) {
+            judge("Heartbeat", error);
+            co_return {};
+        }
+        // It commits before it lets go, or is busy and only its heartbeats go on.
+        if (chance().one_in(2)) co_await co_await commit({generation_, id_}, false);
+        if (synced_ && misbehaves(6)) co_await co_await lag();
+        if (synced_) rejoin();
+        co_return {};
+    }
+    Task<Result<>> lag() {
+        heard_us_.reset();
+        auto until = seam_.loop.now() + join_most() + slack;
+        while (seam_.loop.now() < until && synced_) {
+            co_await Timer(seam_.loop, Millis(1 + session_ms() / 3));
+            auto error = co_await co_await beat();
+            bool goes_on = error == ErrorCode::rebalance_in_progress || error == ErrorCode::none;
+            if (!goes_on && !judge("Heartbeat", error) && is_away(error)) co_return {};
+        }
+        co_return {};
+    }
+
+    struct As {
+        Generation generation;
+        std::string id;
+    };
+    Task<Result<>> commit(As as, bool of_old) {
+        std::vector<Place> places;
+        for (auto& place : of_old ? std::set(group_.places.begin(), group_.places.end()) : mine_)
+            if (places.empty() || chance().one_in(2)) places.push_back(place);
+        if (places.empty()) co_return {};
+        if (of_old && as.generation.number >= generation_.number) co_return {};
+        auto since = asked();
+        std::vector<std::string> tags;
+        std::deque<OffsetCommitRequest::Partition> partitions;
+        std::vector<OffsetCommitRequest::Topic> topics;
+        for (auto& place : places) {
+            auto& next = next_[place];
+            auto offset = next + chance().between(1, 20);
+            tags.push_back(group_.ledger.commits(place, offset, as.generation, since));
+            auto& one = partitions.emplace_back(place.partition, offset, -1, std::nullopt);
+            topics.push_back({place.topic, {}, std::span(&one, 1)});
+            if (!of_old) next = offset;
+        }
+        for (std::size_t n = 0; n < tags.size(); ++n) partitions[n].committed_metadata = tags[n];
+        OffsetCommitRequest request;
+        request.group_id = group_.name;
+        request.generation_id_or_member_epoch = as.generation.number;
+        request.member_id = as.id;
+        if (commit_version_ >= 7) request.group_instance_id = instance();
+        request.topics = topics;
+        Arena arena(1 << 18);
+        Frame frame;
+        auto told = co_await co_await call<OffsetCommitRequest, OffsetCommitResponse>(
+            "OffsetCommit", request, commit_version_, arena, frame);
+        if (told.topics.size() != places.size()) co_return std::unexpected(Error::damaged);
+        auto error = ErrorCode::none;
+        for (std::size_t n = 0; n < places.size(); ++n) {
+            auto each = told.topics[n].partitions[0].error_code;
+            if (each != ErrorCode::none) error = each;
+            auto outcome = each == ErrorCode::none              ? Outcome::taken
+                           : each == ErrorCode::not_coordinator ? Outcome::unknown
+                                                                : Outcome::refused;
+            group_.ledger.told(places[n], tags[n], outcome, work_.world.now);
+        }
+        if (of_old) {
+            if (error == ErrorCode::none)
+                group_.ledger.complain(
+                    fmt::format("taken from the past: {} committed for generation {}, "
+                                "and is in {}",
+                                who(), as.generation.number, generation_.number));
+            co_return {};
+        }
+        judge("OffsetCommit", error);
+        co_return {};
+    }
+
+    Task<Result<>> fetch() {
+        std::vector<Place> places(mine_.begin(), mine_.end());
+        if (places.empty()) co_return {};
+        auto since = asked();
+        auto by = generation_;
+        auto told = co_await co_await fetch_offsets(client_, group_.name, places, fetch_version_);
+        auto now = work_.world.now;
+        if (!judge("OffsetFetch", told.error)) {
+            must_fetch_ = true;
+            co_return {};
+        }
+        std::vector<Place> none;
+        for (auto& [place, offset, tag] : told.offsets) {
+            if (offset == Offset{-1}) none.push_back(place);
+            else group_.ledger.fetched(place, offset, tag, since, now);
+            next_[place] = std::max(offset, Offset{0});
+        }
+        if (none.empty()) co_return {};
+        std::optional<Generation> during;
+        if (group_.ledger.offsets_lapse && !group_.alone) {
+            co_await co_await judge_heartbeat(true);
+            bool was_in_it = heard_us_ && *heard_us_ >= now && synced_;
+            if (was_in_it) during = by;
+        }
+        for (auto& place : none) group_.ledger.missing(place, since, during);
+        co_return {};
+    }
+
+    Task<Result<>> leave() {
+        if (id_.empty()) co_return {};
+        auto version = std::min(version_ + 1, LeaveGroupRequest::newest);
+        LeaveGroupRequest::Member me{id_, instance(), std::nullopt};
+        LeaveGroupRequest request;
+        request.group_id = group_.name;
+        request.member_id = id_;
+        request.members = std::span(&me, 1);
+        heard_us_.reset();
+        Arena arena(1 << 16);
+        Frame frame;
+        auto told = co_await co_await call<LeaveGroupRequest, LeaveGroupResponse>("LeaveGroup", request,
+                                                                                  version, arena, frame);
+        if (!is_away(told.error_code)) forget();
+        co_return {};
+    }
+
+    Seam& seam_;
+    Workload& work_;
+    ConsumerGroup& group_;
+    const MemberPlan plan_;
+    Client client_;
+    std::string instance_, name_;
+    int join_version_, commit_version_, fetch_version_, version_;
+    int steps_ = 0;
+    bool ready_ = false, settling_ = false;
+
+    std::string id_, protocol_;
+    Generation generation_;
+    bool joined_ = false, synced_ = false, leads_ = false, must_fetch_ = false;
+    std::vector<std::string> roster_;
+    std::set<Place> mine_;
+    std::map<Place, Offset> next_;
+    std::optional<As> previous_;
+    std::optional<std::int64_t> heard_us_;
+};
+
+}  // namespace
+
+Task<> be_member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan plan) {
+    Member member(seam, work, group, plan);
+    co_await member.run();
+}
+
+}  // namespace fulmar::sim
