@@ -48,17 +48,18 @@ std::expected<AllProgress, std::string> progress_of(Connection& broker, const Gr
 }
 
 struct Sums {
-    std::int64_t lag = 0;
-    std::size_t partitions = 0, unknown = 0;
+    std::optional<std::int64_t> lag;  // Of those of which it is known; nothing when there are none.
+    std::size_t known = 0, unknown = 0;
+    bool committed = false;  // Anything.
 };
 Sums sums_of(const AllProgress& all) {
     Sums sums;
     for (auto& [topic, partitions] : all)
         for (auto& [index, progress] : partitions) {
-            ++sums.partitions;
             auto lag = progress.lag();
-            if (lag) sums.lag += std::max<std::int64_t>(*lag, 0);
-            else ++sums.unknown;
+            if (lag) sums.lag = sums.lag.value_or(0) + std::max<std::int64_t>(*lag, 0);
+            ++(lag ? sums.known : sums.unknown);
+            sums.committed |= progress.committed.has_value();
         }
     return sums;
 }
@@ -77,7 +78,7 @@ void print_json(const Group& group, const AllProgress& all) {
     auto line = fmt::format("{{{},{},\"type\":\"classic\",{},{},\"lag\":{},\"members\":[",
                             json_member("name", group.name), json_member("state", group.state),
                             json_member("protocol_type", group.protocol_type),
-                            json_member("protocol", group.protocol), sums_of(all).lag);
+                            json_member("protocol", group.protocol), or_null(sums_of(all).lag));
     for (auto& member : group.members) {
         line += fmt::format("{}{{{},{},{},{},\"partitions\":", &member == &group.members.front() ? "" : ",",
                             json_member("id", member.id), member_or_null("instance_id", member.instance_id),
@@ -118,13 +119,10 @@ void print_text(const Group& group, const AllProgress& all) {
     auto how = group.protocol.empty() ? "" : fmt::format(", shared out by {}", shown(group.protocol));
     fmt::print("group {}, classic, {}, {}{}\n", shown(group.name), shown(group.state),
                counted(group.members.size(), "member"), how);
-    if (sums.partitions == 0) fmt::print("nothing is committed\n");
-    else {
-        auto rest = sums.unknown == 0
-                        ? ""
-                        : fmt::format("; of {} it is not known", counted(sums.unknown, "other partition"));
-        fmt::print("lag {} in {}{}\n", sums.lag, counted(sums.partitions - sums.unknown, "partition"), rest);
-    }
+    auto rest = sums.unknown == 0 ? "" : fmt::format(", not known of {} more", sums.unknown);
+    if (sums.lag) fmt::print("lag {} in {}{}\n", *sums.lag, counted(sums.known, "partition"), rest);
+    else if (sums.committed) fmt::print("lag not known: nobody can tell where its partitions end\n");
+    else fmt::print("nothing is committed{}\n", all.empty() ? "" : " yet");
     if (!group.members.empty()) {
         std::vector<std::vector<std::string>> rows{{"MEMBER", "CLIENT", "HOST", "OWNS"}};
         for (auto& member : group.members) {

@@ -139,6 +139,7 @@ def test_members_share_what_there_is_and_hand_it_on(broker, run, consume):
         return told if told["state"] == "Stable" and owned == [1, 1] else None
 
     told = until("a partition each", owners)
+    until("the ends of empty partitions are committed", lambda: described(run, "team")["lag"] == 0)
     assert {(p["topic"], p["partition"]) for m in told["members"] for p in m["partitions"]} == {
         ("shared", 0), ("shared", 1),
     }  # fmt: skip
@@ -253,6 +254,8 @@ def test_what_a_member_cannot_have_is_told(broker, run):
             run("consume", "orders", "--group", "strange"),
             "the members of group strange share partitions in a way that this tool does not know",
         )
+        assert described(run, "strange")["lag"] is None
+        assert "\nnothing is committed\n\nMEMBER" in run("group", "describe", "strange").stdout
         c.call("LeaveGroup", 1, {"GroupId": "strange", "MemberId": member})
 
 
