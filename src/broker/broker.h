@@ -68,8 +68,13 @@ public:
     Task<bool> next_checkpoint();
     // On core 0.
     ControllerHost& controller() { return *controller_; }
-    // On that core.
+    // On that core. REQUIRES: no stop has come to its end.
     Groups& groups(int core) { return *groups_[std::size_t(core)]; }
+    // Nothing once a stop has come to its end. On that core.
+    GroupsView groups_view(int core) const {
+        auto& groups = groups_[std::size_t(core)];
+        return groups ? groups->view() : GroupsView();
+    }
     Loop& controller_loop() { return host_.cores[0]->loop; }
 
 private:

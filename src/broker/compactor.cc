@@ -8,7 +8,8 @@ void Compactor::follow_settings() {
     backoff_ = Millis(shard_.value_now("log.cleaner.backoff.ms", 15'000));
     // So that the keys of any batch have room.
     constexpr std::int64_t map_bytes_least = 4 << 20;
-    auto map_bytes = shard_.value_now("log.cleaner.dedupe.buffer.size", 128 << 20) / cores_;
+    auto sharers = cores_ * std::int64_t(shard_.directories.size());
+    auto map_bytes = shard_.value_now("log.cleaner.dedupe.buffer.size", 128 << 20) / sharers;
     map_bytes_max_ = std::size_t(std::max(map_bytes, map_bytes_least));
     auto rate = Pacer::unlimited;
     if (auto set = shard_.values().find("log.cleaner.io.max.bytes.per.second"); set != shard_.values().end())
@@ -28,7 +29,7 @@ Task<> Compactor::run() {
         if (stopping_ || !shard_.clock().trusted()) continue;
         std::vector<PartitionId> ids;
         for (auto& [id, partition] : shard_.partitions())
-            if (partition->wants_compaction()) ids.push_back(id);
+            if (partition->directory() == &directory_ && partition->wants_compaction()) ids.push_back(id);
         for (auto& id : ids) {
             auto partition = stopping_ ? nullptr : shard_.find(id);
             if (!partition) continue;
@@ -41,7 +42,6 @@ Task<> Compactor::run() {
 void Compactor::stop() {
     stopping_ = true;
     timer_.wake();
-    own_pacer_.stop();
 }
 
 }  // namespace fulmar

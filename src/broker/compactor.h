@@ -1,5 +1,5 @@
-// Compactor: compacts the partitions of one core whose topics want it, one after the other. It lives on its
-// core.
+// Compactor: compacts the partitions of one core that stand in one data directory and whose topics want it,
+// one after the other. It lives on its core.
 #pragma once
 
 #include "broker/pacer.h"
@@ -9,11 +9,17 @@ namespace fulmar {
 
 class Compactor {
 public:
-    // `pacer`: of all work in the background on this core. `cores`: who else shares what the settings give.
-    Compactor(Shard& shard, Pacer& pacer, int cores)
-        : shard_(shard), pacer_(pacer), own_pacer_(shard.seam.loop), cores_(cores), timer_(shard.seam.loop) {}
+    // `own_pacer`: of all compaction on this core, which goes by the settings. `pacer`: of all work in the
+    // background in the directory. `cores`: who else shares what the settings give.
+    Compactor(Shard& shard, const DirectoryShare& directory, Pacer& own_pacer, Pacer& pacer, int cores)
+        : shard_(shard),
+          directory_(directory),
+          own_pacer_(own_pacer),
+          pacer_(pacer),
+          cores_(cores),
+          timer_(shard.seam.loop) {}
 
-    // Until `stop`; then `ended` tells.
+    // Until `stop`, behind that of the pacers; then `ended` tells.
     Task<> run();
     void stop();
     bool running() const { return running_; }
@@ -23,13 +29,13 @@ private:
     void follow_settings();
 
     Shard& shard_;
-    Pacer& pacer_;
-    Pacer own_pacer_;  // log.cleaner.io.max.bytes.per.second
+    const DirectoryShare& directory_;
+    Pacer &own_pacer_, &pacer_;
     const int cores_;
     Timer timer_;
     Signal ended_;
     Millis backoff_{15'000};         // log.cleaner.backoff.ms
-    std::size_t map_bytes_max_ = 0;  // log.cleaner.dedupe.buffer.size, of this core
+    std::size_t map_bytes_max_ = 0;  // log.cleaner.dedupe.buffer.size, of this core and directory
     bool stopping_ = false, running_ = false;
 };
 

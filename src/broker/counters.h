@@ -71,6 +71,7 @@ struct Counters {
     std::uint64_t compacted_bytes = 0, compaction_freed_bytes = 0, compaction_removed_records = 0;
     std::uint64_t scrubbed_bytes = 0, scrub_damage = 0;
     std::uint64_t failed_writes = 0, failed_syncs = 0, damaged_reads = 0, rebuilt_indexes = 0;
+    std::uint64_t group_rebalances = 0;  // That have begun.
 
     void appended(std::int64_t records, std::size_t bytes) {
         appended_records += std::uint64_t(records);

@@ -41,9 +41,9 @@ TEST(Counters, every_field_is_added_up) {
     one.requests[1].latency.add(microseconds(100));
     one.syncs.add(microseconds(100));
     auto* first = &one.received_bytes;
-    constexpr std::size_t before_syncs = 15, after_syncs = 11;
+    constexpr std::size_t before_syncs = 15, after_syncs = 12;
     ASSERT_EQ(first + before_syncs - 1, &one.fetched_bytes);
-    ASSERT_EQ(&one.deleted_segments + after_syncs - 1, &one.rebuilt_indexes);
+    ASSERT_EQ(&one.deleted_segments + after_syncs - 1, &one.group_rebalances);
     for (std::size_t i = 0; i < before_syncs; ++i) first[i] = 1 + i;
     for (std::size_t i = 0; i < after_syncs; ++i) (&one.deleted_segments)[i] = 100 + i;
     sum.add(one);

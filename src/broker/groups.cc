@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace fulmar {
 
 // The UTF-16 of a text that should be UTF-8; what is none counts as U+FFFD, as it does in Java.
@@ -60,6 +62,7 @@ static group::CoordinatorRules rules_of(const Settings& settings) {
 
 Groups::Groups(Shard& shard, const Settings& settings)
     : shard_(shard),
+      pace_(shard.seam.loop),
       rules_(rules_of(settings)),
       check_interval_(settings.offsets_retention_check_interval),
       load_buffer_bytes_(std::size_t(settings.offsets_load_buffer_bytes)),
@@ -75,48 +78,82 @@ void Groups::follow() {
     if (!started_ || stopping_) return;
     sweep();
     auto* topic = shard_.image().find(group_topic);
-    for (auto at = coordinators_.begin(); at != coordinators_.end();) {
+    for (auto at = led_.begin(); at != led_.end();) {
         bool here = topic && at->first.topic == topic->id;
         if (here) {
             ++at;
             continue;
         }
-        at->second->stop();
-        ending_.push_back(std::move(at->second));
-        at = coordinators_.erase(at);
+        at->second.coordinator->stop();
+        ending_.push_back(std::move(at->second.coordinator));
+        at = led_.erase(at);
     }
     if (!topic) return;
     auto& partitions = shard_.partitions();
     for (auto at = partitions.lower_bound({topic->id, INT32_MIN});
-         at != partitions.end() && at->first.topic == topic->id; ++at) {
-        auto& coordinator = coordinators_[at->first];
-        if (coordinator) continue;
-        Coordinator::Options options{
-            .name = fmt::format("the group coordinator {}-{}", group_topic, at->first.index),
-            .clocks =
-                [this] {
-                    auto& loop = shard_.seam.loop;
-                    return Clocks{loop.now(), shard_.clock().latest(loop.clocks())};
-                },
-            .make = [this] { return group::Coordinator(rules_); },
-            .on_serving = [this](Coordinator& serving) { forget_unknown(serving); },
-            .read_bytes = load_buffer_bytes_};
-        coordinator = std::make_unique<Coordinator>(shard_.seam, at->second, std::move(options));
-        shard_.seam.loop.spawn(coordinator->run());
-    }
+         at != partitions.end() && at->first.topic == topic->id; ++at)
+        if (!led_.contains(at->first)) lead(at->first, at->second);
+}
+void Groups::lead(const PartitionId& id, std::shared_ptr<Partition> partition) {
+    auto& led = led_[id];
+    Coordinator::Options options{
+        .name = fmt::format("the group coordinator {}-{}", group_topic, id.index),
+        .clocks =
+            [this] {
+                auto& loop = shard_.seam.loop;
+                return Clocks{loop.now(), shard_.clock().latest(loop.clocks())};
+            },
+        .make = [this] { return group::Coordinator(rules_); },
+        .apply =
+            [this, tally = led.tally](group::Coordinator& machine, const group::Coordinator::Event& event) {
+                shard_.counters().group_rebalances += tally->apply(machine, event);
+            },
+        .on_serving =
+            [this, tally = led.tally](Coordinator& serving) {
+                *tally = GroupTally::of(serving.machine());
+                forget_unknown(serving);
+            },
+        .read_bytes = load_buffer_bytes_};
+    led.coordinator =
+        std::make_unique<Coordinator>(shard_.seam, pace_, std::move(partition), std::move(options));
+    shard_.seam.loop.spawn(led.coordinator->run());
 }
 
 void Groups::sweep() {
     std::erase_if(ending_, [](auto& coordinator) { return !coordinator->running(); });
 }
 Groups::Coordinator* Groups::find(const PartitionId& id) {
-    auto at = coordinators_.find(id);
-    return at == coordinators_.end() ? nullptr : at->second.get();
+    auto at = led_.find(id);
+    return at == led_.end() ? nullptr : at->second.coordinator.get();
 }
 std::vector<PartitionId> Groups::all() const {
     std::vector<PartitionId> ids;
-    for (auto& [id, coordinator] : coordinators_) ids.push_back(id);
+    for (auto& [id, led] : led_) ids.push_back(id);
     return ids;
+}
+
+void GroupsView::add(const GroupsView& other) {
+    tally.add(other.tally);
+    serving += other.serving;
+    loading += other.loading;
+    unavailable += other.unavailable;
+    for (auto& [why, which] : other.troubles) std::ranges::copy(which, std::back_inserter(troubles[why]));
+}
+GroupsView Groups::view() const {
+    GroupsView view;
+    for (auto& [id, led] : led_) {
+        auto& coordinator = *led.coordinator;
+        if (coordinator.serving()) {
+            ++view.serving;
+            view.tally.add(*led.tally);
+        } else if (coordinator.trouble().empty()) {
+            ++view.loading;
+        } else {
+            ++view.unavailable;
+            view.troubles[coordinator.trouble()].push_back(id.index);
+        }
+    }
+    return view;
 }
 
 // A topic may have gone while nobody could be told.
@@ -128,7 +165,7 @@ void Groups::forget_unknown(Coordinator& coordinator) const {
 }
 void Groups::topics_gone(const std::vector<std::string>& names) {
     group::Coordinator::ForgetTopics forget{{names.begin(), names.end()}};
-    for (auto& [id, coordinator] : coordinators_) coordinator->tell(forget);
+    for (auto& [id, led] : led_) led.coordinator->tell(forget);
 }
 
 Task<> Groups::expire(PartitionId id) {
@@ -161,11 +198,11 @@ Task<> Groups::stop() {
     stopping_ = true;
     timer_.wake();
     while (running_) co_await ended_.wait();
-    for (auto& [id, coordinator] : coordinators_) {
-        coordinator->stop();
-        ending_.push_back(std::move(coordinator));
+    for (auto& [id, led] : led_) {
+        led.coordinator->stop();
+        ending_.push_back(std::move(led.coordinator));
     }
-    coordinators_.clear();
+    led_.clear();
     for (auto& coordinator : ending_)
         while (coordinator->running()) co_await coordinator->ended().wait();
     ending_.clear();

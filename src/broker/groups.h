@@ -3,6 +3,7 @@
 // time has passed. It lives on its core.
 #pragma once
 
+#include "broker/group_tally.h"
 #include "broker/machine_host.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
@@ -22,6 +23,15 @@ std::int32_t coordinator_partition(std::string_view key, std::int32_t partitions
 // Where a group is kept; nothing before there is such a topic.
 std::optional<PartitionId> coordinator_of(const cluster::Image& image, std::string_view group);
 
+// What the group coordinators of one core hold, or of all.
+struct GroupsView {
+    GroupTally tally;  // Of those that serve.
+    std::uint64_t serving = 0, loading = 0, unavailable = 0;
+    // Of those that are not available, by why, which.
+    std::map<std::string, std::vector<std::int32_t>> troubles;
+    void add(const GroupsView& other);
+};
+
 class Groups {
 public:
     using Coordinator = MachineHost<group::Coordinator, group::Stored>;
@@ -38,18 +48,25 @@ public:
     // Null: it does not live here, or is gone.
     Coordinator* find(const PartitionId& id);
     std::vector<PartitionId> all() const;
+    GroupsView view() const;
 
 private:
+    struct Led {
+        std::unique_ptr<Coordinator> coordinator;
+        std::shared_ptr<GroupTally> tally = std::make_shared<GroupTally>();
+    };
+    void lead(const PartitionId& id, std::shared_ptr<Partition> partition);
     Task<> keep();
     Task<> expire(PartitionId id);
     void forget_unknown(Coordinator& coordinator) const;
     void sweep();  // Those that have ended.
 
     Shard& shard_;
+    WritePace pace_;
     const group::CoordinatorRules rules_;
     const Millis check_interval_;
     const std::size_t load_buffer_bytes_;
-    std::map<PartitionId, std::unique_ptr<Coordinator>> coordinators_;
+    std::map<PartitionId, Led> led_;
     std::vector<std::unique_ptr<Coordinator>> ending_;
     Timer timer_;
     Signal ended_;

@@ -12,6 +12,7 @@
 
 #include "base/log_sink.h"
 #include "broker/machine_log.h"
+#include "broker/write_pace.h"
 #include "core/machine.h"
 
 namespace fulmar {
@@ -43,11 +44,16 @@ public:
         std::string name;  // For log lines.
         std::function<Clocks()> clocks;
         std::function<M()> make;  // A machine that knows nothing yet.
+        // Applies an event of a term; for who counts what the machine holds. Those that are replayed before
+        // do not come through here.
+        std::function<void(M&, const typename M::Event&)> apply =
+            [](M& machine, const typename M::Event& event) { machine.apply(event); };
         std::function<void(MachineHost&)> on_serving = [](MachineHost&) {};  // A term has begun.
         std::size_t read_bytes = 256 << 10;                                  // Of the log, at once.
     };
-    MachineHost(Seam& seam, std::shared_ptr<Partition> partition, Options options)
+    MachineHost(Seam& seam, WritePace& pace, std::shared_ptr<Partition> partition, Options options)
         : seam_(seam),
+          pace_(pace),
           options_(std::move(options)),
           log_(
               seam, std::move(partition), [&loop = seam.loop] { return loop.wall_clock(); },
@@ -64,6 +70,9 @@ public:
     bool running() const { return running_; }
     Signal& ended() { return ended_; }
     bool serving() const { return serving_; }
+    const std::string& name() const { return options_.name; }
+    // Why the log could not be read when that was tried last; empty when it was, or is being read first.
+    const std::string& trouble() const { return trouble_; }
     const M& machine() const { return machine_; }  // As of the last turn, committed or not.
 
     // The answer, when it is there at once; else `reply` gets it.
@@ -99,6 +108,7 @@ private:
     static constexpr Millis stalled_look{1'000}, retry{1'000};
 
     Seam& seam_;
+    WritePace& pace_;  // Of all hosts on this core.
     const Options options_;
     MachineLog log_;
     M machine_;
@@ -108,7 +118,8 @@ private:
     std::map<Ticket, std::shared_ptr<Reply<Answer>>> open_;
     std::deque<Waiting> waiting_;                                 // By rising `rests_on`.
     std::vector<std::pair<Ticket, typename M::Answer>> answers_;  // Of this turn.
-    bool serving_ = false, readable_ = true, stopping_ = false, running_ = false;
+    bool serving_ = false, stopping_ = false, running_ = false;
+    std::string trouble_;
     bool stalled_ = false;  // Something is due that the log does not take now.
     bool more_ = false;     // Something is due for which this turn had no time.
 };
@@ -120,7 +131,7 @@ std::optional<typename MachineHost<M, Codec>::Answer> MachineHost<M, Codec>::sub
         auto known = machine_.decide(command, {}, options_.clocks());
         if (known.events.empty() && !known.answers.empty()) return std::move(known.answers.front().second);
     }
-    if (!serving_) return std::unexpected(readable_ ? HostRefusal::loading : HostRefusal::unavailable);
+    if (!serving_) return std::unexpected(trouble_.empty() ? HostRefusal::loading : HostRefusal::unavailable);
     settle();
     Ticket ticket{++last_ticket_};
     auto decision = machine_.decide(command, ticket, options_.clocks());
@@ -147,7 +158,7 @@ std::optional<typename MachineHost<M, Codec>::Answer> MachineHost<M, Codec>::sub
 template <Machine M, class Codec>
 void MachineHost<M, Codec>::take(Decision<M> decision) {
     for (auto& event : decision.events) {
-        machine_.apply(event);
+        options_.apply(machine_, event);
         if (M::durable(event)) log_.append(Codec::write(event));
     }
     std::ranges::move(decision.answers, std::back_inserter(answers_));
@@ -218,10 +229,13 @@ Task<bool> MachineHost<M, Codec>::load() {
         return {};
     };
     auto loaded = co_await log_.replay(take, stopping_);
-    if (!loaded && std::exchange(readable_, false))
-        log_error("{} is not available: {}", options_.name, loaded.error());
-    if (!loaded) co_return false;
-    readable_ = true;
+    if (!loaded) {
+        bool told = !trouble_.empty();
+        trouble_ = loaded.error();
+        if (!told) log_error("{} is not available: {}", options_.name, trouble_);
+        co_return false;
+    }
+    trouble_.clear();
     machine_ = std::move(loading);
     if (records > 0)
         log_debug("{}: {} records read in {} ms", options_.name, records, (seam_.loop.now() - begun).count());
@@ -234,6 +248,7 @@ Task<> MachineHost<M, Codec>::serve() {
     options_.on_serving(*this);
     while (!stopping_ || log_.pending()) {
         if (log_.pending()) {
+            co_await pace_.turn();
             auto error = co_await log_.write();
             if (error != kafka::ErrorCode::none) {
                 if (!stopping_)

@@ -79,7 +79,7 @@ struct Stage {
                                 .clocks = [this] { return seam.loop.clocks(); },
                                 .make = [] { return Notebook(); },
                                 .read_bytes = read_bytes};
-        host = std::make_unique<Keeper>(seam, partition, std::move(options));
+        host = std::make_unique<Keeper>(seam, pace, partition, std::move(options));
         seam.loop.spawn(host->run());
     }
     Task<> serving() {
@@ -108,6 +108,7 @@ struct Stage {
     std::deque<DirectoryShare> directories;
     DiskBudget& budget;
     PartitionContext context;
+    WritePace pace{seam.loop};
     std::shared_ptr<Partition> partition;
     std::unique_ptr<Keeper> host;
 };

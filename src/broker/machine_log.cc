@@ -40,16 +40,17 @@ Task<ErrorCode> MachineLog::write() {
 Task<std::expected<void, std::string>> MachineLog::replay(Take take, const bool& stopping) {
     pending_.clear();
     pending_bytes_ = appended_ = committed_ = 0;
-    if (partition_->offline()) co_return std::unexpected("its data directory is offline");
-    if (partition_->damaged()) co_return std::unexpected("its log is damaged");
+    if (partition_->offline()) co_return std::unexpected("the data directory is offline");
+    if (partition_->damaged()) co_return std::unexpected("the log is damaged");
     auto end = partition_->log_end();
     auto error = ErrorCode::request_timed_out;
     while (error == ErrorCode::request_timed_out && !stopping)
         error = co_await partition_->acknowledged(end.offset, commit_look);
-    if (error != ErrorCode::none && !stopping) co_return std::unexpected("its log does not become durable");
+    if (error != ErrorCode::none && !stopping) co_return std::unexpected("the log does not become durable");
     for (auto next = partition_->log_start(); next < end.offset && !stopping;) {
         auto bytes = co_await partition_->read_bytes(next, end, read_bytes_);
-        if (!bytes) co_return std::unexpected(fmt::format("it cannot be read: {}", to_text(bytes.error())));
+        if (!bytes)
+            co_return std::unexpected(fmt::format("the log cannot be read: {}", to_text(bytes.error())));
         if (bytes->empty()) break;
         auto read = take_all(next, *bytes, take);
         if (!read) co_return std::unexpected(read.error());

@@ -1,5 +1,5 @@
 // Pacer: lets work in the background go on at so many bytes a second, so that it leaves the disk to those who
-// wait for it. It belongs to one core.
+// wait for it. Who works under it waits for a turn, works, and says what that was. It belongs to one core.
 #pragma once
 
 #include <limits>
@@ -16,8 +16,9 @@ public:
     Pacer(const Pacer&) = delete;
 
     void set_rate(std::uint64_t bytes_per_second) { bytes_per_second_ = bytes_per_second; }
-    // Waits until what was taken before has had its time. At once after `stop`.
-    Task<> take(std::uint64_t bytes);
+    // Waits until what was taken before has had its time, an hour each at most. At once after `stop`.
+    Task<> turn();
+    void took(std::uint64_t bytes);
     void stop();
 
 private:

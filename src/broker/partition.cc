@@ -141,13 +141,13 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, R
         written = co_await roll();
     if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
         written = co_await note_epoch();
-    while (written && !budget.has_room(batch.size()) && !offline() && !retired_)
+    while (written && !budget.has_room(batch.size()) && !offline() && !gone_ && !retired_)
         co_await budget.changed().wait();
     if (retired_) co_return Appended{.error = refusal()};
-    if (offline()) co_return Appended{.error = ErrorCode::kafka_storage_error};
+    if (offline() || gone_) co_return Appended{.error = ErrorCode::kafka_storage_error};
     if (written) {
         written = log_.append(batch, leader_epoch_, wall, log.index_interval_bytes);
-        if (!written && !goes_on("append", written.error())) failed();
+        if (!written && !goes_on("append", written.error())) failed(written.error());
         // What had been written of it is cut off, which must be durable too: after a clean stop nothing may
         // stand behind the end.
         if (!written) cut_ = true;
@@ -164,6 +164,8 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, R
     appended.base_offset = view.base_offset();
     appended.until = view.next_offset();
     if (view.has(wire::attribute::log_append_time)) appended.append_time = view.max_timestamp();
+    bool rests = log_.end().offset - durable_.offset < rules_.log.flush_messages;
+    if (context_.page_cache_acks && rests) cached_ = log_.end();
     if (context_.page_cache_acks) waiters_.reached(high_watermark().offset);
     if (!std::exchange(syncing_, true)) context_.seam.loop.spawn(sync());
     co_return appended;
@@ -187,7 +189,7 @@ Task<Result<>> Partition::make_log() {
     else if (made) named = co_await directory_->names.sync();
     if (!made || !named) {
         auto error = made ? named.error() : made.error();
-        if (!goes_on("making it", error)) failed();
+        if (!goes_on("making it", error)) failed(Error::failed);
         co_return std::unexpected(error);
     }
     log_.attach(made->directory, made->file);
@@ -218,7 +220,7 @@ Task<Result<>> Partition::roll() {
     }
     keeping_.leave(context_.seam.loop);
     roll_due_ = !rolled;
-    if (!rolled && !goes_on("a new segment", rolled.error())) failed();
+    if (!rolled && !goes_on("a new segment", rolled.error())) failed(rolled.error());
     co_return rolled;
 }
 // In front of the first batch of a new epoch: which offset that begins at must be known as long as the log
@@ -228,14 +230,14 @@ Task<Result<>> Partition::note_epoch() {
     epochs.push_back({leader_epoch_, log_.end().offset});
     auto directory = log_.directory();
     auto written = co_await context_.seam.disk.run([&] { return write_epochs(*directory, epochs); });
-    if (!written && !goes_on("noting its epoch", written.error())) failed();
+    if (!written && !goes_on("noting its epoch", written.error())) failed(written.error());
     co_return written;
 }
 
 // One sync is in flight; the next covers all that came meanwhile.
 Task<> Partition::sync() {
     auto& budget = directory_->budget;
-    while ((durable_ < log_.end() || cut_) && !offline() && !retired_) {
+    while ((durable_ < log_.end() || cut_) && !offline() && !gone_ && !retired_) {
         cut_ = false;
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
         auto files = log_.unsynced_files(durable_);
@@ -252,7 +254,7 @@ Task<> Partition::sync() {
         if (!synced) {
             log_error("{}: sync failed: {}", name_, to_text(synced.error()));
             ++context_.counters.failed_syncs;
-            failed();
+            failed(synced.error());
             break;
         }
         if (planted(Bug::sync_vouches_for_later)) covers = log_.end();
@@ -260,7 +262,7 @@ Task<> Partition::sync() {
         durable_ = covers;
         waiters_.reached(high_watermark().offset);
     }
-    if (retired_) give_up_unsynced();
+    if (retired_ || gone_) give_up_unsynced();
     syncing_ = false;
     rested();
 }
@@ -275,8 +277,15 @@ Task<> Partition::come_to_rest() {
 }
 // It will never be durable, and nobody waits for it.
 void Partition::give_up_unsynced() { directory_->budget.synced(log_.end().position - durable_.position); }
-void Partition::failed() {
-    directory_->budget.fail();
+void Partition::failed(Error error) {
+    if (error == Error::missing) {
+        if (!std::exchange(gone_, true))
+            log_error("{}: its files have been taken away: it takes no more until a start finds them", name_);
+        damaged_ = true;
+        directory_->budget.changed().notify(context_.seam.loop);
+    } else {
+        directory_->budget.fail();
+    }
     waiters_.wake_all();
 }
 
@@ -349,7 +358,7 @@ Task<ErrorCode> Partition::acknowledged(Offset until, Millis patience) {
     auto& loop = context_.seam.loop;
     auto deadline = loop.now() + patience;
     while (high_watermark().offset < until) {
-        if (offline()) co_return ErrorCode::kafka_storage_error;
+        if (offline() || gone_) co_return ErrorCode::kafka_storage_error;
         if (retired_) co_return refusal();
         if (loop.now() >= deadline) co_return ErrorCode::request_timed_out;
         Timer timer(loop);

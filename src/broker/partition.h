@@ -56,6 +56,10 @@ struct PartitionRules {
 struct PacedWork {
     Pacer &own, &shared;
     const bool& stopping;
+    void took(std::uint64_t bytes) const {
+        own.took(bytes);
+        shared.took(bytes);
+    }
 };
 
 class Partition {
@@ -80,7 +84,7 @@ public:
     std::int32_t leader_epoch() const { return leader_epoch_; }
     const cluster::LogRules& rules() const { return rules_.log; }
     Offset log_start() const { return log_.start(); }
-    LogPoint high_watermark() const { return context_.page_cache_acks ? log_.end() : durable_; }
+    LogPoint high_watermark() const { return std::max(durable_, cached_); }
     LogPoint visible_end() const;  // Where consumers' reads end.
     LogPoint durable_end() const { return durable_; }
     LogPoint log_end() const { return log_.end(); }
@@ -148,7 +152,7 @@ public:
 
     // What the next life may take for granted. To be written to the checkpoint, whole.
     RecoveryPoint recovery_point() const;
-    bool has_point() const { return log_.exists() && !damaged_; }
+    bool has_point() const { return log_.exists() && (!damaged_ || gone_); }
     RecoveryPoint checkpointed{};  // What it was when last written.
     // What is left to write for a clean stop. REQUIRES: at_rest.
     Task<> close();
@@ -165,7 +169,7 @@ public:
 
     // No sync is under way and none is due, and nobody is at work here.
     bool at_rest() const {
-        bool synced = (durable_ == log_.end() && !cut_) || retired_ || offline();
+        bool synced = (durable_ == log_.end() && !cut_) || retired_ || gone_ || offline();
         return !syncing_ && users_ == 0 && synced;
     }
 
@@ -199,9 +203,9 @@ private:
     Task<Result<>> make_log();
     Task<Result<>> roll();
     Task<> roll_idle(Millis age);
-    // Waits until it may go on with so much. Nobody is at work here meanwhile, so that a topic that is
-    // deleted does not wait for it; then, and at a stop, it ends without a use.
-    Task<> wait_for(PacedWork by, std::uint64_t bytes, std::optional<Use>& use);
+    // Waits until it may go on. Nobody is at work here meanwhile, so that a topic that is deleted does not
+    // wait for it; then, and at a stop, it ends without a use.
+    Task<> wait_for(PacedWork by, std::optional<Use>& use);
     void replaced_by(Segment made);
     Task<> mend_index(Offset segment);
     Task<Result<>> note_epoch();
@@ -219,7 +223,8 @@ private:
     // True when a directory that only has no room, or no handles, goes on.
     bool goes_on(std::string_view what, Error error);
     void give_up_unsynced();
-    void failed();
+    // Over for its directory, or, when its files are missing, for itself.
+    void failed(Error error);
     void learn(const LogView& view);
 
     PartitionContext& context_;
@@ -233,11 +238,13 @@ private:
     PartitionLog log_;
     Sequences sequences_;
     LogPoint durable_;
+    LogPoint cached_;       // In front of this acknowledgements may rest on the page cache, if any may.
     LogPoint snapshot_;     // Where the producers' newest snapshot stands.
     Millis roll_jitter_{};  // Of the active segment.
     std::vector<Left> left_;
     std::optional<CompactionState> compaction_;  // Once somebody has looked.
     bool damaged_ = false, syncing_ = false, retired_ = false;
+    bool gone_ = false;  // Damaged for that somebody has taken its files away.
     bool roll_due_ =
         false;  // One failed half way: the new segment's file may be there, so nothing goes behind it.
     bool cut_ = false;  // Part of a batch was cut off, and no sync has covered that yet.

@@ -60,10 +60,10 @@ Task<> Partition::roll_idle(Millis age) {
     turns_.leave(context_.seam.loop);
 }
 
-Task<> Partition::wait_for(PacedWork by, std::uint64_t bytes, std::optional<Use>& use) {
+Task<> Partition::wait_for(PacedWork by, std::optional<Use>& use) {
     use.reset();
-    co_await by.own.take(bytes);
-    co_await by.shared.take(bytes);
+    co_await by.own.turn();
+    co_await by.shared.turn();
     if (!retired_ && !by.stopping) use.emplace(*this);
 }
 
@@ -129,12 +129,13 @@ Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
     Result<> went;
     while (went && !done && wants_compaction()) {
         constexpr std::uint64_t step_bytes = 1 << 20;
-        co_await wait_for(by, step_bytes, use);
+        co_await wait_for(by, use);
         if (retired_) co_return;  // Its files have gone.
         if (!use) break;
         auto step = co_await disk.run([&] { return pass.step(step_bytes); });
         if (!step) went = std::unexpected(step.error());
         if (!step) break;
+        by.took(step->bytes);
         context_.counters.compacted_bytes += step->bytes;
         if (step->made) replaced_by(std::move(*step->made));
         done = step->done;
@@ -145,7 +146,7 @@ Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
         if (went) went = given_up;
         // What was to be read may have been deleted for its age meanwhile.
         if (went || went.error() == Error::missing) co_return;
-        if (!goes_on("compaction", went.error())) failed();
+        if (!goes_on("compaction", went.error())) failed(went.error());
         co_return;
     }
     auto& outcome = pass.outcome();
@@ -160,7 +161,7 @@ Task<> Partition::compact(PacedWork by, std::size_t map_bytes_max) {
     if (reached == compaction_) co_return;
     auto written = co_await disk.run([&] { return write_compaction_state(*directory, reached); });
     if (written) compaction_ = reached;
-    else if (!goes_on("compaction", written.error())) failed();
+    else if (!goes_on("compaction", written.error())) failed(written.error());
 }
 
 void Partition::replaced_by(Segment made) {

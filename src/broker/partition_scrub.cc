@@ -10,11 +10,13 @@ Task<> Partition::scrub(PacedWork by) {
     auto& disk = context_.seam.disk;
     constexpr std::uint64_t step_bytes = 1 << 20;
     auto goes_on = [&] { return !by.stopping && !retired_ && log_.exists() && !offline(); };
-    // By offset, since segments come and go meanwhile.
+    // What comes meanwhile has its time in the next round, whose pace it is in. By offset, since segments
+    // come and go.
+    auto until = durable_.offset;
     for (auto next = log_.exists() ? log_.segments().front().base : Offset{}; goes_on();) {
         auto& segments = log_.segments();
         auto at = std::ranges::lower_bound(segments, next, {}, &Segment::base);
-        if (at == segments.end() || at->base >= durable_.offset) break;
+        if (at == segments.end() || at->base >= until) break;
         bool full = at + 1 != segments.end();
         bool all_durable = full && (at + 1)->base <= durable_.offset;
         auto end = all_durable ? LogPoint{(at + 1)->base, (at + 1)->position} : durable_;
@@ -29,12 +31,14 @@ Task<> Partition::scrub(PacedWork by) {
                     all_durable);
         Result<> went;
         for (bool done = false; went && !done && goes_on();) {
-            co_await wait_for(by, step_bytes, use);
+            co_await wait_for(by, use);
             if (!use) co_return;
             auto step = co_await disk.run([&] { return scrub.step(step_bytes); });
             if (!step) went = std::unexpected(step.error());
-            else done = step->done;
-            if (step) context_.counters.scrubbed_bytes += step->bytes;
+            if (!step) break;
+            done = step->done;
+            by.took(step->bytes);
+            context_.counters.scrubbed_bytes += step->bytes;
         }
         // It may have been deleted meanwhile.
         if (!went && went.error() != Error::missing)
@@ -60,7 +64,7 @@ Task<> Partition::mend_index(Offset segment) {
     if (view.size() < 2 || view.base_of(0) != segment) co_return;
     auto mended = co_await context_.seam.disk.run([&] { return view.mend_index(0); });
     learn(view);
-    if (!mended && !goes_on("mending an index", mended.error())) failed();
+    if (!mended && !goes_on("mending an index", mended.error())) failed(mended.error());
 }
 
 }  // namespace fulmar

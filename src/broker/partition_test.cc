@@ -168,6 +168,28 @@ TEST(BrokerPartition, where_the_page_cache_will_do_nobody_waits) {
     tell(acknowledged_from_the_cache, {.page_cache = true});
 }
 
+// Three records may rest there: the second batch waits, and what was acknowledged in front of it stays so.
+Task<> acknowledged_from_the_cache_up_to_a_number(Stage& stage) {
+    stage.node.world.job_delay_max = 3'600'000'000;
+    auto& partition = stage.partition;
+    auto rules = usual_rules();
+    rules.log.flush_messages = 4;
+    partition.lead(5, rules);
+    auto first = co_await produce(stage, {.records = 3});
+    EXPECT_EQ(co_await partition.acknowledged(first.until, Millis(0)), ErrorCode::none);
+    bool synced = partition.durable_end().offset == Offset{3};
+    auto second = co_await produce(stage, {.records = 3});
+    EXPECT_EQ(co_await partition.acknowledged(first.until, Millis(0)), ErrorCode::none);
+    if (synced || partition.durable_end().offset > Offset{0}) co_return;
+    EXPECT_EQ(partition.visible_end().offset, Offset{3});
+    EXPECT_EQ(co_await partition.acknowledged(second.until, Millis(0)), ErrorCode::request_timed_out);
+    EXPECT_EQ(co_await partition.acknowledged(second.until, Millis(7'200'000)), ErrorCode::none);
+    EXPECT_EQ(partition.durable_end().offset, Offset{6});
+}
+TEST(BrokerPartition, so_many_messages_as_are_to_be_flushed_together_wait_for_the_disk) {
+    tell(acknowledged_from_the_cache_up_to_a_number, {.page_cache = true});
+}
+
 Task<> twice_without_producer(Stage& stage) {
     Sent batch{{ProducerId{-2}, 0, 0}, 3};
     EXPECT_EQ((co_await produce(stage, batch)).base_offset, Offset{0});
@@ -255,6 +277,32 @@ Task<> sync_fails(Stage& stage) {
     EXPECT_EQ((co_await produce(stage)).error, ErrorCode::kafka_storage_error);
 }
 TEST(BrokerPartition, a_sync_that_fails_is_believed_once_and_ends_the_role) { tell(sync_fails); }
+
+// Somebody takes its files away while some wait: for room, for their turn, for their acknowledgement.
+Task<> taken_away(Stage& stage) {
+    constexpr auto gone = ErrorCode::kafka_storage_error;
+    stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = 400}));
+    co_await all_done(stage, 1);
+    using Names = std::shared_ptr<sim::DirectoryState>;
+    auto& names = std::get<Names>(stage.node.disk.root->names().at(name))->names();
+    std::get<std::shared_ptr<sim::FileState>>(names.at(log_file_name(Offset{0})))->taken = true;
+    for (int n = 0; n < 12; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {.bytes = 400}));
+    co_await all_done(stage, 13);
+    EXPECT_FALSE(stage.budget.failed());  // Nothing is wrong with the disk.
+    EXPECT_EQ(stage.budget.unsynced_bytes(), 0U);
+    auto refused = std::ranges::count(stage.acks, gone) +
+                   std::ranges::count_if(stage.done, [](auto& one) { return one.error == gone; });
+    EXPECT_EQ(refused, 12);
+    EXPECT_EQ(stage.partition.durable_end().offset, Offset{1});
+    EXPECT_TRUE(stage.partition.damaged());
+    EXPECT_EQ((co_await produce(stage)).error, gone);
+    // A checkpoint knows what was durable, so that the next start misses it.
+    EXPECT_TRUE(stage.partition.has_point());
+    EXPECT_EQ(stage.partition.recovery_point().offset, Offset{1});
+}
+TEST(BrokerPartition, whose_files_are_taken_away_acknowledges_no_more) {
+    tell(taken_away, {.unsynced_max = 1000});
+}
 
 Task<> make_fails(Stage& stage) {
     stage.power().fails_at = 1;

@@ -85,7 +85,7 @@ Task<> Partition::remove_left() {
         std::erase_if(left_, [&](const Left& left) {
             return std::ranges::find(names, left.segment.name()) != names.end();
         });
-    else if (!goes_on("removing a segment", removed.error())) failed();
+    else if (!goes_on("removing a segment", removed.error())) failed(removed.error());
     keeping_.leave(context_.seam.loop);
 }
 
@@ -108,7 +108,7 @@ Task<> Partition::write_snapshot() {
     auto written =
         co_await context_.seam.disk.run([&] { return fulmar::write_snapshot(*directory, snapshot, false); });
     if (written) snapshot_ = end;
-    else if (!goes_on("a snapshot", written.error())) failed();
+    else if (!goes_on("a snapshot", written.error())) failed(written.error());
     keeping_.leave(context_.seam.loop);
 }
 
@@ -118,7 +118,8 @@ Task<> Partition::close() {
     if (since_snapshot_percent() >= 6) co_await write_snapshot();
     constexpr std::size_t few_entries = 16;
     if (offline() || log_.unwritten_entries() < few_entries) co_return;
-    if (auto written = log_.write_index(); !written && !goes_on("its index", written.error())) failed();
+    if (auto written = log_.write_index(); !written && !goes_on("its index", written.error()))
+        failed(written.error());
 }
 
 }  // namespace fulmar

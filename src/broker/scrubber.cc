@@ -3,8 +3,10 @@
 namespace fulmar {
 
 void Scrubber::set_rate() {
+    rate_set_ = shard_.seam.loop.now();
     std::uint64_t bytes = 0;
-    for (auto& [id, partition] : shard_.partitions()) bytes += partition->log().size_bytes();
+    for (auto& [id, partition] : shard_.partitions())
+        if (stands_here(*partition)) bytes += partition->log().size_bytes();
     // With some room, since the disk may be busy.
     own_pacer_.set_rate(std::max<std::uint64_t>(bytes * 1'250 / std::uint64_t(interval_.count()), 1));
 }
@@ -20,12 +22,13 @@ Task<> Scrubber::run() {
         co_await timer_;
         std::vector<PartitionId> ids;
         for (auto& [id, partition] : shard_.partitions())
-            if (partition->log().exists()) ids.push_back(id);
+            if (stands_here(*partition)) ids.push_back(id);
         auto first = std::ranges::lower_bound(ids, from);
         std::ranges::rotate(ids, first);
         from = {};
         for (auto& id : ids) {
             auto partition = stopping_ ? nullptr : shard_.find(id);
+            if (loop.now() > rate_set_ + interval_ / 100) set_rate();  // Logs grow.
             if (partition) co_await partition->scrub({own_pacer_, pacer_, stopping_});
         }
     }

@@ -174,7 +174,9 @@ std::span<const Setting> settings_table() {
         {.key = "background.bytes.per.second",
          .kind = Setting::Number{&S::background_bytes_per_second, 64 << 10, 64 * gib, true},
          .fallback = "67108864",
-         .what = "What work in the background reads and writes in a second, so that clients have the disk."},
+         .what = "What work in the background reads and writes in a second in each data directory, so that "
+                 "clients "
+                 "have the disk."},
         {.key = "log.flush.offset.checkpoint.interval.ms",
          .kind = Setting::Duration{&S::checkpoint_interval, 1, 3'600'000},
          .fallback = "1000",

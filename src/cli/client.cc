@@ -5,7 +5,7 @@
 namespace fulmar::cli {
 
 std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Address& server,
-                                               Properties properties, Watch& watch, Delivered delivered) {
+                                               Properties properties, Watch& watch, Callbacks callbacks) {
     auto* conf = rd_kafka_conf_new();
     char why[512] = "";
     bool good = true;
@@ -21,7 +21,9 @@ std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Addre
     rd_kafka_conf_set_error_cb(conf, [](rd_kafka_t*, int code, const char*, void* opaque) {
         if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) static_cast<Watch*>(opaque)->all_down = true;
     });
-    if (delivered) rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    if (callbacks.delivered) rd_kafka_conf_set_dr_msg_cb(conf, callbacks.delivered);
+    if (callbacks.rebalanced) rd_kafka_conf_set_rebalance_cb(conf, callbacks.rebalanced);
+    if (callbacks.committed) rd_kafka_conf_set_offset_commit_cb(conf, callbacks.committed);
     auto* made = good ? rd_kafka_new(type, conf, why, sizeof why) : nullptr;
     if (!made) {
         rd_kafka_conf_destroy(conf);

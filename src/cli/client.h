@@ -23,12 +23,18 @@ struct DestroyClient {
 using Client = std::unique_ptr<rd_kafka_t, DestroyClient>;
 
 using Properties = std::span<const std::pair<const char*, std::string>>;
-using Delivered = void (*)(rd_kafka_t*, const rd_kafka_message_t*, void* opaque);
+// Called while the client is polled, or closed; each is given the watch as `opaque`. None where it is null.
+struct Callbacks {
+    void (*delivered)(rd_kafka_t*, const rd_kafka_message_t*, void* opaque) = nullptr;
+    void (*rebalanced)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
+                       void* opaque) = nullptr;
+    void (*committed)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
+                      void* opaque) = nullptr;
+};
 
-// `watch` outlives the client; `delivered`, for producers, is given it as `opaque`.
+// `watch` outlives the client.
 std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Address& server,
-                                               Properties properties, Watch& watch,
-                                               Delivered delivered = nullptr);
+                                               Properties properties, Watch& watch, Callbacks callbacks = {});
 
 // What librdkafka or a broker said, for the end of an error.
 std::string text_of(rd_kafka_resp_err_t code);

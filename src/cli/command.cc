@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "broker/settings.h"
 #include "cli/consume.h"
+#include "cli/group.h"
 #include "cli/log.h"
 #include "cli/produce.h"
 #include "cli/topic.h"

@@ -10,12 +10,18 @@ namespace fulmar::cli {
 // Texts that are taken apart after parsing, where CLI11 can only check them.
 struct Raw {
     std::string server = default_server, from = "beginning";
-    std::string trimmed, before_time;
+    std::string trimmed, before_time, reset_to, forgotten_topic;
+    std::vector<std::string> reset_topics;
     std::vector<std::string> pairs, partitions;
 };
 
 // As CLI::Range, which says that "abc" is not in the range, and shows it in every help.
 CLI::Validator number_from(std::int64_t least, std::int64_t most);
+
+// CLI11 takes the word "[a,b]" for two. A zero byte at its end, which no process is given, keeps such a word
+// whole until it is parsed.
+inline constexpr char keeps_whole = '\0';
+std::string as_typed(std::string text);
 
 class CommandLine {
 public:
@@ -30,6 +36,9 @@ private:
     void serve();
     void topic();  // options_topic.cc
     void topic_trim(CLI::App& topic);
+    void group();  // options_group.cc
+    void group_reset(CLI::App& group);
+    std::expected<Command, Ending> finish_group(const std::string& name, const Address& server);
     void produce();
     void consume();
     void log();  // options_log.cc
@@ -48,6 +57,10 @@ private:
     TopicDescribeOptions describe_;
     TopicConfigOptions config_;
     TopicTrimOptions trim_;
+    GroupListOptions group_list_;
+    GroupDescribeOptions group_describe_;
+    GroupResetOptions reset_;
+    GroupDeleteOptions group_delete_;
     ProduceOptions produce_;
     ConsumeOptions consume_;
     LogDumpOptions dump_;

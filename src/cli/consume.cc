@@ -1,7 +1,6 @@
 #include "cli/consume.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +8,8 @@
 #include <set>
 
 #include "cli/client.h"
+#include "cli/message.h"
+#include "cli/prompt.h"
 #include "cli/topic.h"
 #include "cli/trouble.h"
 
@@ -16,103 +17,11 @@ namespace fulmar::cli {
 
 namespace {
 
-struct DestroyMessage {
-    void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
-};
 struct DestroyTopic {
     void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
 };
 struct DestroyQueue {
     void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
-};
-using Message = std::unique_ptr<rd_kafka_message_t, DestroyMessage>;
-
-std::string_view key_of(const rd_kafka_message_t& message) {
-    return {static_cast<const char*>(message.key), message.key_len};
-}
-std::string_view value_of(const rd_kafka_message_t& message) {
-    return {static_cast<const char*>(message.payload), message.len};
-}
-
-struct Header {
-    std::string_view name, value;
-    bool null = false;
-};
-std::vector<Header> headers_of(const rd_kafka_message_t& message) {
-    rd_kafka_headers_t* headers = nullptr;
-    std::vector<Header> all;
-    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return all;
-    const char* name = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    while (rd_kafka_header_get_all(headers, all.size(), &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        all.push_back({name, {static_cast<const char*>(value), value ? size : 0}, value == nullptr});
-    return all;
-}
-
-void print_json(const rd_kafka_message_t& message) {
-    auto member = [](std::string_view name, bool null, std::string_view bytes) {
-        return null ? fmt::format("\"{}\":null", name) : json_member(name, bytes);
-    };
-    rd_kafka_timestamp_type_t type{};
-    auto line =
-        fmt::format("{{\"topic\":{},\"partition\":{},\"offset\":{},\"timestamp_ms\":{},{},{},\"headers\":[",
-                    json_text(rd_kafka_topic_name(message.rkt)), message.partition, message.offset,
-                    rd_kafka_message_timestamp(&message, &type), member("key", !message.key, key_of(message)),
-                    member("value", !message.payload, value_of(message)));
-    auto headers = headers_of(message);
-    for (auto& header : headers)
-        line += fmt::format("{}{{{},{}}}", &header == &headers.front() ? "" : ",",
-                            json_member("name", header.name), member("value", header.null, header.value));
-    line += "]}\n";
-    std::fwrite(line.data(), 1, line.size(), stdout);
-}
-void print_value(const rd_kafka_message_t& message) {
-    std::fwrite(message.payload, 1, message.len, stdout);
-    std::fputc('\n', stdout);
-}
-void print_whole(const rd_kafka_message_t& message, std::int64_t first, std::int64_t next) {
-    rd_kafka_timestamp_type_t type{};
-    auto time = rd_kafka_message_timestamp(&message, &type);
-    auto clock = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? "the broker's" : "the producer's";
-    fmt::print("topic {}, partition {}, offset {} of {} to {}\n", rd_kafka_topic_name(message.rkt),
-               message.partition, message.offset, first, next - 1);
-    if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) fmt::print("time     {} by {} clock\n", utc(time), clock);
-    auto readable = [](std::string_view bytes) {
-        return is_utf8(bytes) ? std::string(bytes) : "base64 " + base64(bytes_of(bytes));
-    };
-    if (message.key) fmt::print("key      {}\n", readable(key_of(message)));
-    for (auto& header : headers_of(message))
-        fmt::print("header   {}={}\n", header.name, readable(header.value));
-    if (!message.payload) return fmt::print("value    null\n");
-    fmt::print("value    {}\n\n", counted(message.len, "byte"));
-    print_value(message);
-}
-
-volatile sig_atomic_t interrupted = 0;
-
-// While it lives, Ctrl-C and SIGTERM are noted, so that what is printed ends with a whole message; then they
-// take their course. A second one ends the process at once.
-class Interruptible {
-public:
-    Interruptible() {
-        interrupted = 0;
-        struct sigaction note{};
-        note.sa_handler = [](int signal) { interrupted = signal; };
-        note.sa_flags = SA_RESETHAND;
-        for (auto& [signal, before] : before_) {
-            ::sigaction(signal, nullptr, &before);
-            if (before.sa_handler != SIG_IGN) ::sigaction(signal, &note, nullptr);
-        }
-    }
-    Interruptible(const Interruptible&) = delete;
-    ~Interruptible() {
-        for (auto& [signal, before] : before_) ::sigaction(signal, &before, nullptr);
-        if (interrupted) ::raise(interrupted);
-    }
-
-private:
-    std::pair<int, struct sigaction> before_[2] = {{SIGINT, {}}, {SIGTERM, {}}};
 };
 
 class Consumer : Watch {
@@ -255,7 +164,7 @@ Outcome Consumer::show() {
     if (auto started = start(partition, *options_.at); !started) return started;
     for (;;) {
         auto message = next();
-        if (interrupted) return {};
+        if (Interruptible::happened()) return {};
         if (!message && all_down) return std::unexpected(nobody_answers(options_.server));
         if (auto bad = message ? std::nullopt : trouble({partition})) return std::unexpected(*bad);
         if (!message) continue;
@@ -289,9 +198,9 @@ Outcome Consumer::follow() {
     auto not_ended = all;
     bool told = false;
     std::optional<std::string> told_trouble;
-    while (!interrupted && (!options_.count || printed < *options_.count)) {
+    while (!Interruptible::happened() && (!options_.count || printed < *options_.count)) {
         auto message = next();
-        if (interrupted) break;
+        if (Interruptible::happened()) break;
         if (std::ferror(stdout)) return std::unexpected("standard output cannot be written");
         if (!message && all_down) {
             if (options_.until_end) return std::unexpected(nobody_answers(options_.server));
@@ -333,6 +242,8 @@ Outcome Consumer::run() {
 
 }  // namespace
 
-Outcome run(const ConsumeOptions& options) { return Consumer(options).run(); }
+Outcome run(const ConsumeOptions& options) {
+    return options.group ? run_in_group(options) : Consumer(options).run();
+}
 
 }  // namespace fulmar::cli

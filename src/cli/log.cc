@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <iostream>
 
 #include "base/suggest.h"
+#include "cli/prompt.h"
 #include "cli/serve.h"
 #include "io/real/directory.h"
 #include "io/real/stderr_log.h"
@@ -224,12 +224,6 @@ Timestamp wall_now() {
     return Timestamp{std::chrono::duration_cast<Millis>(since).count()};
 }
 
-bool confirmed() {
-    fmt::print(stderr, "Do this? [y/N] ");
-    std::string answer;
-    return std::getline(std::cin, answer) && (answer == "y" || answer == "Y" || answer == "yes");
-}
-
 void print_repair(const Chosen& of, const PartitionRepair& repair, bool json) {
     if (!json) {
         fmt::print("{}:\n", of.label());
@@ -289,7 +283,7 @@ Outcome run(const LogRepairOptions& options) {
     }
     if (options.dry_run) return {};
     std::fflush(stdout);
-    if (!options.yes && !confirmed())
+    if (!options.yes && !confirmed("Do this?"))
         return std::unexpected("nothing was changed; --yes goes on without a question");
     auto done = repair(*data, repairs, {.now = Instant{}, .wall = wall_now()});
     if (!done)

@@ -17,19 +17,12 @@ namespace fulmar::cli {
 
 namespace {
 
-// CLI11 takes the word "[a,b]" for two. A zero byte at its end, which no process is given, keeps
-// such a word whole until it is parsed.
-constexpr char keeps_whole = '\0';
 std::string kept_whole(std::string word) {
     if (word.starts_with('[') && word.ends_with(']')) word += keeps_whole;
     return word;
 }
-void as_typed(std::string& text) { std::erase(text, keeps_whole); }
-// As it was typed, for an error.
-std::string quoted(std::string text) {
-    as_typed(text);
-    return fmt::format("\"{}\"", text);
-}
+// For an error.
+std::string quoted(const std::string& text) { return fmt::format("\"{}\"", as_typed(text)); }
 
 std::string check_pair(const std::string& text) {
     auto equals = text.find('=');
@@ -61,6 +54,11 @@ Pairs split(const std::vector<std::string>& texts) {
 
 }  // namespace
 
+std::string as_typed(std::string text) {
+    std::erase(text, keeps_whole);
+    return text;
+}
+
 CLI::Validator number_from(std::int64_t least, std::int64_t most) {
     auto check = [=](const std::string& text) {
         auto number = parse_number<std::int64_t>(text);
@@ -78,6 +76,7 @@ CommandLine::CommandLine() {
         "examples.");
     serve();
     topic();
+    group();
     produce();
     consume();
     log();
@@ -92,17 +91,18 @@ std::expected<Command, Ending> CommandLine::parse(int argc, const char* const* a
         app_.parse(std::move(words));
     } catch (const CLI::ParseError& error) {
         auto end = ending(error);
-        as_typed(end.text);
+        end.text = as_typed(end.text);
         return std::unexpected(end);
     }
     for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values, &serve_.data,
-                        &verify_.partitions, &repair_.partitions})
-        std::ranges::for_each(*texts, as_typed);
-    for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name, &raw_.trimmed,
-                       &dump_.path, &verify_.data, &repair_.data})
-        as_typed(*text);
-    for (auto* text : {&produce_.key, &serve_.listen, &serve_.config})
-        if (*text) as_typed(**text);
+                        &verify_.partitions, &repair_.partitions, &group_delete_.names, &raw_.reset_topics})
+        for (auto& text : *texts) text = as_typed(text);
+    for (auto* text :
+         {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name, &raw_.trimmed, &dump_.path,
+          &verify_.data, &repair_.data, &group_describe_.name, &reset_.name, &raw_.forgotten_topic})
+        *text = as_typed(*text);
+    for (auto* text : {&produce_.key, &serve_.listen, &serve_.config, &consume_.group})
+        if (*text) *text = as_typed(**text);
     return finish();
 }
 
@@ -168,6 +168,12 @@ void CommandLine::produce() {
         ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}).description(""))
         ->type_name("CODEC")
         ->capture_default_str();
+    command
+        ->add_option("--timeout", produce_.timeout_s,
+                     "How long each may take to be written; then it is given up")
+        ->check(number_from(1, 1'000'000))
+        ->type_name("SECONDS")
+        ->capture_default_str();
     command->add_flag("--json", produce_.json, "Print where each message went, a line of JSON each");
     add_server(command);
 }
@@ -178,25 +184,35 @@ void CommandLine::consume() {
                         "  fulmar consume orders --until-end --json\n"
                         "  fulmar consume orders --from end\n"
                         "  fulmar consume orders --partition 3 --from 1000 --count 10\n"
-                        "  fulmar consume orders --at 1234");
+                        "  fulmar consume orders --at 1234\n"
+                        "  fulmar consume orders --group billing\n"
+                        "With --group it shares the partitions with the other members, goes on where the "
+                        "group has come to, and\ncommits what it has printed.");
     command->add_option("TOPIC", consume_.topic, "Where from")->type_name("")->required();
     auto* from = command->add_option("--from", raw_.from, "Where to begin: beginning, end, or an offset")
                      ->check(CLI::Validator(check_from, ""))
                      ->type_name("WHERE")
                      ->capture_default_str();
-    command->add_option("--partition", consume_.partition, "Of one partition only")
-        ->check(number_from(0, std::numeric_limits<std::int32_t>::max()))
-        ->type_name("N");
+    auto* partition = command->add_option("--partition", consume_.partition, "Of one partition only")
+                          ->check(number_from(0, std::numeric_limits<std::int32_t>::max()))
+                          ->type_name("N");
     auto* count = command->add_option("--count", consume_.count, "End after so many messages")
                       ->check(number_from(1, std::numeric_limits<std::int64_t>::max()))
                       ->type_name("N");
     auto* until_end = command->add_flag("--until-end", consume_.until_end, "End where the topic ends");
-    command->add_option("--at", consume_.at, "Show the one message at this offset, and what surrounds it")
-        ->check(number_from(0, std::numeric_limits<std::int64_t>::max()))
-        ->type_name("OFFSET")
-        ->excludes(from)
-        ->excludes(count)
-        ->excludes(until_end);
+    auto* at =
+        command->add_option("--at", consume_.at, "Show the one message at this offset, and what surrounds it")
+            ->check(number_from(0, std::numeric_limits<std::int64_t>::max()))
+            ->type_name("OFFSET")
+            ->excludes(from)
+            ->excludes(count)
+            ->excludes(until_end);
+    command
+        ->add_option("--group", consume_.group,
+                     "As a member of this consumer group; --from is then for what it has not committed yet")
+        ->type_name("NAME")
+        ->excludes(partition)
+        ->excludes(at);
     command->add_flag("--json", consume_.json, "Print a line of JSON each, with key, headers and offset");
     add_server(command);
 }
@@ -265,6 +281,7 @@ std::expected<Command, Ending> CommandLine::finish() {
         raw_.server = variable;
     }
     auto server = [&] { return parse_address(raw_.server).value_or(Address{}); };
+    if (app_.get_subcommand("group")->parsed()) return finish_group(name, server());
     if (name == "create") {
         create_.server = server();
         create_.configs = split(raw_.pairs);
@@ -322,6 +339,14 @@ std::expected<Command, Ending> CommandLine::finish() {
     if (name == "consume") {
         consume_.server = server();
         consume_.from = *parse_from(raw_.from);
+        if (consume_.group && consume_.group->empty())
+            return std::unexpected(Ending{exit_usage, "--group: members need a group with a name\n"});
+        if (consume_.group && std::holds_alternative<std::int64_t>(consume_.from))
+            return std::unexpected(Ending{
+                exit_usage,
+                fmt::format("--from: with --group it is beginning or end; `fulmar group reset {} --topic {} "
+                            "--to {}` sets where the group goes on\n",
+                            *consume_.group, consume_.topic, raw_.from)});
         return consume_;
     }
     if (name == "version") return version_;

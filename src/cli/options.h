@@ -79,6 +79,45 @@ struct TopicTrimOptions {
     bool json = false;
 };
 
+// A topic's partitions; none named: all of them.
+struct TopicPartitions {
+    std::string topic;
+    std::vector<std::int32_t> partitions;
+    std::string text() const;  // "orders" or "orders:0,2".
+};
+
+struct GroupListOptions {
+    Address server;
+    bool json = false;
+};
+struct GroupDescribeOptions {
+    Address server;
+    std::string name;
+    bool json = false;
+};
+struct GroupResetOptions {
+    struct Earliest {};
+    struct Latest {};
+    struct Time {
+        std::int64_t ms = 0;
+    };
+    Address server;
+    std::string name;
+    std::vector<TopicPartitions> topics;
+    std::variant<Earliest, Latest, std::int64_t, Time> to;
+    std::optional<std::int64_t> shift;  // Instead of `to`: from where it is.
+    bool make = false;                  // A group that is not there is no failure.
+    bool yes = false, dry_run = false;
+    bool json = false;
+};
+struct GroupDeleteOptions {
+    Address server;
+    std::vector<std::string> names;
+    std::optional<TopicPartitions> topic;  // Only what they have committed of it.
+    bool if_exists = false;
+    bool json = false;
+};
+
 struct ProduceOptions {
     Address server;
     std::string topic;
@@ -87,6 +126,7 @@ struct ProduceOptions {
     Pairs headers;
     std::optional<std::int32_t> partition;
     std::string codec = "none";
+    std::int32_t timeout_s = 30;  // A message that is not written by then counts as lost.
     bool json = false;
 };
 
@@ -100,6 +140,9 @@ struct ConsumeOptions {
     std::optional<std::int32_t> partition;
     std::optional<std::int64_t> count;
     std::optional<std::int64_t> at;  // Show the one message there.
+    // As a member of it; `from`, the beginning or the end, is for partitions of which it has committed
+    // nothing.
+    std::optional<std::string> group;
     bool until_end = false;
     bool json = false;
 };
@@ -131,7 +174,8 @@ struct VersionOptions {
 
 using Command =
     std::variant<ServeOptions, TopicCreateOptions, TopicGrowOptions, TopicDeleteOptions, TopicListOptions,
-                 TopicDescribeOptions, TopicConfigOptions, TopicTrimOptions, ProduceOptions, ConsumeOptions,
+                 TopicDescribeOptions, TopicConfigOptions, TopicTrimOptions, GroupListOptions,
+                 GroupDescribeOptions, GroupResetOptions, GroupDeleteOptions, ProduceOptions, ConsumeOptions,
                  LogDumpOptions, LogVerifyOptions, LogRepairOptions, VersionOptions>;
 
 // Nothing to be run: a text for people and how the process ends. With exit_done it was asked for, with

@@ -123,6 +123,84 @@ TEST(Options, a_topic_is_trimmed_up_to_one_thing) {
         EXPECT_NE(refusal(words), "(taken)");
 }
 
+TEST(Options, groups_are_listed_described_and_deleted) {
+    EXPECT_TRUE(parsed<GroupListOptions>({"group", "list", "--json"}).json);
+    auto describe = parsed<GroupDescribeOptions>({"group", "describe", "[g,h]", "--json"});
+    EXPECT_EQ(describe.name, "[g,h]");
+    EXPECT_TRUE(describe.json);
+    EXPECT_EQ(describe.server, local);
+    EXPECT_EQ(parsed<GroupDescribeOptions>({"group", "describe", ""}).name, "");
+    auto remove = parsed<GroupDeleteOptions>({"group", "delete", "a", "[b,c]", "", "--if-exists"});
+    EXPECT_EQ(remove.names, (std::vector<std::string>{"a", "[b,c]", ""}));
+    EXPECT_TRUE(remove.if_exists);
+    EXPECT_FALSE(remove.topic);
+    remove = parsed<GroupDeleteOptions>({"group", "delete", "--topic", "orders:3,0,3", "a", "b"});
+    EXPECT_EQ(remove.names, (std::vector<std::string>{"a", "b"}));
+    ASSERT_TRUE(remove.topic);
+    EXPECT_EQ(remove.topic->text(), "orders:0,3");
+    EXPECT_EQ(refusal({"group", "delete", "a", "--topic", "orders:"}),
+              "--topic: \"orders:\" is neither TOPIC nor TOPIC:PARTITION,PARTITION");
+    EXPECT_EQ(refusal({"group", "lst"}), "fulmar group has no command \"lst\"; did you mean list?");
+    for (auto words : std::vector<std::vector<const char*>>{{"group"},
+                                                            {"group", "describe"},
+                                                            {"group", "describe", "a", "b"},
+                                                            {"group", "delete"},
+                                                            {"group", "delete", "a", "--topic", ":1"}})
+        EXPECT_NE(refusal(words), "(taken)");
+}
+
+TEST(Options, a_group_is_reset_to_one_thing) {
+    auto reset = parsed<GroupResetOptions>(
+        {"group", "reset", "g", "--topic", "a", "--topic", "b:2,1", "--to", "earliest", "--yes", "--json"});
+    EXPECT_EQ(reset.name, "g");
+    ASSERT_EQ(reset.topics.size(), 2U);
+    EXPECT_EQ(reset.topics[0].text(), "a");
+    EXPECT_EQ(reset.topics[1].text(), "b:1,2");
+    EXPECT_TRUE(std::holds_alternative<GroupResetOptions::Earliest>(reset.to));
+    EXPECT_TRUE(reset.yes && reset.json);
+    EXPECT_FALSE(reset.dry_run || reset.shift || reset.make);
+    EXPECT_EQ(reset.server, local);
+    auto to = [](const char* where) {
+        return parsed<GroupResetOptions>({"group", "reset", "g", "--topic", "a", "--to", where}).to;
+    };
+    EXPECT_TRUE(std::holds_alternative<GroupResetOptions::Latest>(to("latest")));
+    EXPECT_EQ(std::get<std::int64_t>(to("2026")), 2026);
+    EXPECT_EQ(std::get<GroupResetOptions::Time>(to("2026-11-24")).ms, 1'795'478'400'000);
+    reset = parsed<GroupResetOptions>(
+        {"group", "reset", "g", "--topic", "a", "--shift", "-10", "--dry-run", "--new"});
+    EXPECT_EQ(reset.shift, -10);
+    EXPECT_TRUE(reset.dry_run && reset.make);
+    EXPECT_EQ(refusal({"group", "reset", "g", "--topic", "a"}),
+              "Where to? --to earliest, latest, an offset or a time, or --shift N");
+    EXPECT_EQ(refusal({"group", "reset", "g", "--topic", "a", "--to", "[soon]"}),
+              "--to: \"[soon]\" is neither earliest, latest, an offset, nor a time such as "
+              "2026-11-24T09:00:00Z or 2026-11-24");
+    for (auto words : std::vector<std::vector<const char*>>{
+             {"group", "reset", "g", "--to", "earliest"},
+             {"group", "reset", "--topic", "a", "--to", "earliest"},
+             {"group", "reset", "g", "--topic", "a", "--to", "-1"},
+             {"group", "reset", "g", "--topic", "a", "--to", "1", "--shift", "1"},
+             {"group", "reset", "g", "--topic", "a", "--shift", "x"},
+             {"group", "reset", "g", "--topic", "a:x", "--to", "1"},
+             {"group", "reset", "g", "--topic", "a", "--to", "1", "--yes", "--dry-run"}})
+        EXPECT_NE(refusal(words), "(taken)");
+}
+
+TEST(Options, a_group_consumes_from_where_it_has_come_to) {
+    auto consume = parsed<ConsumeOptions>({"consume", "o", "--group", "[g]", "--count", "3", "--until-end"});
+    EXPECT_EQ(consume.group, "[g]");
+    EXPECT_TRUE(std::holds_alternative<ConsumeOptions::Beginning>(consume.from));
+    consume = parsed<ConsumeOptions>({"consume", "o", "--group", "g", "--from", "end"});
+    EXPECT_TRUE(std::holds_alternative<ConsumeOptions::End>(consume.from));
+    EXPECT_FALSE(parsed<ConsumeOptions>({"consume", "o"}).group);
+    EXPECT_EQ(refusal({"consume", "o", "--group", "g", "--from", "7"}),
+              "--from: with --group it is beginning or end; `fulmar group reset g --topic o --to 7` sets "
+              "where the group goes on");
+    EXPECT_EQ(refusal({"consume", "o", "--group", ""}), "--group: members need a group with a name");
+    EXPECT_NE(refusal({"consume", "o", "--group", "g", "--partition", "0"}), "(taken)");
+    EXPECT_NE(refusal({"consume", "o", "--group", "g", "--at", "0"}), "(taken)");
+}
+
 TEST(Options, the_log_is_dumped_verified_and_repaired) {
     auto dump = parsed<LogDumpOptions>({"log", "dump", "a/b", "--records", "--from", "7", "--json"});
     EXPECT_EQ(dump.path, "a/b");
@@ -158,6 +236,10 @@ TEST(Options, produce_takes_values_or_reads_lines) {
     EXPECT_EQ(produce.headers, (Pairs{{"a", "1"}, {"b", "2=3"}}));
     EXPECT_EQ(produce.partition, 4);
     EXPECT_EQ(produce.codec, "zstd");
+    EXPECT_EQ(produce.timeout_s, 30);
+    EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--timeout", "2"}).timeout_s, 2);
+    EXPECT_EQ(refusal({"produce", "orders", "--timeout", "0"}),
+              "--timeout: \"0\" is not a number from 1 to 1000000");
     EXPECT_TRUE(produce.json);
     EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--header", "a=1", "value"}).values.size(), 1U);
     EXPECT_EQ(parsed<ProduceOptions>({"produce", "orders", "--", "--dash"}).values[0], "--dash");
@@ -238,6 +320,11 @@ TEST(Options, every_command_explains_itself_with_examples) {
                                                             {"topic", "grow"},
                                                             {"topic", "delete"},
                                                             {"topic", "trim"},
+                                                            {"group"},
+                                                            {"group", "list"},
+                                                            {"group", "describe"},
+                                                            {"group", "reset"},
+                                                            {"group", "delete"},
                                                             {"log"},
                                                             {"log", "dump"},
                                                             {"log", "verify"},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 
@@ -28,6 +29,30 @@ std::size_t utf8_length(std::string_view text) {
         return !bad && follows(1) && follows(2) && follows(3) ? 4 : 0;
     }
     return 0;
+}
+
+// REQUIRES: one character of UTF-8.
+char32_t code_point(std::string_view character) {
+    auto first = std::uint8_t(character.front());
+    char32_t code = character.size() == 1 ? first : first & (0x7fU >> character.size());
+    for (char c : character.substr(1)) code = code << 6 | (std::uint8_t(c) & 0x3f);
+    return code;
+}
+// After Unicode's East Asian Width and its marks without a width, in the blocks where they are common.
+std::size_t columns_of(char32_t code) {
+    struct Range {
+        char32_t first, last;
+    };
+    constexpr Range none[] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x610, 0x61a},
+                              {0x64b, 0x65f},   {0xe31, 0xe31},   {0xe34, 0xe3a},   {0xe47, 0xe4e},
+                              {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+    constexpr Range wide[] = {{0x1100, 0x115f},  {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xa960, 0xa97f},
+                              {0xac00, 0xd7a3},  {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff01, 0xff60},
+                              {0xffe0, 0xffe6},  {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff},
+                              {0x20000, 0x3fffd}};
+    auto within = [&](const Range& range) { return code >= range.first && code <= range.last; };
+    if (std::ranges::any_of(none, within)) return 0;
+    return std::ranges::any_of(wide, within) ? 2 : 1;
 }
 
 }  // namespace
@@ -69,6 +94,13 @@ std::string base64(Bytes bytes) {
         for (std::size_t n = 0; n < 4; ++n) out += n <= have ? alphabet[three >> (18 - 6 * n) & 63] : '=';
     }
     return out;
+}
+
+std::string shown(std::string_view name) {
+    if (!is_utf8(name)) return "base64 " + base64(bytes_of(name));
+    auto breaks = [](char c) { return std::uint8_t(c) < 0x20 || c == 0x7f || c == '"'; };
+    bool plain = !name.empty() && name == trimmed(name) && std::ranges::none_of(name, breaks);
+    return plain ? std::string(name) : json_text(name);
 }
 
 std::string json_member(std::string_view name, std::string_view bytes) {
@@ -114,16 +146,27 @@ std::optional<std::int64_t> parse_utc(std::string_view text) {
     return (((std::int64_t(days) * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + number(20, 3);
 }
 
+std::size_t columns(std::string_view text) {
+    if (!is_utf8(text)) return text.size();
+    std::size_t sum = 0;
+    while (!text.empty()) {
+        auto length = utf8_length(text);
+        sum += columns_of(code_point(text.substr(0, length)));
+        text.remove_prefix(length);
+    }
+    return sum;
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
     std::vector<std::size_t> widths;
     for (auto& row : rows) {
         widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t n = 0; n < row.size(); ++n) widths[n] = std::max(widths[n], row[n].size());
+        for (std::size_t n = 0; n < row.size(); ++n) widths[n] = std::max(widths[n], columns(row[n]));
     }
     std::string out;
     for (auto& row : rows) {
         for (std::size_t n = 0; n < row.size(); ++n)
-            out += n + 1 < row.size() ? fmt::format("{:<{}}  ", row[n], widths[n]) : row[n] + '\n';
+            out += row[n] + (n + 1 < row.size() ? std::string(widths[n] - columns(row[n]) + 2, ' ') : "\n");
     }
     return out;
 }

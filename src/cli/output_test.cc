@@ -41,6 +41,28 @@ TEST(Output, columns_line_up) {
     EXPECT_EQ(counted(0, "message"), "0 messages");
 }
 
+TEST(Output, columns_line_up_in_any_language) {
+    EXPECT_EQ(columns("orders"), 6U);
+    EXPECT_EQ(columns("Grüße"), 5U);
+    EXPECT_EQ(columns("注文-한국"), 9U);
+    EXPECT_EQ(columns("e\u0301"), 1U);
+    EXPECT_EQ(columns("😀"), 2U);
+    EXPECT_EQ(columns("заказы"), 6U);
+    EXPECT_EQ(columns("\xff\xfe"), 2U);
+    EXPECT_EQ(columns(""), 0U);
+    EXPECT_EQ(table({{"N", "M"}, {"注文", "1"}, {"Größe", "2"}}), "N      M\n注文   1\nGröße  2\n");
+}
+
+TEST(Output, a_name_is_seen_whatever_it_is) {
+    for (auto plain : {"orders", "a b", "Größe", "注文", "-", "a'b"}) EXPECT_EQ(shown(plain), plain);
+    EXPECT_EQ(shown(""), "\"\"");
+    EXPECT_EQ(shown(" a"), "\" a\"");
+    EXPECT_EQ(shown("a "), "\"a \"");
+    EXPECT_EQ(shown("a\nb\x1b[2J"), "\"a\\nb\\u001b[2J\"");
+    EXPECT_EQ(shown("\"a\""), "\"\\\"a\\\"\"");
+    EXPECT_EQ(shown("\xff"), "base64 /w==");
+}
+
 TEST(Output, a_time_is_read_as_it_is_printed_or_shorter) {
     for (std::int64_t at : {0LL, 1'794'999'600'123LL, 951'782'399'000LL}) EXPECT_EQ(parse_utc(utc(at)), at);
     EXPECT_EQ(parse_utc("2026-11-24"), 1'795'478'400'000);

@@ -143,7 +143,7 @@ Outcome run(const ProduceOptions& options) {
         {"max.in.flight.requests.per.connection", stream ? "5" : "1"},  // Order, over retries, too.
         {"compression.codec", options.codec},
         {"linger.ms", stream ? "20" : "0"},
-        {"message.timeout.ms", "30000"},
+        {"message.timeout.ms", std::to_string(1000LL * options.timeout_s)},
         // So that the broker's error is told before the time is up, which would be all that is said then.
         {"message.send.max.retries", "100"},
         {"retry.backoff.ms", "100"},
@@ -151,7 +151,8 @@ Outcome run(const ProduceOptions& options) {
     };
     Deliveries deliveries;
     deliveries.json = options.json;
-    auto client = open_client(RD_KAFKA_PRODUCER, options.server, properties, deliveries, delivered);
+    auto client =
+        open_client(RD_KAFKA_PRODUCER, options.server, properties, deliveries, {.delivered = delivered});
     if (!client) return std::unexpected(client.error());
     auto* producer = client->get();
     auto send = [&](std::string_view value) {

@@ -137,6 +137,7 @@ std::string welcome(const Settings& settings, std::string_view program) {
         "In another terminal:\n"
         "  a first message   {3} produce orders hello{4}\n"
         "                    {3} consume orders{4}\n"
+        "  one of a group    {3} consume orders --group billing{4}\n"
         "  kcat              echo hello | kcat -b {1} -t orders -P\n"
         "                    kcat -b {1} -t orders -C -e\n"
         "  any Kafka client  bootstrap.servers={1}\n"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cli/offsets.h"
 #include "cli/topic.h"
 #include "wire/kafka/delete_records.h"
 #include "wire/kafka/list_offsets.h"
@@ -13,37 +14,12 @@ namespace {
 
 using kafka::ErrorCode, kafka::ListOffsetsRequest, kafka::DeleteRecordsRequest;
 
-constexpr wire::Versions list_offsets_versions{1, 7}, delete_records_versions{0, 2};
+constexpr wire::Versions delete_records_versions{0, 2};
 // Shorter than the connection's own patience, so that the broker says what became of it.
 constexpr std::int32_t timeout_ms = 8000;
 constexpr std::int64_t high_watermark = -1;
 
 using Offsets = std::vector<std::int64_t>;  // In the order of the partitions that were asked about.
-
-std::expected<Offsets, std::string> offsets_at(Connection& broker, const std::string& name,
-                                               const std::vector<std::int32_t>& partitions, Timestamp at) {
-    std::vector<ListOffsetsRequest::Partition> asked;
-    for (auto index : partitions) asked.push_back({.partition_index = index, .timestamp = at});
-    ListOffsetsRequest::Topic topic{name, asked};
-    ListOffsetsRequest question;
-    question.replica_id = BrokerId{-1};
-    question.topics = std::span(&topic, 1);
-    auto answer = broker.call<kafka::ListOffsetsResponse>(question, list_offsets_versions);
-    if (!answer) return std::unexpected(answer.error());
-    Offsets offsets;
-    for (auto index : partitions) {
-        const kafka::ListOffsetsResponse::Partition* found = nullptr;
-        for (auto& said : (*answer)->topics)
-            for (auto& p : said.partitions)
-                if (said.name == name && p.partition_index == index) found = &p;
-        if (!found) return std::unexpected("the broker does not say where that is");
-        if (found->error_code != ErrorCode::none)
-            return std::unexpected(fmt::format("topic {}, partition {}: nobody can tell where that is: {}",
-                                               name, index, kafka::to_text(found->error_code)));
-        offsets.push_back(std::to_underlying(found->offset));
-    }
-    return offsets;
-}
 
 // What each partition is to begin at.
 std::expected<Offsets, std::string> wanted_starts(Connection& broker, const TopicTrimOptions& options,
@@ -51,13 +27,7 @@ std::expected<Offsets, std::string> wanted_starts(Connection& broker, const Topi
     if (options.before_offset) return Offsets(partitions.size(), *options.before_offset);
     if (!options.before_time_ms) return Offsets(partitions.size(), high_watermark);
     // Where nothing is as late as that, what was there before the question goes; not what has come since.
-    auto ends = offsets_at(broker, options.name, partitions, ListOffsetsRequest::latest);
-    if (!ends) return ends;
-    auto found = offsets_at(broker, options.name, partitions, Timestamp{*options.before_time_ms});
-    if (!found) return found;
-    for (std::size_t n = 0; n < found->size(); ++n)
-        if ((*found)[n] < 0) (*found)[n] = (*ends)[n];
-    return found;
+    return offsets_at_time(broker, options.name, partitions, Timestamp{*options.before_time_ms});
 }
 
 std::string refusal(Connection& broker, const TopicTrimOptions& options,

@@ -135,6 +135,16 @@ TEST_F(Verbs, one_message_is_shown_with_what_surrounds_it) {
     expect_failure({"consume", "many", "--at", "2"}, "topic many has 7 partitions");
 }
 
+TEST_F(Verbs, a_group_goes_on_where_it_was) {
+    verb({"produce", "orders", "one", "two", "three"});
+    EXPECT_EQ(verb({"consume", "orders", "--group", "g", "--count", "2"}).out, "one\ntwo\n");
+    auto ran = verb({"consume", "orders", "--group", "g", "--until-end"});
+    EXPECT_EQ(ran.code, exit_done) << ran.err;
+    EXPECT_EQ(ran.out, "three\n");
+    EXPECT_EQ(verb({"consume", "orders", "--group", "g", "--until-end"}).out, "");
+    EXPECT_EQ(verb({"consume", "orders", "--group", "h", "--count", "1"}).out, "one\n");
+}
+
 TEST_F(Verbs, a_key_goes_where_javas_clients_put_it) {
     // What Java's clients take as the hash of these keys (murmur2 as Kafka has it).
     for (auto& [key, hash] :
@@ -256,6 +266,7 @@ TEST(Serve, the_welcome_can_be_typed_as_it_stands) {
     settings.durability = Durability::page_cache;
     text = welcome(settings, "fulmar");
     EXPECT_NE(text.find(" fulmar consume orders --server 127.0.0.1:7\n"), text.npos) << text;
+    EXPECT_NE(text.find(" fulmar consume orders --group billing --server 127.0.0.1:7\n"), text.npos) << text;
     EXPECT_EQ(text.find("is on disk"), text.npos) << text;
 }
 

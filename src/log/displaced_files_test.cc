@@ -203,6 +203,53 @@ TEST_F(StaleFiles, an_older_copy_of_one_loses_what_is_told_or_nothing) {
     }
     EXPECT_GT(looked, 14);
 }
+// As somebody copies it into the file that is there.
+TEST_F(StaleFiles, an_older_copy_under_a_log_that_is_open_costs_what_is_missing_in_it) {
+    DiskWorld names;
+    Files root, partition;
+    write_in_two_lives(names, true, root, partition);
+    for (auto& [name, old] : partition) {
+        SCOPED_TRACE(name);
+        DiskWorld world;
+        Files unused, unused_too;
+        write_in_two_lives(world, true, unused, unused_too);
+        auto was = all_text(world);
+        auto found = next_life(world, true);
+        ASSERT_TRUE(found);
+        std::vector<int> lost;
+        expect_never_wrong(found->log, was, lost);
+        EXPECT_EQ(lost, std::vector<int>());
+        put_back(*world.data->open_directory(partition_name).value(), name, old);
+        expect_never_wrong(found->log, was, lost);
+        bool cut = name == log_file_name(Offset{40});
+        EXPECT_EQ(lost, cut ? (std::vector{24, 25, 26, 27, 28, 29}) : std::vector<int>());
+    }
+}
+TEST_F(StaleFiles, verify_misses_the_end_of_an_older_copy_and_repair_goes_on_behind_it) {
+    for (bool clean : {false, true}) {
+        DiskWorld names;
+        Files root, partition;
+        write_in_two_lives(names, clean, root, partition);
+        for (auto* all : {&root, &partition})
+            for (auto& [name, old] : *all) {
+                if (name == "LOCK") continue;
+                SCOPED_TRACE(testing::Message() << name << ", clean " << clean);
+                DiskWorld world;
+                Files unused, unused_too;
+                write_in_two_lives(world, clean, unused, unused_too);
+                put_back(all == &root ? *world.data : *world.data->open_directory(partition_name).value(),
+                         name, old);
+                auto told = damage(world);
+                bool cut = name == log_file_name(Offset{40});
+                EXPECT_EQ(std::ranges::any_of(told, [&](auto& one) { return one.file == name; }), cut);
+                if (!cut) continue;
+                mend(world);
+                EXPECT_EQ(damage(world).size(), 0U);
+                auto left = served(world, {24, 25, 26, 27, 28, 29}, clean);
+                EXPECT_GE(left.log.end().offset, Offset{60});
+            }
+    }
+}
 // That pair says that the log ended earlier, orderly. What is right behind it counts all the same.
 TEST_F(StaleFiles, an_older_checkpoint_with_its_marker_cuts_nothing_off) {
     DiskWorld world;

@@ -25,7 +25,9 @@ public:
     virtual Result<> write(std::uint64_t position, std::span<const Bytes> parts) = 0;
     // pread: less than asked for only at the end of the file.
     virtual Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) = 0;
-    virtual Result<> sync() = 0;  // fdatasync: covers what was written before the call, no more.
+    // fdatasync: covers what was written before the call, no more. `missing`: somebody else has removed,
+    // moved or replaced the file, so that nobody will find what was written.
+    virtual Result<> sync() = 0;
     // What is cached and clean is read from the disk again: after a sync that failed, the kernel shows bytes
     // as clean that it never wrote (ATC'20, "Can applications recover from fsync failures?").
     virtual Result<> drop_cache() = 0;

@@ -242,6 +242,33 @@ TEST_F(OpenFiles, what_others_removed_or_replaced_is_missing) {
     EXPECT_EQ(read_text(*data->open("replaced").value(), 0, 10), "another");
 }
 
+// Also while they are open: what is synced there is lost.
+TEST_F(OpenFiles, what_others_removed_moved_or_replaced_is_never_synced) {
+    with_bound(10);
+    auto well = made("well", "x"), gone = made("gone", "x"), moved = made("moved", "x"),
+         replaced = made("replaced", "x");
+    ASSERT_TRUE(data->create_directory("in"));
+    auto in = data->open_directory("in").value();
+    auto inside = in->create("file").value();
+    EXPECT_TRUE(inside->sync());
+    fs::remove(scratch.path() + "/gone");
+    fs::rename(scratch.path() + "/moved", scratch.path() + "/elsewhere");
+    fs::copy_file(scratch.path() + "/replaced", scratch.path() + "/copy");
+    fs::rename(scratch.path() + "/copy", scratch.path() + "/replaced");
+    fs::rename(scratch.path() + "/in", scratch.path() + "/out");
+    for (auto& file : {gone, moved, replaced, inside}) {
+        EXPECT_TRUE(write_text(*file, 1, "y"));
+        EXPECT_EQ(told(file->sync()), missing);
+        EXPECT_EQ(told(file->sync()), missing);
+    }
+    EXPECT_TRUE(write_text(*well, 1, "y") && well->sync());
+    // What this process itself has removed is no loss, nor what it has moved.
+    EXPECT_TRUE(data->rename("well", "renamed") && write_text(*well, 2, "z") && well->sync());
+    EXPECT_TRUE(data->remove("renamed") && write_text(*well, 3, "z") && well->sync());
+    fs::rename(scratch.path() + "/out", scratch.path() + "/in");
+    EXPECT_TRUE(inside->sync());  // It is there again.
+}
+
 TEST_F(OpenFiles, one_process_has_no_two_of_one_file) {
     with_bound(4);
     auto file = made("file", "x");

@@ -174,6 +174,7 @@ public:
         if (!outcome.error || outcome.effect) state_->sync();
         else if (power_.state == Power::State::on) state_->sync_failed();
         passed(world_, power_, disk_, Operation::sync, name_);
+        if (!outcome.error && state_->taken) return std::unexpected(Error::missing);
         return result(outcome);
     }
     Result<> drop_cache() override {

@@ -61,6 +61,7 @@ struct FileState {
     std::vector<std::byte> seen, safe;
     std::uint64_t allocated = 0;
     std::vector<Change> unsynced;
+    bool taken = false;  // By somebody else: it has no name any more.
 
     void change(Change c);
     void sync();

@@ -144,11 +144,11 @@ private:
         else if (focus() == Focus::compaction || chance.one_in(2))
             topics["log.segment.delete.delay.ms"] =
                 std::to_string(focus() == Focus::compaction || chance.one_in(2) ? 0 : chance.between(0, 500));
-        // A step of a pass takes what it asks for, a megabyte, at once: then each waits for its turn.
+        // So slow that a pass waits between its steps, which are small here.
         cleaner_waits_ = focus() == Focus::compaction && chance.one_in(2);
         if (cleaner_waits_)
             topics["log.cleaner.io.max.bytes.per.second"] =
-                std::to_string(1'000'000 * broker_.cores() * chance.between(2, 20));
+                std::to_string(10'000 * broker_.cores() * chance.between(1, 20));
         auto others = world_.directories.one_in(3) ? world_.directories.between(1, 2) : 0;
         for (auto n = others; n > 0; --n) {
             broker_.other_disks.emplace_back();
@@ -502,8 +502,9 @@ private:
     void compare(std::optional<Held> fresh, std::optional<Held> used, std::string_view served) {
         if (!fresh || !used || work_.trims || ledger_.retention_us || !work_.compacted.empty())
             return;  // There logs grow shorter.
-        // Each core may be in the middle of a scrub.
-        auto room = 512 + 4096 * broker_.cores() + 64 * std::int64_t(topics()) +
+        // Each core may be in the middle of a scrub of each directory.
+        auto directories = 1 + std::int64_t(broker_.other_disks.size());
+        auto room = 512 + 4096 * broker_.cores() * directories + 64 * std::int64_t(topics()) +
                     4096 * std::int64_t(ledger_.places().size());
         if (used->bytes <= fresh->bytes + room) return;
         ledger_.complain(

@@ -12,6 +12,8 @@ from connection import Connection
 
 ROOT = Path(__file__).parents[2]
 BINARY = Path(os.environ.get("TESTED_BINARY", ROOT / "build/release/fulmar")).resolve()
+# For commands that talk to a broker. ThreadSanitizer does not know of librdkafka's threads, which are C11's.
+CLIENT_BINARY = Path(os.environ.get("TESTED_CLIENT", BINARY)).resolve()
 # A binary built with a sanitizer is slower and larger; limits of time and memory are wider for it.
 SANITIZER_FACTOR = 20 if os.environ.get("TESTED_SANITIZERS") else 1
 # To the broker itself such variables would be settings.

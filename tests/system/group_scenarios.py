@@ -71,10 +71,13 @@ def crash_amid_rebalance(broker, folder, kinds):
         side_by_side.until_reading()
         side_by_side.note_types()
 
+        for group in side_by_side.well:
+            group.join(held=1)
+        side_by_side.until("a newcomer stands by", lambda g: g.members[3].said("ready"))
         # The dead is waited for until its session ends, and so long the rebalance lasts that the newcomer begins.
         for group in side_by_side.well:
             group.members[0].kill9()
-            group.join()
+            group.members[3].let_go()
         side_by_side.until_all_changing()
         side_by_side.note_commits()
         broker.kill9()

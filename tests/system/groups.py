@@ -10,8 +10,8 @@ from members import OWNERSHIP, SETTLE_SECONDS_MAX, Member
 
 PARTITIONS = 6
 SESSION_MS = 10_000
-# Of the member that is killed: the shortest that a broker takes unless told otherwise.
-DOOMED_SESSION_MS = 6_000
+# Of the member that is killed, so long a rebalance lasts that another one begins.
+DOOMED_SESSION_MS = 8_000
 HEARTBEAT_MS = 1_000
 # Loading, not available, not here.
 COORDINATOR_ABSENT = {14, 15, 16}
@@ -111,8 +111,8 @@ class Group:
         if sorted(map(len, self.before.values())) != [3, 3] or len(lent) != 2:
             found.append(f"shared unevenly: {self.before}, then {self.grown}")
         for member in self.members[:2]:
-            changes = self.changes_of(member)
-            given = {p for e in changes if e.kind != "assigned" for p in e.partitions if e.at <= self.shrunk_at}
+            changes = [e for e in self.changes_of(member) if e.at <= self.shrunk_at]
+            given = {p for e in changes if e.kind != "assigned" for p in e.partitions}
             taken = {p for e in changes if e.kind == "assigned" for p in e.partitions}
             if len(given) != 1 or not given <= lent:
                 found.append(f"{member.name} gave {given}, and the third got {lent}")

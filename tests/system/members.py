@@ -2,11 +2,12 @@
 
 Told by words on the command line: bootstrap, group, topics (a,b), protocol (classic or consumer), assignor (classic:
 eager or cooperative; consumer: empty, uniform or range), instance (the id of a static member, or empty), session_ms,
-heartbeat_ms (both for classic), commit_every (messages). A program commits what it has printed, and only that, also
+heartbeat_ms (both for classic), commit_every (messages), held (whether to wait for a line before it joins). A program commits what it has printed, and only that, also
 before it gives partitions back; at SIGTERM it leaves its group and ends.
 
 Heard by lines on standard output, the time in microseconds in front:
 
+    ready                                       held, and waits
     assigned GENERATION TOPIC-PARTITION...      what it owns from now on besides what it owned ("-": it cannot tell)
     revoked TOPIC-PARTITION...                  given back in a rebalance
     lost TOPIC-PARTITION...                     taken away while it was out of the group
@@ -70,7 +71,7 @@ class Member:
         with self.out.open("wb") as out, self.err.open("wb") as err:
             command = [*COMMANDS[client], *(f"{k}={v}" for k, v in words.items() if v != "")]
             self.process = subprocess.Popen(
-                command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=ENVIRONMENT
+                command, stdout=out, stderr=err, stdin=subprocess.PIPE, env=ENVIRONMENT
             )
 
     def events(self):
@@ -116,9 +117,17 @@ class Member:
     def ended_by_itself(self):
         return not self.running and not self.asked_to_end and self.ended_at is None
 
+    def said(self, kind):
+        return any(event.kind == kind for event in self.events())
+
     @property
     def closed(self):
-        return any(event.kind == "closed" for event in self.events())
+        return self.said("closed")
+
+    def let_go(self):
+        """Of one that is held."""
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
 
     def kill9(self):
         self.ended_at = time.time_ns() // 1000
@@ -132,6 +141,7 @@ class Member:
     def cleanup(self):
         if self.running:
             self.kill9()
+        self.process.stdin.close()
 
     def account(self):
         """What it said that is no message, for the text of a failure."""

@@ -8,8 +8,7 @@ import time
 
 import pytest
 from broker import BINARY, ENVIRONMENT, ROOT, SANITIZER_FACTOR, Broker, free_port
-
-DONE, FAILED, WRONG_USE = 0, 1, 2
+from cli import DONE, FAILED, WRONG_USE, expect_failure, fulmar, lines_of_json
 
 
 @pytest.fixture(scope="module")
@@ -18,35 +17,12 @@ def broker():
         yield running
 
 
-def fulmar(*words, server, stdin=None, timeout=20):
-    return subprocess.run(
-        [str(BINARY), *words],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=timeout * SANITIZER_FACTOR,
-        env={**ENVIRONMENT, "FULMAR_SERVER": server},
-        check=False,
-    )
-
-
 @pytest.fixture
 def run(broker):
     def run(*words, stdin=None):
         return fulmar(*words, server=broker.address, stdin=stdin)
 
     return run
-
-
-def lines_of_json(ran):
-    assert ran.returncode == DONE, ran.stderr
-    return [json.loads(line) for line in ran.stdout.splitlines()]
-
-
-def expect_failure(ran, text):
-    assert ran.returncode == FAILED, ran.stdout
-    assert text in ran.stderr
-    assert ran.stdout == ""
 
 
 def test_first_message_needs_no_topic(run):

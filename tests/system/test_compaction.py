@@ -153,6 +153,39 @@ def test_every_client_reads_the_last_value_of_each_key(broker):
     assert state["next_horizon_ms"] == min(horizons)
 
 
+@pytest.mark.parametrize("how", ["missing", "flipped", "empty", "older"])
+def test_what_it_notes_of_its_progress_may_be_lost(broker, how):
+    compacted_topic(broker, "kept", DAY_MS)
+    writer = Writer(broker, "kept")
+    writer.write(120)
+    writer.flush()
+    wait_until_left(broker, writer, tombstones=True)
+    (noted,) = broker.data.glob("kept-0.*/compacted")
+    older = noted.read_bytes()
+    writer.write(80)
+    writer.flush()
+    wait_until_left(broker, writer, tombstones=True)
+    broker.stop()
+    data = noted.read_bytes()
+    if how == "missing":
+        noted.unlink()
+    else:
+        noted.write_bytes({"flipped": bytes([data[0] ^ 1]) + data[1:], "empty": b"", "older": older}[how])
+    broker.start()
+    writer.write(80)
+    writer.flush()
+    expected = wait_until_left(broker, writer, tombstones=True)
+    assert any(value is None for _, _, value in expected)
+    end = time.monotonic() + SECONDS_MAX
+    while not noted.exists() or noted.read_bytes() in (data, older, b""):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    broker.stop()
+    (state,) = lines(fulmar("log", "dump", str(noted), "--json"))
+    assert state["compacted_until"] == last_base(broker, "kept")
+    assert verify(broker, code=DONE).stdout.endswith("All is sound.\n")
+
+
 def test_kills_in_the_middle_of_it_lose_no_last_value(broker):
     compacted_topic(broker, "kept", DAY_MS)
     writer = Writer(broker, "kept")

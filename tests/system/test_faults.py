@@ -1,8 +1,10 @@
 """What lies on the disk is damaged, or the disk says no: nothing wrong is served, nothing acknowledged is lost."""
 
 import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -184,6 +186,59 @@ def test_what_is_gone_is_told(hurt, clean):
         expect_end_lost(broker, acknowledged, first_bad)
 
 
+def take_away(broker, _):
+    shutil.rmtree(directory_of(broker))
+
+
+def take_elsewhere(broker, _):
+    directory_of(broker).rename(broker.data.with_name("elsewhere"))
+
+
+def put_old_one_back(broker, older):
+    shutil.rmtree(directory_of(broker))
+    shutil.copytree(older, broker.data / older.name)
+
+
+def put_old_log_back(broker, older):
+    copy = log_of(broker).with_suffix(".copy")
+    shutil.copy(older / log_of(broker).name, copy)
+    copy.rename(log_of(broker))
+
+
+@pytest.mark.parametrize("how", [take_away, take_elsewhere, put_old_one_back, put_old_log_back])
+@pytest.mark.parametrize("opened", [True, False])
+def test_what_is_taken_away_while_it_runs_takes_no_more(how, opened):
+    with Broker() as broker:
+        filled(broker)
+        older = broker.data.with_name("older") / directory_of(broker).name
+        shutil.copytree(directory_of(broker), older)
+        acknowledged = produce_some(broker, count=5, start=BATCHES)
+        if not opened:
+            broker.restart()
+        time.sleep(1.5)  # A checkpoint knows of them.
+        how(broker, older)
+        with broker.connect() as c:
+            for _ in range(3):
+                assert try_produce(c, "kept") == STORAGE_ERROR
+            assert try_produce(c, "beside") == 0
+            found, error = read_from(c, "kept", BATCHES)
+            assert found == acknowledged or (not found and error == STORAGE_ERROR)
+        broker.restart()
+        with broker.connect() as c:  # Not even where the end is does anybody know.
+            assert try_produce(c, "kept") == STORAGE_ERROR
+            assert list_offsets(c, "kept", -1)[0] == STORAGE_ERROR
+            assert len(read_from(c, "beside", 0)[0]) == 4
+        elsewhere = broker.data.with_name("elsewhere")
+        if elsewhere.exists():
+            broker.stop()
+            elsewhere.rename(broker.data / older.name)
+            broker.start()
+            with broker.connect() as c:
+                found, error = read_from(c, "kept", BATCHES)
+                assert error == 0 and found.items() >= acknowledged.items()
+                assert try_produce(c, "kept") == 0
+
+
 @pytest.mark.parametrize("clean", [True, False])
 def test_a_zeroed_batch_costs_itself_alone(clean):
     with Broker() as broker:
@@ -322,6 +377,58 @@ def test_a_copy_of_a_partition_is_not_taken_for_it():
         broker.start()
         with broker.connect() as c:
             assert read_from(c, "kept", 0) == (acknowledged, 0)
+
+
+def test_an_older_copy_of_all_is_served_as_it_was_then():
+    with Broker() as broker:
+        acknowledged = filled(broker)
+        broker.stop()
+        older = broker.data.with_name("older")
+        shutil.copytree(broker.data, older)
+        broker.start()
+        with broker.connect() as c:
+            c.create_topic("later")
+        produce_some(broker, count=5, start=BATCHES)
+        broker.stop()
+        shutil.rmtree(broker.data)
+        shutil.copytree(older, broker.data)
+        verify = [str(BINARY), "log", "verify", "--data", str(broker.data)]
+        ran = subprocess.run(verify, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+        assert ran.returncode == 0 and ran.stdout.endswith("All is sound.\n"), ran.stdout + ran.stderr
+        broker.start()
+        with broker.connect() as c:
+            assert read_from(c, "kept", 0) == (acknowledged, 0)
+            assert list_offsets(c, "kept", -1) == (0, BATCHES)
+            assert try_produce(c, "kept") == 0
+        broker.kill9()
+        broker.start()
+        with broker.connect() as c:
+            assert read_from(c, "kept", 0) == ({**acknowledged, BATCHES: b"more"}, 0)
+
+
+def test_an_allocation_that_fails_ends_it_and_loses_nothing():
+    with Broker() as broker:
+        acknowledged = filled(broker)
+        most = broker.memory_bytes("VmSize") + (24 << 20)
+        resource.prlimit(broker.pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        greedy = []
+        try:
+            while broker.process.poll() is None:
+                acknowledged.update(produce_some(broker, count=3, start=len(acknowledged)))
+                greedy.append(socket.create_connection(("127.0.0.1", broker.port), timeout=5))
+                greedy[-1].sendall((90 << 20).to_bytes(4) + bytes([0, 0, 0, 9]))
+                for _ in range(8):  # Of a request that never ends.
+                    greedy[-1].sendall(bytes(1 << 20))
+        except OSError:
+            pass
+        assert broker.process.wait(5 * SANITIZER_FACTOR) != 0
+        for one in greedy:
+            one.close()
+        broker.start()
+        with broker.connect() as c:
+            found, error = read_from(c, "kept", 0)
+            assert error == 0 and found.items() >= acknowledged.items()
+            assert try_produce(c, "kept") == 0
 
 
 def run_into(broker, acknowledged):

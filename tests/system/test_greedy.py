@@ -27,12 +27,7 @@ class SetBroker(Broker):
     """A broker of one core, with these settings."""
 
     def __init__(self, **settings):
-        super().__init__()
-        self.settings = {"cores": 1, **settings}
-
-    def command(self):
-        sets = [f"{name.replace('_', '.')}={value}" for name, value in self.settings.items()]
-        return super().command() + [word for each in sets for word in ("--set", each)]
+        super().__init__(settings={"cores": 1} | {k.replace("_", "."): v for k, v in settings.items()})
 
     def handles(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

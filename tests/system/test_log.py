@@ -8,7 +8,7 @@ import subprocess
 import clients
 import confluent_kafka
 import pytest
-from broker import BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker
+from broker import CLIENT_BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker
 from records import values_batch
 
 DONE, FAILED, DAMAGED = 0, 1, 3
@@ -18,7 +18,7 @@ VALUES = [b"value %03d " % n + b"x" * 60_000 for n in range(60)]
 
 def fulmar(*words, stdin="", code=DONE):
     ran = subprocess.run(
-        [str(BINARY), *words], input=stdin, capture_output=True, text=True, timeout=30 * SANITIZER_FACTOR,
+        [str(CLIENT_BINARY), *words], input=stdin, capture_output=True, text=True, timeout=30 * SANITIZER_FACTOR,
         env=ENVIRONMENT, check=False,
     )  # fmt: skip
     assert ran.returncode == code, ran.stdout + ran.stderr

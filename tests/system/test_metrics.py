@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 import records
 from broker import BINARY, ENVIRONMENT, ROOT, SANITIZER_FACTOR, Broker, free_port
+from groups import coordinator_answer
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
@@ -226,6 +227,107 @@ def test_of_many_partitions_only_sums_are_told():
         assert alone.value("fulmar_partitions") == 2001
         assert len([1 for sample, _ in broker.scrape("?topic=many").samples if sample == name]) == 1998
         assert name not in broker.scrape("?topic=none").families
+
+
+def commit(c, group, *offsets):
+    """Of partitions of topic t from 0 on, by a client that is no member."""
+    parts = [{"PartitionIndex": n, "CommittedOffset": offset} for n, offset in enumerate(offsets)]
+    body = {
+        "GroupId": group, "GenerationIdOrMemberEpoch": -1, "MemberId": "",
+        "Topics": [{"Name": "t", "Partitions": parts}],
+    }  # fmt: skip
+    (told,) = coordinator_answer(c, "OffsetCommit", 6, body)["Topics"]
+    assert {p["ErrorCode"] for p in told["Partitions"]} == {0}, told
+
+
+def scraped_when(broker, **coordinators):
+    """As soon as so many coordinators are in these states."""
+    until = time.monotonic() + 20 * SANITIZER_FACTOR
+    while True:
+        scrape = broker.scrape()
+        states = {s: scrape.value("fulmar_group_coordinators", state=s) for s in coordinators}
+        if states == coordinators:
+            return scrape
+        assert time.monotonic() < until, states
+        time.sleep(0.05)
+
+
+def groups_in(scrape):
+    states = ("Empty", "PreparingRebalance", "CompletingRebalance", "Stable")
+    found = {state: scrape.value("fulmar_groups", state=state) for state in states}
+    return {state: count for state, count in found.items() if count}
+
+
+def test_groups_are_counted():
+    words = ("cores=2", "offsets.topic.num.partitions=5", "group.initial.rebalance.delay.ms=0")
+    with Watched(*words) as broker:
+        scrape = scraped_when(broker, serving=0, loading=0, unavailable=0)
+        assert groups_in(scrape) == {}
+        with broker.connect() as c:
+            c.create_topic("t", 3)
+            for n in range(10):
+                commit(c, f"idle-{n}", *range(1 + n % 3))
+            commit(c, "idle-0", 7, 7)
+            protocols = [{"Name": "range", "Metadata": b""}]
+            join = {
+                "GroupId": "busy", "SessionTimeoutMs": 30_000, "RebalanceTimeoutMs": 30_000, "MemberId": "",
+                "ProtocolType": "consumer", "Protocols": protocols,
+            }  # fmt: skip
+            joined = coordinator_answer(c, "JoinGroup", 3, join)
+            assert joined["ErrorCode"] == 0
+            scrape = scraped_when(broker, serving=5, loading=0, unavailable=0)
+            assert groups_in(scrape) == {"Empty": 10, "CompletingRebalance": 1}
+            assert scrape.value("fulmar_group_members") == 1
+            assert scrape.value("fulmar_group_rebalances_total") == 1
+            offsets = sum(1 + n % 3 for n in range(10)) + 1
+            assert scrape.value("fulmar_committed_offsets") == offsets
+            sync = {
+                "GroupId": "busy", "GenerationId": joined["GenerationId"], "MemberId": joined["MemberId"],
+                "Assignments": [{"MemberId": joined["MemberId"], "Assignment": b"all"}],
+            }  # fmt: skip
+            assert c.call("SyncGroup", 3, sync)["ErrorCode"] == 0
+            assert groups_in(broker.scrape()) == {"Empty": 10, "Stable": 1}
+        broker.kill9()
+        broker.start()
+        # What the log tells of is there again.
+        scrape = scraped_when(broker, serving=5, loading=0, unavailable=0)
+        assert groups_in(scrape) == {"Empty": 10, "Stable": 1}
+        assert scrape.value("fulmar_group_members") == 1
+        assert scrape.value("fulmar_committed_offsets") == offsets
+        assert scrape.value("fulmar_group_rebalances_total") == 0
+        with broker.connect() as c:
+            assert c.call("LeaveGroup", 1, {"GroupId": "busy", "MemberId": joined["MemberId"]})["ErrorCode"] == 0
+            told = c.call("DeleteGroups", 1, {"GroupsNames": ["idle-0", "idle-1"]})
+            assert [r["ErrorCode"] for r in told["Results"]] == [0, 0]
+        scrape = broker.scrape()
+        assert groups_in(scrape) == {"Empty": 9}
+        assert scrape.value("fulmar_group_members") == 0
+        assert scrape.value("fulmar_committed_offsets") == offsets - 4
+
+
+def test_a_group_coordinator_that_cannot_be_read_is_told():
+    with Watched("cores=2", "offsets.topic.num.partitions=5") as broker:
+        with broker.connect() as c:
+            c.create_topic("t", 3)
+            commit(c, "group", 1)
+            for n in range(20):
+                commit(c, f"other-{n}", 1)
+            assert broker.get("/readyz")[:2] == (200, "ok\n")
+        broker.stop()
+        bad = sum(ord(letter) * 31 ** (4 - n) for n, letter in enumerate("group")) % 5  # Java's hash of it
+        (log,) = broker.data.glob(f"__consumer_offsets-{bad}.*/*.log")
+        data = bytearray(log.read_bytes())
+        data[70] ^= 1
+        log.write_bytes(data)
+        broker.start()
+        scrape = scraped_when(broker, serving=4, loading=0, unavailable=1)
+        assert 0 < groups_in(scrape)["Empty"] < 21
+        status, body, _ = broker.get("/readyz")
+        assert status == 200
+        assert re.fullmatch(rf"ok\ngroup coordinator __consumer_offsets-{bad}: .+\n", body), body
+        with broker.connect() as c:
+            (told,) = c.call("DescribeGroups", 5, {"Groups": ["group"]})["Groups"]
+            assert told["ErrorCode"] == 15
 
 
 def test_the_page_lists_what_a_broker_prints(watched):

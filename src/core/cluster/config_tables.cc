@@ -93,7 +93,7 @@ static constexpr std::array brokers = {
     integer("log.cleaner.backoff.ms", "15000", 0, unbounded, acts,
             "How long nobody looks for something to compact."),
     integer("log.cleaner.dedupe.buffer.size", "134217728", 1, unbounded, acts,
-            "Memory for the keys of logs that are compacted; 4 MiB a core at least."),
+            "Memory for the keys of logs that are compacted; 4 MiB a core and data directory at least."),
     absent_row("log.cleaner.enable", no_cleaner),
     ConfigRow{"log.cleaner.io.buffer.load.factor", ConfigKind::number, "0.9", 0, 1, {}, {}, kept, no_cleaner},
     integer("log.cleaner.io.buffer.size", "524288", 0, int_max, kept, no_cleaner),

@@ -53,12 +53,13 @@ static constexpr std::array table = {
     integer("file.delete.delay.ms", "60000", 0, unbounded, "log.segment.delete.delay.ms", acts,
             "How long a file stays on disk after its segment was deleted."),
     integer(
-        "flush.messages", "9223372036854775807", 1, unbounded, "log.flush.interval.messages", kept,
+        "flush.messages", "9223372036854775807", 1, unbounded, "log.flush.interval.messages", acts,
         "After how many messages the log is forced to disk at the latest. Here that begins at once behind "
-        "each write, whatever this says; durability says whether an acknowledgement waits for it."),
+        "each write. With durability=page-cache an acknowledgement waits for it where so many would rest on "
+        "the page cache."),
     integer("flush.ms", "9223372036854775807", 0, unbounded, "log.flush.interval.ms", kept,
             "After how long the log is forced to disk at the latest. Here that begins at once behind each "
-            "write, whatever this says; durability says whether an acknowledgement waits for it."),
+            "write, whatever this says."),
     list("follower.replication.throttled.replicas", "", "", "", kept,
          "Replicas whose followers copy at a limited rate. There is one replica."),
     integer("index.interval.bytes", "4096", 0, int_max, "log.index.interval.bytes", acts,
@@ -182,6 +183,7 @@ LogRules log_rules(const ConfigMap& set, const ConfigMap& defaults) {
     rules.index_bytes_max = std::uint32_t(values.integer("segment.index.bytes"));
     rules.index_interval_bytes = std::uint32_t(values.integer("index.interval.bytes"));
     rules.preallocate = values.flag("preallocate");
+    rules.flush_messages = values.integer("flush.messages");
     rules.min_compaction_lag = values.millis("min.compaction.lag.ms");
     rules.max_compaction_lag = values.millis("max.compaction.lag.ms");
     rules.delete_retention = values.millis("delete.retention.ms");

@@ -39,6 +39,7 @@ struct LogRules {
     std::uint32_t index_bytes_max = 0;       // segment.index.bytes
     std::uint32_t index_interval_bytes = 0;  // index.interval.bytes
     bool preallocate = false;                // preallocate
+    std::int64_t flush_messages = 0;         // flush.messages
 
     Millis min_compaction_lag{}, max_compaction_lag{};  // min. and max.compaction.lag.ms
     Millis delete_retention{};                          // Of tombstones, delete.retention.ms.

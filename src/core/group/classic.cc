@@ -9,6 +9,21 @@ namespace fulmar::group {
 
 namespace {
 
+// A record of the log holds a whole group.
+bool too_large(const Group* group, const Join& join, const Rules& rules) {
+    std::size_t bytes =
+        join.member_id.size() + join.new_member_id.size() + join.client_id.size() + join.protocol_type.size();
+    for (auto& each : join.protocols) bytes += each.name.size() + each.metadata.size();
+    auto* member = group ? group->find(join.member_id) : nullptr;
+    auto others = group ? group->said_bytes - (member ? member->said_bytes() : 0) : 0;
+    return others + bytes > rules.group_bytes_max;
+}
+bool too_large(const Sync& sync, const Rules& rules) {
+    std::size_t bytes = 0;
+    for (auto& [id, assignment] : sync.assignments) bytes += id.size() + assignment.size();
+    return bytes > rules.group_bytes_max;
+}
+
 Joined refused(const Join& join, GroupError error) { return {.error = error, .member_id = join.member_id}; }
 
 // What a member is told of the generation that it is in.
@@ -42,8 +57,10 @@ bool fits(const Group* group, const Join& join) {
     if (join.protocol_type.empty() || join.protocols.empty()) return false;
     if (!group || group->members.empty()) return true;
     if (group->protocol_type != join.protocol_type) return false;
-    auto shared = group->shared_protocols();
-    return std::ranges::any_of(join.protocols, [&](auto& each) { return shared.contains(each.name); });
+    return std::ranges::any_of(join.protocols, [&](auto& each) {
+        auto known = group->knowing.find(each.name);
+        return known != group->knowing.end() && known->second == group->members.size();
+    });
 }
 bool is_full(const Group* group, const Join& join, const Rules& rules) {
     if (!group || group->phase == Phase::empty) return false;
@@ -52,9 +69,7 @@ bool is_full(const Group* group, const Join& join, const Rules& rules) {
     if (group->phase != Phase::preparing_rebalance)
         return !returns && group->members.size() >= rules.members_max;
     if (member && member->joining) return false;
-    auto waiting =
-        std::size_t(std::ranges::count_if(group->members, [](auto& m) { return bool(m.second.joining); }));
-    return waiting >= rules.members_max;
+    return group->joining >= rules.members_max;
 }
 
 Member member_of(const Join& join, const std::string& id, const Member* before, Ticket ticket) {
@@ -134,7 +149,7 @@ Outcome decide(const Group* group, const Join& join, Ticket ticket, const Rules&
     if (!group && !join.member_id.empty()) return refuse(GroupError::unknown_member);
     // A reserved id counts as its member's own: it changes nothing of what the others know.
     if (!fits(group, join)) return refuse(GroupError::inconsistent_protocol);
-    if (is_full(group, join, rules)) return refuse(GroupError::group_full);
+    if (is_full(group, join, rules) || too_large(group, join, rules)) return refuse(GroupError::group_full);
 
     if (join.member_id.empty()) {
         bool known = group && join.instance_id && group->static_ids.contains(*join.instance_id);
@@ -177,7 +192,7 @@ GroupError check_member(const Group* group, const std::string& member_id,
     return group->generation == generation ? GroupError::none : GroupError::illegal_generation;
 }
 
-Outcome decide(const Group* group, const Sync& sync, Ticket ticket, Clocks clocks) {
+Outcome decide(const Group* group, const Sync& sync, Ticket ticket, const Rules& rules, Clocks clocks) {
     Outcome outcome;
     auto answer = [&](Synced told) {
         outcome.answers.emplace_back(ticket, std::move(told));
@@ -190,6 +205,7 @@ Outcome decide(const Group* group, const Sync& sync, Ticket ticket, Clocks clock
     bool differs = (sync.protocol_type && *sync.protocol_type != group->protocol_type) ||
                    (sync.protocol && sync.protocol != group->protocol);
     if (differs) return refuse(GroupError::inconsistent_protocol);
+    if (too_large(sync, rules)) return refuse(GroupError::group_too_large);
     auto& member = *group->find(sync.member_id);
     auto until = clocks.now + member.session_timeout;
     bool replaces =
@@ -411,13 +427,13 @@ struct Apply {
         group.expire(member, event.until);
         if (event.syncs) member.syncing = event.syncs;
         if (event.has_synced) member.syncing.reset();
-        if (event.syncs || event.has_synced) member.must_sync = false;
+        if (event.syncs || event.has_synced) group.set_must_sync(member, false);
         if (group.phase != Phase::preparing_rebalance && group.nobody_must_sync()) group.phase_ends.reset();
     }
     void operator()(const Rebalances& event) const {
         for (auto& [id, member] : group.members) {
             member.syncing.reset();
-            member.must_sync = false;
+            group.set_must_sync(member, false);
             if (group.phase == Phase::completing_rebalance) member.assignment.clear();
         }
         group.phase = Phase::preparing_rebalance;
@@ -434,9 +450,9 @@ struct Apply {
         group.leader = event.leader;
         group.delay_left.reset();
         for (auto& [id, member] : group.members) {
-            member.joining.reset();
+            group.set_joining(member, std::nullopt);
             member.fresh = false;
-            member.must_sync = true;
+            group.set_must_sync(member, true);
             group.expire(member, event.now + member.session_timeout);
         }
         group.phase_ends = event.now + group.rebalance_timeout();

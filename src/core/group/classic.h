@@ -24,6 +24,7 @@ enum class GroupError : std::uint8_t {
     not_empty,
     subscribed,
     metadata_too_large,
+    group_too_large,  // Its assignments do not fit into a record.
 };
 
 struct Rules {
@@ -31,6 +32,9 @@ struct Rules {
     Millis initial_delay{3'000};           // group.initial.rebalance.delay.ms (KIP-134)
     std::size_t members_max = INT32_MAX;   // group.max.size (KIP-389)
     Millis fresh_member_timeout{300'000};  // Of one whose first rebalance takes long, as Kafka has it.
+    // What its members say of themselves, and what they are assigned, each: the log keeps both of a group in
+    // one record.
+    std::size_t group_bytes_max = 16 << 20;
 };
 
 struct Join {
@@ -147,7 +151,7 @@ struct Outcome {
 
 // `group`: null when there is none of that name.
 Outcome decide(const Group* group, const Join& join, Ticket ticket, const Rules& rules, Clocks clocks);
-Outcome decide(const Group* group, const Sync& sync, Ticket ticket, Clocks clocks);
+Outcome decide(const Group* group, const Sync& sync, Ticket ticket, const Rules& rules, Clocks clocks);
 Outcome decide(const Group* group, const Heartbeat& beat, Ticket ticket, Clocks clocks);
 Outcome decide(const Group* group, const Leave& leave, Ticket ticket);
 // One step of what is due, or follows from how things stand.

@@ -49,7 +49,7 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
             take(decision, group::decide(self.find(join.group), join, ticket, self.rules_, clocks));
         }
         void operator()(const Sync& sync) const {
-            take(decision, group::decide(self.find(sync.group), sync, ticket, clocks));
+            take(decision, group::decide(self.find(sync.group), sync, ticket, self.rules_, clocks));
         }
         void operator()(const Heartbeat& beat) const {
             take(decision, group::decide(self.find(beat.group), beat, ticket, clocks));

@@ -26,25 +26,31 @@ const std::string& Member::metadata_for(const std::string& protocol) const {
     return at == protocols.end() ? none : at->metadata;
 }
 
+std::size_t Member::said_bytes() const {
+    auto bytes = id.size() + instance_id.value_or("").size() + client_id.size() + client_host.size();
+    for (auto& each : protocols) bytes += each.name.size() + each.metadata.size();
+    return bytes;
+}
+// Some name one twice.
+static std::set<std::string_view> names_of(const Member& member) {
+    std::set<std::string_view> names;
+    for (auto& each : member.protocols) names.insert(each.name);
+    return names;
+}
+
 Millis Group::rebalance_timeout() const {
     Millis longest{0};
     for (auto& [id, member] : members) longest = std::max(longest, member.rebalance_timeout);
     return longest;
 }
-bool Group::all_joined() const {
-    return reserved.empty() &&
-           std::ranges::all_of(members, [](auto& each) { return bool(each.second.joining); });
-}
-bool Group::nobody_must_sync() const {
-    return std::ranges::none_of(members, [](auto& each) { return each.second.must_sync; });
-}
+bool Group::all_joined() const { return reserved.empty() && joining == members.size(); }
+bool Group::nobody_must_sync() const { return must_sync == 0; }
 
 std::set<std::string> Group::shared_protocols(const Member* instead_of) const {
-    std::map<std::string, std::size_t> known;
-    for (auto& [id, member] : members) {
-        std::set<std::string> once;  // Some name one twice.
-        for (auto& each : (instead_of && instead_of->id == id ? *instead_of : member).protocols)
-            if (once.insert(each.name).second) ++known[each.name];
+    auto known = knowing;
+    if (instead_of) {
+        for (auto name : names_of(members.at(instead_of->id))) --known[std::string(name)];
+        for (auto name : names_of(*instead_of)) ++known[std::string(name)];
     }
     std::set<std::string> shared;
     for (auto& [name, count] : known)
@@ -88,6 +94,7 @@ Written Group::written(Timestamp now) const {
 
 void Group::reserve(const std::string& id, Instant until) {
     release(id);
+    said_bytes += id.size();
     reserved[id] = until;
     expiries.emplace(until, id);
 }
@@ -96,9 +103,32 @@ void Group::release(const std::string& id) {
     if (at == reserved.end()) return;
     expiries.erase({at->second, id});
     reserved.erase(at);
+    said_bytes -= id.size();
+}
+void Group::count(const Member& member, int change) {
+    auto by = std::size_t(change);  // Modulo 2^64, so that -1 takes away.
+    joining += member.joining ? by : 0;
+    must_sync += member.must_sync ? by : 0;
+    said_bytes += by * member.said_bytes();
+    for (auto name : names_of(member)) {
+        auto at = knowing.try_emplace(std::string(name)).first;
+        if ((at->second += by) == 0) knowing.erase(at);
+    }
+}
+void Group::set_joining(Member& member, std::optional<Ticket> ticket) {
+    joining += std::size_t(ticket.has_value()) - std::size_t(member.joining.has_value());
+    member.joining = ticket;
+}
+void Group::set_must_sync(Member& member, bool must) {
+    must_sync += std::size_t(must) - std::size_t(member.must_sync);
+    member.must_sync = must;
 }
 void Group::put(Member member) {
-    if (auto old = find(member.id)) expiries.erase({old->expires, old->id});
+    if (auto old = find(member.id)) {
+        expiries.erase({old->expires, old->id});
+        count(*old, -1);
+    }
+    count(member, 1);
     release(member.id);
     if (member.instance_id) static_ids[*member.instance_id] = member.id;
     if (members.empty()) leader = member.id;
@@ -113,6 +143,7 @@ void Group::remove(const std::string& id) {
     expiries.erase({member.expires, id});
     if (planted(Bug::late_member_timer))
         std::erase_if(expiries, [&](auto& each) { return each.second == id; });
+    count(member, -1);
     if (member.instance_id) {
         auto mine = static_ids.find(*member.instance_id);
         if (mine != static_ids.end() && mine->second == id) static_ids.erase(mine);

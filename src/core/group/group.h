@@ -42,6 +42,7 @@ struct Member {
 
     bool knows(const std::string& protocol) const;
     const std::string& metadata_for(const std::string& protocol) const;  // Empty when it knows it not.
+    std::size_t said_bytes() const;
 };
 
 // A member as the log keeps it: of its protocols, only what it said for the one that was chosen.
@@ -98,14 +99,24 @@ struct Group {
     std::optional<Instant> deadline() const;
     Written written(Timestamp since) const;
 
+    // --- counted, since they are asked for with each step of a large group
+    std::size_t joining = 0, must_sync = 0;      // Members that are.
+    std::map<std::string, std::size_t> knowing;  // Members, by protocol.
+    std::size_t said_bytes = 0;                  // What members and reserved ids take.
+
     // --- for `apply`
     void reserve(const std::string& id, Instant until);
     void release(const std::string& id);
     void put(Member member);
     void remove(const std::string& id);
     void expire(Member& member, Instant at);
+    void set_joining(Member& member, std::optional<Ticket> ticket);
+    void set_must_sync(Member& member, bool must);
     void arm(Instant now);
     void take(const Written& written);
+
+private:
+    void count(const Member& member, int change);
 };
 
 }  // namespace fulmar::group

@@ -131,7 +131,7 @@ Task<HttpAnswer> ConsoleDoor::answer(HttpRequest request) {
         co_return HttpAnswer{.status = 404, .body = "There are /metrics, /healthz and /readyz.\n"};
     if (request.method == HttpRequest::Method::other)
         co_return HttpAnswer{.status = 405, .body = "Only GET and HEAD.\n", .allow = "GET, HEAD"};
-    auto readiness = readyz(host_, broker_, welcome_);
+    auto readiness = co_await readyz(host_, broker_, welcome_);
     if (ready) co_return readiness;
     if (!metrics) co_return healthz(broker_);
     MetricsQuery query{std::string(query_value(request.query, "topic"))};

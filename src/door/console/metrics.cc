@@ -22,9 +22,11 @@ struct View {
     // By data directory, those that are away not among them.
     std::vector<bool> failed{};
     std::vector<std::uint64_t> unsynced_bytes{};
+    GroupsView groups{};
     std::vector<PartitionView> detail{};
 
     void add(View other) {
+        groups.add(other.groups);
         counters.add(other.counters);
         partitions += other.partitions;
         damaged += other.damaged;
@@ -45,8 +47,9 @@ struct Detail {
     std::optional<TopicId> only{};
 };
 
-View look(Shard& shard, const Detail& detail) {
+View look(Broker& broker, Shard& shard, const Detail& detail) {
     View view{.counters = shard.counters(), .partitions = shard.partitions().size()};
+    view.groups = broker.groups_view(shard.core);
     for (auto& directory : shard.directories) {
         view.unsynced_bytes.push_back(directory.budget.unsynced_bytes());
         view.failed.push_back(directory.budget.failed());
@@ -230,6 +233,26 @@ void tell_storage(Exposition& out, const View& view, const Broker& broker, Insta
               found.quarantined);
 }
 
+void tell_groups(Exposition& out, const View& view) {
+    auto& groups = view.groups;
+    out.gauge("fulmar_groups", "Consumer groups by state, as `fulmar group list` shows it.");
+    for (std::size_t n = 0; n < GroupTally::phases; ++n)
+        out.value(groups.tally.groups[n], {{"state", to_text(group::Phase(n))}});
+    out.gauge("fulmar_group_members", "Members of all consumer groups.", groups.tally.members);
+    out.gauge("fulmar_committed_offsets",
+              "Partitions of which groups have committed an offset, each once a group.",
+              groups.tally.offsets);
+    out.counter("fulmar_group_rebalances_total", "Rebalances of consumer groups that have begun.",
+                view.counters.group_rebalances);
+    out.gauge(
+        "fulmar_group_coordinators",
+        "Group coordinators, one for each partition of __consumer_offsets, by state. loading: its log is "
+        "being read; unavailable: that cannot be read. The metrics of groups are of those that serve.");
+    out.value(groups.serving, {{"state", "serving"}});
+    out.value(groups.loading, {{"state", "loading"}});
+    out.value(groups.unavailable, {{"state", "unavailable"}});
+}
+
 void tell_logs(Exposition& out, View& view, std::size_t topics) {
     out.gauge("fulmar_topics", "Topics.", std::uint64_t(topics));
     out.gauge("fulmar_partitions", "Partitions that this broker leads.", view.partitions);
@@ -271,10 +294,10 @@ Task<std::string> metrics_text(Host& host, Broker& broker, MetricsQuery query, b
         if (core == 0) {
             topics = shard.image().topics().size();
             detail = detail_of(shard.image(), query);
-            all.add(look(shard, detail));
+            all.add(look(broker, shard, detail));
             continue;
         }
-        auto there = [&] { return look(shard, detail); };
+        auto there = [&] { return look(broker, shard, detail); };
         auto view = co_await call_on(shard.seam.loop, home, there);
         all.add(std::move(view));
     }
@@ -284,6 +307,7 @@ Task<std::string> metrics_text(Host& host, Broker& broker, MetricsQuery query, b
     tell_requests(out, all.counters);
     tell_records(out, all, broker);
     tell_storage(out, all, broker, home.now());
+    tell_groups(out, all);
     tell_logs(out, all, topics);
     co_return out.take();
 }

@@ -20,6 +20,7 @@ ErrorCode error_of(GroupError error) {
         case GroupError::not_empty: return ErrorCode::non_empty_group;
         case GroupError::subscribed: return ErrorCode::group_subscribed_to_topic;
         case GroupError::metadata_too_large: return ErrorCode::offset_metadata_too_large;
+        case GroupError::group_too_large: return ErrorCode::unknown_server_error;  // As Kafka's.
     }
     return ErrorCode::unknown_server_error;
 }

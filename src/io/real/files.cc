@@ -121,6 +121,24 @@ Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> 
     }
     return got;
 }
+Result<> RealFile::sync() {
+    if (auto flushed = flush(); !flushed) return flushed;
+    return look_for_name();
+}
+// What is synced in a file that somebody else has removed, moved or replaced is lost all the same.
+Result<> RealFile::look_for_name() {
+    for (int looks = 0; looks < 2; ++looks) {  // A directory above may have been renamed meanwhile.
+        std::unique_lock names(directory_->tree()->mutex);
+        auto path = removed_ ? std::nullopt : directory_->path_to(name_);
+        names.unlock();
+        if (!path) return {};  // By this process: it knows.
+        struct stat about{};
+        bool there = ::fstatat(directory_->tree()->root, path->c_str(), &about, 0) == 0;
+        if (there && about.st_ino == inode_ && about.st_dev == device_) return {};
+        if (!there && errno != ENOENT && errno != ENOTDIR) return failure();
+    }
+    return std::unexpected(Error::missing);
+}
 Result<> RealFile::drop_cache() {
     auto held = pin();
     if (!held) return std::unexpected(held.error());

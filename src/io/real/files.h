@@ -19,7 +19,8 @@ public:
     ~RealFile() override;
     Result<> write(std::uint64_t position, std::span<const Bytes> parts) override;
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override;
-    Result<> sync() override { return flush(); }
+    // `missing`: it is not what has its name any more.
+    Result<> sync() override;
     Result<> drop_cache() override;
     Result<> truncate(std::uint64_t size) override;
     Result<> allocate(std::uint64_t size) override;
@@ -31,6 +32,7 @@ private:
     friend RealDirectory;
     int open_by_name() override;
     int open_at(const std::string& path);
+    Result<> look_for_name();
 
     // By the tree's mutex.
     std::shared_ptr<RealDirectory> directory_;

@@ -65,6 +65,12 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if given["held"] != "" {
+		say("ready")
+		if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
+			panic(err)
+		}
+	}
 	consume := map[string]func(context.Context, arguments) error{"franz-go": consumeFranz, "sarama": consumeSarama}
 	if err := consume[given["client"]](ctx, given); err != nil {
 		say("error", "ending", err)

@@ -1,3 +1,4 @@
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -50,8 +51,8 @@ public final class GroupConsumer implements ConsumerRebalanceListener {
       }
     }));
     try {
-      new GroupConsumer(arguments).run(List.of(arguments.get("topics").split(",")));
-    } catch (RuntimeException e) {
+      new GroupConsumer(arguments).run(List.of(arguments.get("topics").split(",")), arguments.containsKey("held"));
+    } catch (IOException | RuntimeException e) {
       say("error ending " + e);
       // The hook waits for this thread.
       if (running) Runtime.getRuntime().halt(1);
@@ -78,7 +79,11 @@ public final class GroupConsumer implements ConsumerRebalanceListener {
     return settings;
   }
 
-  private void run(List<String> topics) {
+  private void run(List<String> topics, boolean held) throws IOException {
+    if (held) {
+      say("ready");
+      System.in.read();
+    }
     consumer.subscribe(topics, this);
     while (running) {
       ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(100));

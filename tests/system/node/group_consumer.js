@@ -65,6 +65,10 @@ async function eachBatch({ batch, resolveOffset, heartbeat, isRunning, isStale }
 }
 
 async function main() {
+  if (given.held) {
+    say("ready");
+    fs.readSync(0, Buffer.alloc(1));
+  }
   await consumer.connect();
   await consumer.subscribe({ topics: given.topics.split(","), fromBeginning: true });
   await consumer.run({ autoCommit: false, eachBatch });

@@ -5,7 +5,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
-from line import Arguments, Printed, Running, say, say_error, say_message
+from line import Arguments, Printed, Running, say, say_error, say_message, wait_if_held
 
 arguments, running = Arguments(), Running()
 printed = Printed(arguments.commit_every)
@@ -51,6 +51,7 @@ async def main():
         heartbeat_interval_ms=int(arguments.heartbeat_ms),
         rebalance_timeout_ms=30000,
     )
+    wait_if_held(arguments)
     consumer.subscribe(arguments.topics.split(","), listener=Listener(consumer))
     await consumer.start()
     while running:

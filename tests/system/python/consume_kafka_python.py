@@ -6,7 +6,7 @@ from kafka import AsyncConsumerRebalanceListener, KafkaConsumer, OffsetAndMetada
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
-from line import Arguments, Printed, Running, say, say_error, say_message
+from line import Arguments, Printed, Running, say, say_error, say_message, wait_if_held
 
 arguments, running = Arguments(), Running()
 printed = Printed(arguments.commit_every)
@@ -62,10 +62,13 @@ consumer = KafkaConsumer(
     heartbeat_interval_ms=int(arguments.heartbeat_ms),
     reconnect_backoff_max_ms=1000,
 )
+wait_if_held(arguments)
 consumer.subscribe(arguments.topics.split(","), listener=Listener())
 while running:
     try:
-        found = consumer.poll(timeout_ms=100)
+        # A poll that times out just as the answer to its SyncGroup comes loses the assignment for good (3.0.12), so
+        # that few may time out.
+        found = consumer.poll(timeout_ms=2000)
     except KafkaError as e:
         # Also that the broker cannot be reached, which passes.
         say_error("poll", e)

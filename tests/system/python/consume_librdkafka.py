@@ -1,7 +1,7 @@
 """A member of a consumer group by librdkafka, classic or of KIP-848. Arguments and lines: see members.py."""
 
 import confluent_kafka
-from line import Arguments, Printed, Running, say, say_error, say_message
+from line import Arguments, Printed, Running, say, say_error, say_message, wait_if_held
 
 arguments, running = Arguments(), Running()
 printed = Printed(arguments.commit_every)
@@ -59,6 +59,7 @@ def on_lost(consumer, partitions):
 
 
 consumer = confluent_kafka.Consumer(config)
+wait_if_held(arguments)
 consumer.subscribe(arguments.topics.split(","), on_assign=on_assign, on_revoke=on_revoke, on_lost=on_lost)
 while running:
     messages = consumer.consume(num_messages=100, timeout=0.1)

@@ -35,6 +35,12 @@ def say(*words):
     sys.stdout.flush()
 
 
+def wait_if_held(arguments):
+    if arguments.held:
+        say("ready")
+        sys.stdin.readline()
+
+
 def say_message(topic, partition, offset, key, value):
     say("message", topic, partition, offset, "-" if key is None else key.decode(), value.decode())
 

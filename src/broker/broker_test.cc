@@ -1,0 +1,225 @@
+// A whole broker without its doors, on a simulated machine: what its parts promise each other.
+#include "broker/broker.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/coordination.h"
+#include "tests/sim/node.h"
+
+namespace fulmar {
+namespace {
+
+using cluster::Controller;
+using kafka::ErrorCode;
+using namespace std::chrono_literals;
+
+// A machine with a store beside it, which lives on.
+struct Machine {
+    explicit Machine(std::uint64_t seed) : world(seed), node(world, "broker", 2) {}
+
+    // A life of the broker; `story` is told between its start and its stop. It ends with that, or when the
+    // story wants the power cut.
+    using Story = std::function<Task<>(Machine&, Broker&)>;
+    void live(const Story& story) {
+        bool ended = false;
+        wants_power_cut = expects_failure = false;
+        node.program = [&](Host& host) { return run(host, story, ended); };
+        node.boot();
+        while (world.step()) {
+            if (!wants_power_cut) continue;
+            node.disk.root->lose(world, sim::Loss::all_lost);
+            node.die(true);
+            break;
+        }
+        for (auto session : std::set(store.live())) store.expire(session);
+        EXPECT_TRUE(ended || wants_power_cut);
+    }
+    Task<> run(Host& host, const Story& story, bool& ended) {
+        Broker broker(
+            host, settings, [&](Loop& loop, const std::string&) { return open_store(loop); }, "test");
+        auto started = co_await broker.start();
+        EXPECT_TRUE(started) << (started ? "" : started.error());
+        if (started) co_await story(*this, broker);
+        co_await broker.stop();
+        EXPECT_EQ(broker.failure().has_value(), expects_failure);
+        ended = true;
+    }
+    std::expected<std::unique_ptr<coord::Store>, std::string> open_store(Loop& loop) {
+        return std::make_unique<sim::ModelStore>(
+            loop, store, sim::ModelStore::World{[this] { return world.programs.next(); }});
+    }
+    bool has(const std::string& name) const { return node.disk.root->names().contains(name); }
+
+    sim::World world;
+    sim::Node node;
+    sim::ModelStore::State store;
+    Settings settings = read_settings({}).value();
+    bool wants_power_cut = false, expects_failure = false;  // For this life.
+};
+
+Task<TopicId> create(Broker& broker, std::string name) {
+    Controller::CreateTopic wanted;
+    wanted.topic.name = std::move(name);
+    wanted.topic.partitions = 1;
+    auto high = broker.controller_loop().random();
+    wanted.topic.id = uuid_from(high, broker.controller_loop().random());
+    std::vector<Controller::CreateTopic> all{wanted};
+    auto made = co_await broker.controller().create_topics(std::move(all));
+    EXPECT_TRUE(made.size() == 1 && made[0]);
+    co_return wanted.topic.id;
+}
+Task<> produce(Broker& broker, const PartitionId& id, std::size_t value_bytes = 10) {
+    auto& home = broker.controller_loop();
+    wire::BatchBuilder builder;
+    std::string value(value_bytes, 'v');
+    builder.add(home.wall_clock(), std::nullopt, bytes_of(value));
+    auto batch = builder.finish();
+    co_await Hop(broker.owner(id).seam.loop);
+    auto partition = broker.owner(id).find(id);
+    auto sent = co_await partition->append(batch, true);
+    EXPECT_EQ(sent.error, ErrorCode::none);
+    EXPECT_EQ(co_await partition->acknowledged(sent.until, 60s), ErrorCode::none);
+    partition.reset();
+    co_await Hop(home);
+}
+bool checkpoint_knows(Machine& machine, const PartitionId& id) {
+    auto root = sim::open_root(machine.world, machine.node.power, machine.node.disk);
+    machine.node.power.state = sim::Power::State::on;
+    auto data = DataDirectory::open_to_look(root, "/data", "test", false);
+    machine.node.power.state = sim::Power::State::off;
+    machine.node.disk.locks.clear();
+    EXPECT_TRUE(data);
+    return data && data->recovery_points().contains(id);
+}
+
+Task<Offset> checkpointed(Broker& broker, const PartitionId& id) {
+    auto& home = broker.controller_loop();
+    co_await Hop(broker.owner(id).seam.loop);
+    auto at = broker.owner(id).find(id)->checkpointed.offset;
+    co_await Hop(home);
+    co_return at;
+}
+
+TEST(Broker, a_recovery_point_follows_within_a_second_or_64_mib) {
+    for (std::uint64_t seed = 0; seed < 3 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        Machine machine(seed);
+        auto by_time = [&](Machine&, Broker& broker) -> Task<> {
+            PartitionId id{co_await create(broker, "orders"), 0};
+            for (int n = 1; n < 4; ++n) {
+                co_await produce(broker, id);
+                co_await Timer(broker.controller_loop(), 1'100ms);
+                EXPECT_EQ(co_await checkpointed(broker, id), Offset{n});
+            }
+        };
+        machine.live(by_time);
+        machine.settings.checkpoint_interval = 1h;
+        auto by_size = [&](Machine&, Broker& broker) -> Task<> {
+            PartitionId id{co_await create(broker, "large"), 0};
+            for (int n = 0; n < 60; ++n) co_await produce(broker, id, 1'000'000);
+            EXPECT_EQ(co_await checkpointed(broker, id), Offset{0});
+            for (int n = 0; n < 80; ++n) co_await produce(broker, id, 1'000'000);
+            co_await Timer(broker.controller_loop(), 100ms);
+            EXPECT_GE(co_await checkpointed(broker, id), Offset{120});
+        };
+        machine.live(by_size);
+    }
+}
+
+// A topic is deleted, and when its files have gone the disk has no room for a checkpoint: until that is
+// written the tombstone stays, since a power cut may bring them back, and the checkpoint knows of them.
+TEST(Broker, a_tombstone_outlives_checkpoints_that_fail) {
+    for (std::uint64_t seed = 0; seed < 10 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        Machine machine(seed);
+        PartitionId id{};
+        std::string name;
+        auto fill_and_delete = [&](Machine& on, Broker& broker) -> Task<> {
+            id.topic = co_await create(broker, "orders");
+            name = partition_directory_name("orders", id);
+            co_await produce(broker, id);
+            auto& loop = broker.controller_loop();
+            EXPECT_TRUE(co_await broker.next_checkpoint());
+            std::vector<Controller::DeleteTopic> gone{{"orders"}};
+            co_await broker.controller().delete_topics(std::move(gone));
+            for (int n = 0; n < 5'000 && on.has(name); ++n) co_await Timer(loop, 1ms);
+            EXPECT_FALSE(on.has(name));
+            on.node.disk.quota = 1;
+            co_await Timer(loop, 4s);  // Several that fail.
+            EXPECT_TRUE(broker.controller().tombstones().contains(id.topic));
+            on.node.disk.quota = 0;
+            for (int n = 0; n < 20'000 && !broker.controller().tombstones().empty(); ++n)
+                co_await Timer(loop, 1ms);
+            EXPECT_TRUE(broker.controller().tombstones().empty());
+            on.wants_power_cut = true;
+            co_await Timer(loop, 1h);
+        };
+        machine.live(fill_and_delete);
+        EXPECT_FALSE(machine.has(name));
+        EXPECT_FALSE(checkpoint_knows(machine, id));
+        auto look = [&](Machine& on, Broker& broker) -> Task<> {
+            // That it could go may not have reached the store.
+            co_await Timer(broker.controller_loop(), 10s);
+            EXPECT_FALSE(on.has(name));
+            EXPECT_TRUE(broker.controller().tombstones().empty());
+        };
+        machine.live(look);
+    }
+}
+
+// The disk says no at one operation of a checkpoint, which is all that is done then. In the home an error
+// ends the broker; without room, or handles, the next checkpoint comes. The next start finds what was
+// acknowledged.
+void fail_a_checkpoint(Error how, std::int64_t at, std::uint64_t seed, bool& met) {
+    Machine machine(seed);
+    PartitionId id{};
+    auto fail = [&](Machine& on, Broker& broker) -> Task<> {
+        id.topic = co_await create(broker, "orders");
+        co_await produce(broker, id);
+        EXPECT_TRUE(co_await broker.next_checkpoint());
+        co_await produce(broker, id);
+        auto errors = on.world.disk_errors;
+        on.node.power.failure = how;
+        on.node.power.fails_at = at;
+        bool done = co_await broker.next_checkpoint();
+        on.node.power.fails_at = on.node.power.full_for = on.node.power.exhausted_for = 0;
+        met = on.world.disk_errors > errors;
+        on.expects_failure = met && how == Error::failed;
+        EXPECT_EQ(done, !on.expects_failure);
+        if (on.expects_failure) co_return;
+        co_await Timer(broker.controller_loop(), 11s);  // Until it is known that there is room again.
+        co_await produce(broker, id);
+    };
+    machine.live(fail);
+    bool failed = machine.expects_failure;
+    auto find = [&](Machine&, Broker& broker) -> Task<> {
+        auto& home = broker.controller_loop();
+        co_await Hop(broker.owner(id).seam.loop);
+        auto partition = broker.owner(id).find(id);
+        EXPECT_FALSE(partition->damaged());
+        EXPECT_EQ(partition->durable_end().offset, Offset{failed ? 2 : 3});
+        EXPECT_GE(partition->checkpointed.offset, Offset{1});
+        partition.reset();
+        co_await Hop(home);
+        co_await produce(broker, id);
+        EXPECT_TRUE(co_await broker.next_checkpoint());
+    };
+    machine.live(find);
+    EXPECT_TRUE(checkpoint_knows(machine, id));
+}
+TEST(Broker, a_checkpoint_may_fail_at_each_operation) {
+    for (auto how : {Error::failed, Error::full, Error::exhausted}) {
+        int hits = 0;
+        for (std::int64_t at = 1; at <= 12; ++at)
+            for (std::uint64_t seed = 0; seed < 4 && !testing::Test::HasFailure(); ++seed) {
+                SCOPED_TRACE(testing::Message() << to_text(how) << " at " << at << ", seed " << seed);
+                bool met = false;
+                fail_a_checkpoint(how, at, seed, met);
+                hits += met;
+            }
+        EXPECT_GE(hits, 12) << to_text(how);
+    }
+}
+
+}  // namespace
+}  // namespace fulmar

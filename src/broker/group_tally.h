@@ -1,0 +1,26 @@
+// GroupTally: how much one group coordinator holds: counted once when its log has been replayed, and then as
+// its events are applied, so that to tell costs nothing. It goes by what the coordinator shows of the group
+// that an event is about, before and after. It lives where the coordinator does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/group/coordinator.h"
+
+namespace fulmar {
+
+struct GroupTally {
+    static constexpr std::size_t phases = 4;  // Of group::Phase.
+
+    std::array<std::uint64_t, phases> groups{};  // By phase.
+    std::uint64_t members = 0, offsets = 0;
+
+    static GroupTally of(const group::Coordinator& coordinator);
+    // Applies it. True: a rebalance has begun. REQUIRES: it was right before, and all events go through here.
+    [[nodiscard]] bool apply(group::Coordinator& coordinator, const group::Coordinator::Event& event);
+    void add(const GroupTally& other);
+    bool operator==(const GroupTally&) const = default;
+};
+
+}  // namespace fulmar

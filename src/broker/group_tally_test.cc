@@ -1,0 +1,122 @@
+#include "broker/group_tally.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace fulmar {
+namespace {
+
+using namespace group;
+
+// A coordinator without a log, of which each event goes through a tally.
+class Tallied : public testing::Test {
+protected:
+    void take(Decision<Coordinator> decision) {
+        for (auto& event : decision.events) rebalances_ += tally_.apply(machine_, event);
+    }
+    void rest() {
+        for (auto step = machine_.settle(clocks_); !step.empty(); step = machine_.settle(clocks_))
+            take(std::move(step));
+    }
+    void ask(const Coordinator::Command& command) {
+        take(machine_.decide(command, Ticket{++tickets_}, clocks_));
+        rest();
+    }
+    void pass(Millis time) {
+        clocks_.now = clocks_.now + time;
+        clocks_.wall = clocks_.wall + time;
+        rest();
+    }
+    Join join(const std::string& name, std::string id = "") {
+        return {.group = name,
+                .member_id = std::move(id),
+                .instance_id = {},
+                .client_id = "client",
+                .client_host = "/127.0.0.1",
+                .protocol_type = "consumer",
+                .session_timeout = Millis(10'000),
+                .rebalance_timeout = Millis(20'000),
+                .protocols = {{"range", ""}},
+                .new_member_id = "m" + std::to_string(++ids_)};
+    }
+    std::uint64_t in(Phase phase) const { return tally_.groups[std::size_t(phase)]; }
+
+    Coordinator machine_{CoordinatorRules{}};
+    GroupTally tally_;
+    Clocks clocks_{Instant{1'000}, Timestamp{1'700'000'000'000}};
+    std::uint64_t tickets_ = 0, rebalances_ = 0;
+    int ids_ = 0;
+};
+
+TEST_F(Tallied, groups_members_offsets_and_rebalances_are_counted) {
+    ask(Coordinator::Commit{"idle", "", {}, -1, {}, {{{"t", 0}, {}}, {{"t", 1}, {}}}});
+    ask(Coordinator::Commit{"idle", "", {}, -1, {}, {{{"t", 1}, {}}, {{"u", 0}, {}}}});
+    EXPECT_EQ(tally_.offsets, 3U);
+    EXPECT_EQ(in(Phase::empty), 1U);
+    ask(join("busy"));
+    ask(join("busy"));
+    EXPECT_EQ(in(Phase::preparing_rebalance), 1U);
+    EXPECT_EQ(tally_.members, 2U);
+    EXPECT_EQ(rebalances_, 1U);
+    pass(Millis(60'000));
+    ask(Coordinator::ForgetTopics{{"t"}});
+    EXPECT_EQ(tally_.offsets, 1U);
+    ask(Coordinator::Delete{"idle"});
+    EXPECT_EQ(tally_.offsets, 0U);
+    pass(Millis(1'000'000));
+    EXPECT_EQ(tally_.members, 0U);
+    EXPECT_EQ(tally_, GroupTally::of(machine_));
+}
+
+TEST_F(Tallied, whatever_happens_it_is_what_a_walk_finds) {
+    std::uint64_t most_members = 0, most_offsets = 0;
+    for (std::uint64_t seed = 0; seed < 30; ++seed) {
+        SCOPED_TRACE(testing::Message() << "seed " << seed);
+        std::mt19937_64 random(seed);
+        auto below = [&](std::uint64_t n) { return random() % n; };
+        machine_ = Coordinator(CoordinatorRules{});
+        tally_ = GroupTally::of(machine_);
+        EXPECT_EQ(tally_, GroupTally());
+        for (int n = 0; n < 300; ++n) {
+            auto name = std::string(1, char('a' + below(4)));
+            auto* group = machine_.find(name);
+            std::vector<std::string> ids{""};
+            if (group)
+                for (auto& [id, member] : group->members) ids.push_back(id);
+            auto id = ids[below(ids.size())];
+            auto generation = group ? group->generation : -1;
+            auto place = Coordinator::Place{std::string(1, char('t' + below(3))), std::int32_t(below(3))};
+            switch (below(10)) {
+                case 0:
+                case 1: {
+                    auto wanted = join(name, id);
+                    if (below(3) == 0) wanted.instance_id = std::string(1, char('x' + below(2)));
+                    wanted.must_know_id = below(2);
+                    ask(wanted);
+                    break;
+                }
+                case 2: ask(Sync{name, id, {}, generation, {}, {}, {{id, "all"}}}); break;
+                case 3: ask(Leave{name, {{id, {}}}}); break;
+                case 4: ask(Coordinator::Commit{name, id, {}, generation, {}, {{place, {}}}}); break;
+                case 5: ask(Coordinator::Commit{name, "", {}, -1, Millis(5'000), {{place, {}}}}); break;
+                case 6: ask(Coordinator::ForgetOffsets{name, {place}}); break;
+                case 7: ask(Heartbeat{name, id, {}, generation}); break;
+                case 8: pass(Millis(std::int64_t(below(8'000)))); break;
+                default:
+                    if (below(4) == 0) ask(Coordinator::Delete{name});
+                    if (below(4) == 0) ask(Coordinator::ForgetTopics{{place.topic}});
+                    ask(Coordinator::Expire{3});
+            }
+            most_members = std::max(most_members, tally_.members);
+            most_offsets = std::max(most_offsets, tally_.offsets);
+            ASSERT_EQ(tally_, GroupTally::of(machine_)) << n;
+        }
+    }
+    EXPECT_GT(most_members, 3U);
+    EXPECT_GT(most_offsets, 10U);
+    EXPECT_GT(rebalances_, 100U);
+}
+
+}  // namespace
+}  // namespace fulmar
