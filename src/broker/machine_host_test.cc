@@ -108,6 +108,7 @@ struct Stage {
     std::deque<DirectoryShare> directories;
     DiskBudget& budget;
     PartitionContext context;
+    WritePace pace{seam.loop};
     std::shared_ptr<Partition> partition;
     WritePace pace{seam.loop};
     std::unique_ptr<Keeper> host;

@@ -22,7 +22,6 @@ public:
     Member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan plan)
         : seam_(seam), work_(work), group_(group), plan_(plan), client_(seam, work.server) {
         if (plan.is_static) instance_ = fmt::format("instance.{}", plan.number);
-        name_ = fmt::format("member.{}", plan.number);
         join_version_ = int(chance().between(plan.is_static ? 5 : 2, JoinGroupRequest::newest));
         commit_version_ = int(chance().between(plan.is_static ? 7 : 2, 9));
         fetch_version_ = int(chance().between(2, 9));
@@ -386,7 +385,10 @@ private:
         if (places.empty()) co_return {};
         auto since = asked();
         auto by = generation_;
-        auto told = co_await co_await fetch_offsets(client_, group_.name, places, fetch_version_);
+        group_.waits[plan_.number] = {"OffsetFetch", since.at_us, since.life, slack};
+        auto answered = co_await fetch_offsets(client_, group_.name, places, fetch_version_);
+        group_.waits.erase(plan_.number);
+        auto told = co_await std::move(answered);
         auto now = work_.world.now;
         if (!judge("OffsetFetch", told.error)) {
             must_fetch_ = true;
@@ -431,7 +433,7 @@ private:
     ConsumerGroup& group_;
     const MemberPlan plan_;
     Client client_;
-    std::string instance_, name_;
+    std::string instance_;  // Of a static member.
     int join_version_, commit_version_, fetch_version_, version_;
     int steps_ = 0;
     bool ready_ = false, settling_ = false;

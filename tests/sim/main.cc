@@ -125,9 +125,8 @@ int run_many(std::uint64_t from, std::uint64_t count) {
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     fmt::print(
         "{} seeds from {}, twice each: {} bad; {} events, {} acknowledged, {} seen, {} generations of "
-        "groups, {} "
-        "offsets, {} faults (at least {} "
-        "each), {:.0f} virtual s in {:.0f} s; digest {:016x}\n",
+        "groups, "
+        "{} offsets, {} faults (at least {} each), {:.0f} virtual s in {:.0f} s; digest {:016x}\n",
         count, from, bad, events, acknowledged, seen, generations, offsets, faults, least,
         2.0 * double(virtual_ms) / 1000, took.count(), digest);
     if (least < faults_least) {

@@ -27,7 +27,8 @@ struct Sharing {
 };
 
 // "uniform": everybody has as many, give or take one, as far as subscriptions allow; and of what they had
-// they keep as much as that allows. Chains of moves of which none alone makes it more even are not looked for.
+// they keep as much as that allows. Chains of moves of which none alone makes it more even are not looked
+// for.
 std::vector<Partitions> share_uniformly(const Sharing& sharing);
 // "range": of each topic its subscribers get ranges that lie side by side, in the order of their names,
 // static members first: so that topics with as many partitions are shared alike.
