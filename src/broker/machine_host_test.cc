@@ -110,7 +110,6 @@ struct Stage {
     PartitionContext context;
     WritePace pace{seam.loop};
     std::shared_ptr<Partition> partition;
-    WritePace pace{seam.loop};
     std::unique_ptr<Keeper> host;
 };
 
