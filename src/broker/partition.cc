@@ -201,9 +201,10 @@ Task<Result<>> Partition::roll() {
     auto base = log_.end().offset;
     auto place = log_.place_of(log_.end());
     ProducerSnapshot snapshot{base, base, 0, sequences_.states()};
+    auto recovers_in = checkpointed.segment;
     auto made = co_await context_.seam.disk.run([&]() -> Result<std::shared_ptr<File>> {
         // Durable, since the snapshots of a segment that is full go one day.
-        if (auto written = fulmar::write_snapshot(*directory, snapshot, true); !written)
+        if (auto written = fulmar::write_snapshot(*directory, snapshot, true, recovers_in); !written)
             return std::unexpected(written.error());
         return make_segment(*directory, base);
     });

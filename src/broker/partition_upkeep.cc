@@ -105,8 +105,9 @@ Task<> Partition::write_snapshot() {
     auto place = log_.place_of(end);
     ProducerSnapshot snapshot{end.offset, place.segment, place.position, sequences_.states()};
     auto directory = log_.directory();
-    auto written =
-        co_await context_.seam.disk.run([&] { return fulmar::write_snapshot(*directory, snapshot, false); });
+    auto recovers_in = checkpointed.segment;
+    auto written = co_await context_.seam.disk.run(
+        [&] { return fulmar::write_snapshot(*directory, snapshot, false, recovers_in); });
     if (written) snapshot_ = end;
     else if (!goes_on("a snapshot", written.error())) failed(written.error());
     keeping_.leave(context_.seam.loop);

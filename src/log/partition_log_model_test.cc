@@ -92,7 +92,7 @@ private:
     void roll() {
         if (log_.newest().at.position == 0) return;
         auto base = log_.end().offset;
-        ASSERT_TRUE(write_snapshot(*log_.directory(), {base, base, 0, sequences_.states()}, true));
+        ASSERT_TRUE(write_snapshot(*log_.directory(), {base, base, 0, sequences_.states()}, true, base));
         auto file = make_segment(*log_.directory(), base);
         ASSERT_TRUE(file && log_.roll(*file));
     }
@@ -100,7 +100,7 @@ private:
         auto place = log_.place_of(log_.end());
         ASSERT_TRUE(write_snapshot(*log_.directory(),
                                    {log_.end().offset, place.segment, place.position, sequences_.states()},
-                                   false));
+                                   false, place.segment));
     }
     void advance() {
         auto to = log_.start() + std::int64_t(below(std::uint64_t(durable_.offset - log_.start()) + 1));

@@ -244,7 +244,7 @@ TEST_F(SegmentedLog, an_index_that_finds_no_room_gets_coarser) {
 // As a partition rolls: the producers' snapshot first, then the file.
 Result<> roll(PartitionLog& log, const Sequences& sequences) {
     auto base = log.end().offset;
-    auto written = write_snapshot(*log.directory(), {base, base, 0, sequences.states()}, true);
+    auto written = write_snapshot(*log.directory(), {base, base, 0, sequences.states()}, true, base);
     if (!written) return written;
     auto file = make_segment(*log.directory(), base);
     return file ? log.roll(*file) : std::unexpected(file.error());

@@ -109,7 +109,8 @@ Result<> write_snapshot_file(Directory& directory, const std::string& name,
 
 std::string snapshot_file_name(Offset at) { return fmt::format("{:020}{}", std::to_underlying(at), suffix); }
 
-Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, bool durable) {
+Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, bool durable,
+                        Offset recovers_in) {
     auto name = snapshot_file_name(snapshot.offset), beside = name + ".tmp";
     if (auto gone = directory.remove(beside); !gone && gone.error() != Error::missing) return gone;
     auto file = directory.create(beside);
@@ -129,7 +130,8 @@ Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, 
     std::vector<std::string> here;  // In order of names, which is that of offsets.
     for (auto& entry : *entries)
         if (entry.name.ends_with(suffix) && entry.name != of_start) here.push_back(entry.name);
-    for (std::size_t n = 0; n + 2 < here.size(); ++n)
+    auto needed = snapshot_file_name(recovers_in);
+    for (std::size_t n = 0; n + 2 < here.size() && here[n] < needed; ++n)
         if (auto gone = directory.remove(here[n]); !gone && gone.error() != Error::missing) return gone;
     return {};
 }

@@ -16,8 +16,11 @@ struct ProducerSnapshot {
 };
 
 // `durable`: it must outlive a power cut. Others may be lost, and an older one is good instead. Snapshots
-// that nobody can need any more go: all but the newest two and that of `segment`'s start.
-Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, bool durable);
+// that nobody can need any more go: all in front of `recovers_in`, the segment in which the last checkpoint
+// lets a recovery begin, but for the newest two and that of `segment`'s start. What is compacted in front of
+// `recovers_in` does not tell any more what these tell.
+Result<> write_snapshot(Directory& directory, const ProducerSnapshot& snapshot, bool durable,
+                        Offset recovers_in);
 // The newest one that is whole and stands at or in front of `until`; nothing when there is none. `names`: of
 // the files that are there.
 Result<std::optional<ProducerSnapshot>> newest_snapshot(Directory& directory,

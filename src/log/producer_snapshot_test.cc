@@ -23,6 +23,8 @@ std::string text_of(const std::vector<Sequences::State>& states) {
     }
     return text;
 }
+// No recovery needs an older one.
+constexpr Offset newest_alone{INT64_MAX};
 ProducerSnapshot snapshot_at(std::int64_t offset, int producers) {
     Sequences sequences;
     std::mt19937_64 random(static_cast<std::uint64_t>(offset) + 1);
@@ -60,7 +62,7 @@ TEST(ProducerSnapshotFile, what_is_known_of_producers_is_read_back) {
         DiskWorld world;
         auto written = snapshot_at(4711, std::max(producers, 1));
         if (producers == 0) written.producers.clear();
-        ASSERT_TRUE(write_snapshot(*world.data, written, true));
+        ASSERT_TRUE(write_snapshot(*world.data, written, true, newest_alone));
         auto found = newest(world.restart());
         ASSERT_TRUE(found);
         EXPECT_TRUE(same(*found, written));
@@ -69,7 +71,8 @@ TEST(ProducerSnapshotFile, what_is_known_of_producers_is_read_back) {
 
 TEST(ProducerSnapshotFile, the_newest_whole_one_in_front_counts) {
     DiskWorld world;
-    for (auto at : {100, 150, 180}) ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(at, 3), false));
+    for (auto at : {100, 150, 180})
+        ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(at, 3), false, newest_alone));
     EXPECT_EQ(newest(*world.data)->offset, Offset{180});
     EXPECT_EQ(newest(*world.data, 180)->offset, Offset{180});
     EXPECT_EQ(newest(*world.data, 179)->offset, Offset{150});
@@ -100,7 +103,7 @@ TEST(ProducerSnapshotFile, a_huge_file_is_not_read_into_memory) {
 
 TEST(ProducerSnapshotFile, a_disk_that_fails_is_no_damage) {
     DiskWorld world;
-    ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(5, 3), true));
+    ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(5, 3), true, newest_alone));
     auto offsets = snapshots_in(*world.data);
     for (int at = 1; at <= 3; ++at) {
         world.power.fails_at = at;
@@ -111,18 +114,29 @@ TEST(ProducerSnapshotFile, a_disk_that_fails_is_no_damage) {
 TEST(ProducerSnapshotFile, the_newest_two_are_kept_and_that_of_the_segment) {
     DiskWorld world;
     for (auto at : {100, 110, 120, 130, 200, 210})
-        ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(at, 2), false));
+        ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(at, 2), false, newest_alone));
     EXPECT_EQ(snapshots_in(*world.data), (std::vector{Offset{130}, Offset{200}, Offset{210}}));
-    for (auto at : {220, 230}) ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(at, 2), false));
+    for (auto at : {220, 230})
+        ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(at, 2), false, newest_alone));
     EXPECT_EQ(snapshots_in(*world.data), (std::vector{Offset{200}, Offset{220}, Offset{230}}));
+}
+
+// However many segments have begun since the last checkpoint, and whatever is compacted in front of it.
+TEST(ProducerSnapshotFile, those_are_kept_that_a_recovery_may_begin_with) {
+    DiskWorld world;
+    for (auto at : {100, 150, 200, 300, 400, 500})
+        ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(at, 2), false, Offset{200}));
+    EXPECT_EQ(snapshots_in(*world.data), (std::vector{Offset{200}, Offset{300}, Offset{400}, Offset{500}}));
+    ASSERT_TRUE(write_snapshot(*world.data, snapshot_at(600, 2), false, Offset{400}));
+    EXPECT_EQ(snapshots_in(*world.data), (std::vector{Offset{400}, Offset{500}, Offset{600}}));
 }
 
 TEST(ProducerSnapshotFile, through_every_death_one_that_was_durable_is_there_or_a_newer) {
     test::at_every_death(
-        [](Directory& data) { ASSERT_TRUE(write_snapshot(data, snapshot_at(100, 40), true)); },
+        [](Directory& data) { ASSERT_TRUE(write_snapshot(data, snapshot_at(100, 40), true, newest_alone)); },
         [](Directory& data) {
             for (auto at : {150, 160, 170, 180})
-                if (!write_snapshot(data, snapshot_at(at, 40), at == 180)) return;
+                if (!write_snapshot(data, snapshot_at(at, 40), at == 180, newest_alone)) return;
         },
         [](Directory& data, bool through) {
             auto found = newest(data);
@@ -144,8 +158,9 @@ protected:
         auto& log = made.log;
         std::map<std::int64_t, std::int32_t> next;
         auto snapshot = [&](bool durable, std::int64_t base, std::uint64_t position) {
-            EXPECT_TRUE(write_snapshot(
-                *log.directory(), {log.end().offset, Offset{base}, position, sequences.states()}, durable));
+            EXPECT_TRUE(write_snapshot(*log.directory(),
+                                       {log.end().offset, Offset{base}, position, sequences.states()},
+                                       durable, newest_alone));
         };
         for (int n = 0; n < 120; ++n) {
             if (n > 0 && n % 30 == 0) {

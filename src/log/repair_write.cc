@@ -310,7 +310,7 @@ Result<> look_at(Directory& data, const std::string& name, const RecoveryPoint& 
     auto place = found->log.place_of(found->log.end());
     ProducerSnapshot snapshot{found->log.end().offset, place.segment, place.position,
                               found->sequences.states()};
-    return write_snapshot(*found->log.directory(), snapshot, true);
+    return write_snapshot(*found->log.directory(), snapshot, true, snapshot.segment);
 }
 
 }  // namespace

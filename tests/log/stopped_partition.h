@@ -57,7 +57,7 @@ protected:
         taken.segment = rolls ? taken.offset : place.segment;
         taken.position = rolls ? 0 : place.position;
         taken.producers = {{.id = ProducerId{4}, .epoch = 0, .expected = 2 * batches, .batches = {}}};
-        ASSERT_TRUE(write_snapshot(*made.log.directory(), taken, true));
+        ASSERT_TRUE(write_snapshot(*made.log.directory(), taken, true, taken.segment));
     }
 
     std::string text(DiskWorld& world, const std::string& name) {

@@ -207,7 +207,7 @@ static constexpr ConfigRow of_group(Text name, Text usual, double least, double 
                                     Text what) {
     return {name, ConfigKind::integer, usual, least, most, {}, broker_name, kept, what};
 }
-static constexpr Text no_groups = "Kept for the group. No groups are kept here that would go by it.";
+static constexpr Text no_groups = "Kept for the group. Groups of this kind are not served.";
 static constexpr std::array groups = {
     of_group("consumer.heartbeat.interval.ms", "5000", 5000, 15000, "group.consumer.heartbeat.interval.ms",
              no_groups),
