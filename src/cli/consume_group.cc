@@ -277,8 +277,8 @@ Outcome Member::leave() {
         take(OwnedEvent(rd_kafka_queue_poll(queue.get(), wait_ms)));
     if (!rd_kafka_consumer_closed(client_.get())) {
         // Destroyed now, it would wait for its coordinator for as long as that takes; the process ends.
-        (void)queue.release();
-        (void)client_.release();
+        [[maybe_unused]] auto* left_queue = queue.release();
+        [[maybe_unused]] auto* left_client = client_.release();
         uncommitted_ = "the broker does not answer";
     }
     if (!uncommitted_) return {};
