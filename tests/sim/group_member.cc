@@ -185,7 +185,8 @@ private:
             if (topics.empty() || topics.back() != place.topic) topics.push_back(place.topic);
         ConsumerProtocolSubscription wants;
         wants.topics = topics;
-        auto metadata = encode_consumer_protocol(wants, 1).owned();
+        auto said = encode_consumer_protocol(wants, 1);
+        auto metadata = said.owned();
         JoinGroupRequest::Protocol protocols[] = {{"range", metadata}, {"simulated", metadata}};
         JoinGroupRequest request;
         request.group_id = group_.name;
@@ -242,7 +243,8 @@ private:
             for (auto& [topic, partitions] : topics) assigned.push_back({topic, partitions});
             ConsumerProtocolAssignment assignment;
             assignment.assigned_partitions = assigned;
-            auto bytes = encode_consumer_protocol(assignment, 1).owned();
+            auto said = encode_consumer_protocol(assignment, 1);
+            auto bytes = said.owned();
             all.emplace_back(id, std::vector(bytes.begin(), bytes.end()));
         }
         return all;
