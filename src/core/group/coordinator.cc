@@ -171,11 +171,11 @@ Coordinator::Done Coordinator::remove(Decision<Coordinator>& decision, const Del
     return {};
 }
 void Coordinator::forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const {
+    // Groups have few topics each, and all that there are may go at once.
     for (auto& [name, entry] : all_)
-        for (auto& topic : topics) {
-            auto known = entry.offsets.find(topic);
-            if (known == entry.offsets.end()) continue;
-            for (auto& [partition, committed] : known->second)
+        for (auto& [topic, partitions] : entry.offsets) {
+            if (!topics.contains(topic)) continue;
+            for (auto& [partition, committed] : partitions)
                 decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
         }
 }

@@ -38,6 +38,16 @@ TEST_F(CommittedOffsets, metadata_has_a_bound_for_each_partition) {
     EXPECT_EQ(commit("", -1, 2, std::string(4'097, 'x')), GroupError::metadata_too_large);
     EXPECT_EQ(committed(), 1);
 }
+TEST_F(CommittedOffsets, those_of_a_topic_that_is_gone_go_whoever_reads_it) {
+    group_of(1);
+    commit("m1", 1, 7);
+    now<Coordinator::Done>(Coordinator::ForgetTopics{{"another"}});
+    EXPECT_EQ(committed(), 7);
+    now<Coordinator::Done>(Coordinator::ForgetTopics{{"another", *machine_.topics().begin()}});
+    EXPECT_EQ(committed(), std::nullopt);
+    EXPECT_TRUE(machine_.topics().empty());
+    EXPECT_EQ(machine_.groups(), 1U);
+}
 TEST_F(CommittedOffsets, offsets_lapse_when_nobody_misses_them) {
     auto expire = [&] { now<Coordinator::Done>(Coordinator::Expire{}); };
     auto week = Millis(10'080 * 60'000LL);
