@@ -153,3 +153,24 @@ def restart_static_member(broker, folder, kinds, end=Member.kill9):
     finally:
         side_by_side.cleanup()
     return {group.name: group for group in groups}
+
+
+def expect_survival(crashed, name, kind):
+    """It shared its partitions again, saw all, committed all, and left."""
+    groups, stream = crashed
+    group = groups[name]
+    assert group.failure is None, group.failure
+    assert group.type == kind
+    sent, seen = stream.acknowledged[group.topic], group.seen()
+    assert len(sent) > 100
+    assert {where: seen.get(where) for where in sent} == sent
+
+
+def expect_single_owners(group):
+    assert len([t for m in group.members for t in m.tenures()]) > 6
+    assert not group.doubly_owned()
+
+
+def expect_commits_to_stay(group):
+    assert group.seen() and len(group.commits) == PARTITIONS
+    assert not group.moved_back()

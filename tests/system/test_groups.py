@@ -2,8 +2,14 @@
 
 import pytest
 from broker import Broker
-from group_scenarios import crash_amid_rebalance, grow_and_shrink, restart_static_member
-from groups import PARTITIONS
+from group_scenarios import (
+    crash_amid_rebalance,
+    expect_commits_to_stay,
+    expect_single_owners,
+    expect_survival,
+    grow_and_shrink,
+    restart_static_member,
+)
 
 CLIENTS = ["librdkafka", "java", "kafka-python", "aiokafka", "kafkajs", "franz-go", "sarama"]
 COOPERATIVE = ["librdkafka", "java", "kafka-python", "franz-go", "sarama"]
@@ -40,28 +46,17 @@ def restarted(tmp_path_factory):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_group_survives_a_death_a_newcomer_and_a_crash(crashed, name):
-    """It shares its partitions again, sees all, commits all, and leaves."""
-    groups, stream = crashed
-    group = groups[name]
-    assert group.failure is None, group.failure
-    assert group.type == "classic"
-    sent, seen = stream.acknowledged[group.topic], group.seen()
-    assert len(sent) > 100
-    assert {where: seen.get(where) for where in sent} == sent
+    expect_survival(crashed, name, "classic")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_partition_has_two_owners(crashed, name):
-    group = crashed[0][name]
-    assert len([t for m in group.members for t in m.tenures()]) > 6
-    assert not group.doubly_owned()
+    expect_single_owners(crashed[0][name])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_committed_stays_so(crashed, name):
-    group = crashed[0][name]
-    assert group.seen() and len(group.commits) == PARTITIONS
-    assert not group.moved_back()
+    expect_commits_to_stay(crashed[0][name])
 
 
 @pytest.mark.parametrize("client", COOPERATIVE)
