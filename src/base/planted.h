@@ -44,6 +44,9 @@ enum class Bug : std::uint8_t {
     late_member_timer,              // The timer of a static member that was replaced rings for its successor.
     answer_before_commit,           // A machine's answers do not wait until its log has what they rest on.
     old_generation_commits,         // Offsets are taken from a member of an earlier generation.
+    taken_before_released,          // A consumer gets partitions that another one has not given back yet.
+    old_epoch_commits,              // Offsets are taken from a consumer of an earlier epoch.
+    revocation_without_deadline,    // A consumer may take its time to give back partitions.
     cut_batch_is_damage,            // A machine's log that goes on behind what was read at once is damaged.
 };
 

@@ -3,17 +3,16 @@
 // that an event is about, before and after. It lives where the coordinator does.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <map>
+#include <string_view>
 
 #include "core/group/coordinator.h"
 
 namespace fulmar {
 
 struct GroupTally {
-    static constexpr std::size_t phases = 4;  // Of group::Phase.
-
-    std::array<std::uint64_t, phases> groups{};  // By phase.
+    std::map<std::string_view, std::uint64_t> groups{};  // By the name of their phase; none of them is 0.
     std::uint64_t members = 0, offsets = 0;
 
     static GroupTally of(const group::Coordinator& coordinator);

@@ -40,7 +40,10 @@ protected:
                 .protocols = {{"range", ""}},
                 .new_member_id = "m" + std::to_string(++ids_)};
     }
-    std::uint64_t in(Phase phase) const { return tally_.groups[std::size_t(phase)]; }
+    std::uint64_t in(Phase phase) const {
+        auto at = tally_.groups.find(to_text(phase));
+        return at == tally_.groups.end() ? 0 : at->second;
+    }
 
     Coordinator machine_{CoordinatorRules{}};
     GroupTally tally_;

@@ -27,6 +27,7 @@ std::size_t Image::IdHash::operator()(const TopicId& id) const {
 
 void Image::apply(const Fact& fact) {
     if (auto* is = std::get_if<TopicIs>(&fact)) {
+        ++topics_version_;
         by_name_[is->topic->name] = is->topic;
         by_id_[is->topic->id] = is->topic;
         by_plain_name_[plain(is->topic->name)] = is->topic->name;
@@ -43,6 +44,7 @@ void Image::apply(const Fact& fact) {
 void Image::remove(const TopicId& id) {
     auto at = by_id_.find(id);
     if (at == by_id_.end()) return;
+    ++topics_version_;
     auto topic = at->second;
     by_id_.erase(at);
     auto named = by_name_.find(topic->name);

@@ -94,6 +94,8 @@ public:
     // Another topic whose name is the same once '.' and '_' are not told apart, as metrics cannot.
     const Topic* collides(std::string_view name) const;
     const std::map<std::string, TopicPointer, std::less<>>& topics() const { return by_name_; }
+    // Another number after each change to them.
+    std::uint64_t topics_version() const { return topics_version_; }
     const std::map<BrokerId, Broker>& brokers() const { return brokers_; }
     // What is set for one of them, topics apart; empty when there is nothing.
     const ConfigMap& configs(const ConfigOwner& owner) const;
@@ -104,6 +106,7 @@ private:
     struct IdHash {
         std::size_t operator()(const TopicId& id) const;
     };
+    std::uint64_t topics_version_ = 1;
     std::map<std::string, TopicPointer, std::less<>> by_name_;
     std::unordered_map<TopicId, TopicPointer, IdHash> by_id_;
     std::unordered_map<std::string, std::string> by_plain_name_;  // '.' as '_' → the name.

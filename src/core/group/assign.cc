@@ -1,6 +1,7 @@
 #include "core/group/assign.h"
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 
 namespace fulmar::group {
@@ -52,7 +53,7 @@ private:
         if (!subscriber.current) return;
         for (auto& [topic, indexes] : *subscriber.current) {
             auto known = sharing_.topics.find(topic);
-            if (known == sharing_.topics.end() || !subscriber.topics.contains(topic)) continue;
+            if (known == sharing_.topics.end() || !subscriber.topics->contains(topic)) continue;
             for (auto index : indexes)
                 if (index < known->second && owners_.try_emplace({topic, index}, member).second)
                     shares_[member].insert({topic, index});
@@ -66,12 +67,14 @@ private:
 
 bool all_alike(const Sharing& sharing) {
     auto& members = sharing.members;
-    return std::ranges::all_of(members, [&](auto& each) { return each.topics == members.front().topics; });
+    auto& first = members.front().topics;
+    return std::ranges::all_of(members,
+                               [&](auto& each) { return each.topics == first || *each.topics == *first; });
 }
 
 // Whoever may have one more than the others is first of all who has it already.
 void share_alike(const Sharing& sharing, Shares& shares) {
-    auto& topics = sharing.members.front().topics;
+    auto& topics = *sharing.members.front().topics;
     std::size_t partitions = 0, members = sharing.members.size();
     for (auto& [topic, count] : sharing.topics)
         if (topics.contains(topic)) partitions += std::size_t(count);
@@ -95,7 +98,7 @@ using Subscribers = std::map<TopicId, std::vector<std::size_t>>;
 Subscribers subscribers_of(const Sharing& sharing) {
     Subscribers all;
     for (std::size_t n = 0; n < sharing.members.size(); ++n)
-        for (auto& topic : sharing.members[n].topics) all[topic].push_back(n);
+        for (auto& topic : *sharing.members[n].topics) all[topic].push_back(n);
     return all;
 }
 std::size_t least(const std::vector<std::size_t>& members, const Shares& shares) {
@@ -142,20 +145,34 @@ std::vector<Partitions> share_uniformly(const Sharing& sharing) {
 
 std::vector<Partitions> share_by_range(const Sharing& sharing) {
     std::vector<Partitions> all(sharing.members.size());
+    if (sharing.members.empty()) return all;
     auto order = [&](std::size_t n) {
         auto& member = sharing.members[n];
         return std::tuple(!member.instance_id, member.instance_id.value_or(""), member.id);
     };
-    for (auto& [topic, members] : subscribers_of(sharing)) {
+    auto share = [&](const TopicId& topic, const std::vector<std::size_t>& sorted) {
         auto known = sharing.topics.find(topic);
-        if (known == sharing.topics.end()) continue;
-        auto sorted = members;
-        std::ranges::sort(sorted, {}, order);
+        if (known == sharing.topics.end()) return;
         auto count = std::size_t(known->second), each = count / sorted.size(), more = count % sorted.size();
         std::int32_t next = 0;
-        for (std::size_t n = 0; n < sorted.size(); ++n)
-            for (std::size_t taken = 0; taken < each + (n < more ? 1 : 0); ++taken)
-                all[sorted[n]][topic].insert(next++);
+        for (std::size_t n = 0; n < sorted.size(); ++n) {
+            auto takes = each + (n < more ? 1 : 0);
+            if (takes == 0) return;
+            auto& indexes = all[sorted[n]][topic];
+            for (std::size_t taken = 0; taken < takes; ++taken) indexes.insert(indexes.end(), next++);
+        }
+    };
+    if (all_alike(sharing)) {
+        std::vector<std::size_t> sorted(sharing.members.size());
+        std::iota(sorted.begin(), sorted.end(), std::size_t{0});
+        std::ranges::sort(sorted, {}, order);
+        for (auto& topic : *sharing.members.front().topics) share(topic, sorted);
+        return all;
+    }
+    for (auto& [topic, members] : subscribers_of(sharing)) {
+        auto sorted = members;
+        std::ranges::sort(sorted, {}, order);
+        share(topic, sorted);
     }
     return all;
 }

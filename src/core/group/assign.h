@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -18,7 +19,8 @@ using Partitions = std::map<TopicId, std::set<std::int32_t>>;
 struct Subscriber {
     std::string_view id;
     std::optional<std::string_view> instance_id{};
-    std::set<TopicId> topics{};           // Those that there are, of what it subscribes to.
+    // Those that there are, of what it subscribes to; members may have one such set together.
+    std::shared_ptr<const std::set<TopicId>> topics{};
     const Partitions* current = nullptr;  // What it was to have so far; null: nothing.
 };
 struct Sharing {

@@ -38,8 +38,10 @@ struct Group {
         for (auto& member : members) {
             Subscriber subscriber{.id = member.id, .topics = {}, .current = &member.has};
             if (member.instance_id) subscriber.instance_id = *member.instance_id;
+            auto known = std::make_shared<std::set<TopicId>>();
             for (auto& each : member.topics)
-                if (topics.contains(each)) subscriber.topics.insert(each);
+                if (topics.contains(each)) known->insert(each);
+            subscriber.topics = known;
             sharing.members.push_back(std::move(subscriber));
         }
         auto shared = by(sharing);

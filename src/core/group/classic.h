@@ -25,6 +25,12 @@ enum class GroupError : std::uint8_t {
     subscribed,
     metadata_too_large,
     group_too_large,  // Its assignments do not fit into a record.
+    // --- of consumer groups (KIP-848)
+    fenced_member_epoch,
+    stale_member_epoch,
+    unreleased_instance,
+    invalid_pattern,
+    unsupported_version,  // The request's is older than what its member needs.
 };
 
 struct Rules {

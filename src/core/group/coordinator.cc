@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/planted.h"
+#include "core/group/mixed.h"
 
 namespace fulmar::group {
 
@@ -14,15 +15,46 @@ void take(Decision<Coordinator>& decision, Outcome outcome) {
     for (auto& [ticket, answer] : outcome.answers)
         std::visit([&](auto& each) { decision.answers.emplace_back(ticket, std::move(each)); }, answer);
 }
-const std::string& name_of(const GroupEvent& event) {
-    return std::visit([](auto& each) -> const std::string& { return each.group; }, event);
+void take(Decision<Coordinator>& decision, ConsumerOutcome outcome) {
+    for (auto& event : outcome.events)
+        std::visit([&](auto& each) { decision.events.emplace_back(std::move(each)); }, event);
+    struct {
+        Decision<Coordinator>& decision;
+        Ticket ticket;
+        void operator()(ConsumerBeaten& told) const {
+            decision.answers.emplace_back(ticket, std::move(told));
+        }
+        void operator()(GroupAnswer& told) const {
+            std::visit([this](auto& each) { decision.answers.emplace_back(ticket, std::move(each)); }, told);
+        }
+    } visit{decision, Ticket{}};
+    for (auto& [ticket, answer] : outcome.answers) {
+        visit.ticket = ticket;
+        std::visit(visit, answer);
+    }
 }
 
 }  // namespace
 
-const Group* Coordinator::find(const std::string& name) const {
+std::string_view to_text(const Coordinator::AnyPhase& phase) {
+    return std::visit([](auto each) { return to_text(each); }, phase);
+}
+const std::string& name_of(const Coordinator::Event& event) {
+    auto name = [](auto& each) -> const std::string& { return each.group; };
+    if (auto* change = std::get_if<GroupEvent>(&event)) return std::visit(name, *change);
+    if (auto* change = std::get_if<ConsumerEvent>(&event)) return std::visit(name, *change);
+    return std::get<Coordinator::WroteOffset>(event).group;
+}
+
+Known Coordinator::known(const std::string& name) const {
     auto at = all_.find(name);
-    return at == all_.end() ? nullptr : &at->second.group;
+    if (at == all_.end()) return {};
+    auto& entry = at->second;
+    return {entry.consumer ? nullptr : &entry.group, entry.consumer ? &*entry.consumer : nullptr};
+}
+Setting Coordinator::setting(Clocks clocks) const {
+    static const cluster::Image none;
+    return {rules_, rules_.consumers, image_ ? *image_ : none, clocks};
 }
 const Offsets* Coordinator::offsets_of(const std::string& name) const {
     auto at = all_.find(name);
@@ -45,29 +77,38 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
         Ticket ticket;
         Clocks clocks;
         decltype(answer)& tell;
-        void operator()(const Join& join) const {
-            take(decision, group::decide(self.find(join.group), join, ticket, self.rules_, clocks));
-        }
+        void operator()(const Join& join) const { self.decide(decision, join, ticket, clocks); }
         void operator()(const Sync& sync) const {
-            take(decision, group::decide(self.find(sync.group), sync, ticket, self.rules_, clocks));
+            auto [classic, consumer] = self.known(sync.group);
+            if (consumer) take(decision, group::decide(*consumer, sync, ticket, self.setting(clocks)));
+            else take(decision, group::decide(classic, sync, ticket, self.rules_, clocks));
         }
         void operator()(const Heartbeat& beat) const {
-            take(decision, group::decide(self.find(beat.group), beat, ticket, clocks));
+            auto [classic, consumer] = self.known(beat.group);
+            if (consumer) take(decision, group::decide(*consumer, beat, ticket, self.setting(clocks)));
+            else take(decision, group::decide(classic, beat, ticket, clocks));
         }
         void operator()(const Leave& leave) const {
-            take(decision, group::decide(self.find(leave.group), leave, ticket));
+            auto [classic, consumer] = self.known(leave.group);
+            if (consumer) take(decision, group::decide(*consumer, leave, ticket, self.setting(clocks)));
+            else take(decision, group::decide(classic, leave, ticket));
+        }
+        void operator()(const ConsumerBeat& beat) const {
+            take(decision, group::decide(self.known(beat.group), beat, ticket, self.setting(clocks)));
         }
         void operator()(const Commit& commit) const { self.decide(decision, commit, ticket, clocks); }
         void operator()(const FetchOffsets& wanted) const { tell(self.fetch(wanted)); }
         void operator()(const ForgetOffsets& forget) const { self.decide(decision, forget, ticket); }
         void operator()(const Describe& wanted) const {
-            auto group = self.find(wanted.group);
-            tell(Described{group ? std::optional(*group) : std::nullopt});
+            auto [classic, consumer] = self.known(wanted.group);
+            tell(Described{classic ? std::optional(*classic) : std::nullopt,
+                           consumer ? std::optional(*consumer) : std::nullopt});
         }
         void operator()(const List&) const {
             Listed listed;
             for (auto& [name, entry] : self.all_)
-                listed.groups.push_back({name, entry.group.protocol_type, entry.group.phase});
+                if (entry.consumer) listed.groups.push_back({name, "consumer", entry.consumer->phase()});
+                else listed.groups.push_back({name, entry.group.protocol_type, entry.group.phase});
             tell(std::move(listed));
         }
         void operator()(const Delete& wanted) const { tell(self.remove(decision, wanted)); }
@@ -81,10 +122,27 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
     return decision;
 }
 
+void Coordinator::decide(Decision<Coordinator>& decision, const Join& join, Ticket ticket,
+                         Clocks clocks) const {
+    auto [classic, consumer] = known(join.group);
+    if (!consumer) return take(decision, group::decide(classic, join, ticket, rules_, clocks));
+    if (!consumer->members().empty())
+        return take(decision, group::decide(*consumer, join, ticket, setting(clocks)));
+    // One without members is of whichever kind comes next.
+    auto outcome = group::decide(static_cast<const Group*>(nullptr), join, ticket, rules_, clocks);
+    if (!outcome.events.empty())
+        for (auto& event : group::forget(join.group, *consumer))
+            decision.events.emplace_back(std::move(event));
+    take(decision, std::move(outcome));
+}
+
 // --- offsets -------------------------------------------------------------------------------------
 
 GroupError Coordinator::may_commit(const Commit& commit) const {
-    auto group = find(commit.group);
+    auto [group, consumer] = known(commit.group);
+    if (consumer)
+        return check_commit(*consumer, commit.member_id, commit.instance_id, commit.generation,
+                            commit.speaks_epochs);
     if (commit.generation < 0) {
         bool alone = !group || group->phase == Phase::empty;
         if (alone) return GroupError::none;
@@ -110,8 +168,9 @@ void Coordinator::decide(Decision<Coordinator>& decision, const Commit& commit, 
         kept.lapses = commit.retention ? std::optional(clocks.wall + *commit.retention) : std::nullopt;
         decision.events.emplace_back(WroteOffset{commit.group, place, std::move(kept)});
     }
-    if (placed.error == GroupError::none && commit.generation >= 0) {
-        auto& member = *find(commit.group)->find(commit.member_id);
+    auto* group = find(commit.group);
+    if (placed.error == GroupError::none && commit.generation >= 0 && group) {
+        auto& member = *group->find(commit.member_id);
         decision.events.emplace_back(
             GroupEvent(Renewed{commit.group, member.id, clocks.now + member.session_timeout}));
     }
@@ -121,6 +180,9 @@ void Coordinator::decide(Decision<Coordinator>& decision, const Commit& commit, 
 Coordinator::Fetched Coordinator::fetch(const FetchOffsets& wanted) const {
     Fetched fetched;
     static const Offsets none;
+    auto* consumer = find_consumer(wanted.group);
+    if (consumer && wanted.member_id) fetched.error = check_fetch(*consumer, *wanted.member_id, wanted.epoch);
+    if (fetched.error != GroupError::none) return fetched;
     auto known = offsets_of(wanted.group);
     auto& offsets = known ? *known : none;
     if (!wanted.places) {
@@ -140,16 +202,18 @@ Coordinator::Fetched Coordinator::fetch(const FetchOffsets& wanted) const {
 
 void Coordinator::decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const {
     Placed placed;
-    auto group = find(forget.group);
+    auto [group, consumer] = known(forget.group);
     std::optional<std::set<std::string>> wanted;
-    if (!group) placed.error = GroupError::unknown_group;
+    if (!group && !consumer) placed.error = GroupError::unknown_group;
+    else if (consumer) wanted = consumer->subscribed();
     else if (group->phase != Phase::empty && group->protocol_type != "consumer")
         placed.error = GroupError::not_empty;
     else if (group->phase != Phase::empty) wanted = subscribed_topics(*group);
     for (auto& place : forget.places) {
         auto error = placed.error;
         // Who does not say what it wants may want anything.
-        bool used = group && group->phase != Phase::empty && (!wanted || wanted->contains(place.topic));
+        bool may_be = consumer || (group && group->phase != Phase::empty);
+        bool used = may_be && (!wanted || wanted->contains(place.topic));
         if (error == GroupError::none && used) error = GroupError::subscribed;
         placed.places.push_back(error);
         if (error != GroupError::none) continue;
@@ -159,15 +223,23 @@ void Coordinator::decide(Decision<Coordinator>& decision, const ForgetOffsets& f
     decision.answers.emplace_back(ticket, std::move(placed));
 }
 
+void Coordinator::forget_group(Decision<Coordinator>& decision, const std::string& name, const Entry& entry) {
+    if (!entry.consumer) {
+        decision.events.emplace_back(GroupEvent(WroteGroup{name, std::nullopt}));
+        return;
+    }
+    for (auto& event : group::forget(name, *entry.consumer)) decision.events.emplace_back(std::move(event));
+}
 Coordinator::Done Coordinator::remove(Decision<Coordinator>& decision, const Delete& wanted) const {
     auto at = all_.find(wanted.group);
     if (at == all_.end()) return {GroupError::unknown_group};
     auto& entry = at->second;
-    if (entry.group.phase != Phase::empty) return {GroupError::not_empty};
+    bool empty = entry.consumer ? entry.consumer->members().empty() : entry.group.phase == Phase::empty;
+    if (!empty) return {GroupError::not_empty};
     for (auto& [topic, partitions] : entry.offsets)
         for (auto& [partition, committed] : partitions)
             decision.events.emplace_back(WroteOffset{wanted.group, {topic, partition}, std::nullopt});
-    decision.events.emplace_back(GroupEvent(WroteGroup{wanted.group, std::nullopt}));
+    forget_group(decision, wanted.group, entry);
     return {};
 }
 void Coordinator::forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const {
@@ -184,15 +256,20 @@ Coordinator::Done Coordinator::expire(Decision<Coordinator>& decision, const Exp
     auto left = wanted.count_max;
     for (auto& [name, entry] : all_) {
         if (left == 0) return {GroupError::none, true};
-        auto gone = lapsed(entry.group, entry.offsets, clocks.wall, rules_.offsets_retention, left);
+        auto& consumer = entry.consumer;
+        auto retention = rules_.offsets_retention;
+        auto gone = consumer ? lapsed(*consumer, entry.offsets, clocks.wall, retention, left)
+                             : lapsed(entry.group, entry.offsets, clocks.wall, retention, left);
         left -= gone.size();
         std::size_t known = 0;
         for (auto& [topic, partitions] : entry.offsets) known += partitions.size();
         for (auto& [topic, partition] : gone)
             decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
-        bool over = entry.group.phase == Phase::empty && entry.group.reserved.empty() && gone.size() == known;
+        bool empty = consumer ? consumer->members().empty()
+                              : entry.group.phase == Phase::empty && entry.group.reserved.empty();
+        bool over = empty && gone.size() == known;
         // One that was never written has nothing to be forgotten but itself.
-        if (over && entry.written) decision.events.emplace_back(GroupEvent(WroteGroup{name, std::nullopt}));
+        if (over && (entry.written || consumer)) forget_group(decision, name, entry);
         left -= std::min<std::size_t>(left, over ? 1 : 0);
     }
     return {};
@@ -205,7 +282,9 @@ Decision<Coordinator> Coordinator::settle(Clocks clocks) const {
     bool due = !due_.empty() && due_.begin()->first <= clocks.now;
     if (!due && restless_.empty()) return decision;
     auto& name = due ? due_.begin()->second : *restless_.begin();
-    take(decision, group::settle(name, all_.at(name).group, rules_, clocks));
+    auto& entry = all_.at(name);
+    if (entry.consumer) take(decision, group::settle(name, *entry.consumer, setting(clocks)));
+    else take(decision, group::settle(name, entry.group, rules_, clocks));
     return decision;
 }
 std::optional<Instant> Coordinator::deadline() const {
@@ -214,6 +293,7 @@ std::optional<Instant> Coordinator::deadline() const {
 
 bool Coordinator::durable(const Event& event) {
     if (std::holds_alternative<WroteOffset>(event)) return true;
+    if (auto* change = std::get_if<ConsumerEvent>(&event)) return group::durable(*change);
     return std::holds_alternative<WroteGroup>(std::get<GroupEvent>(event));
 }
 
@@ -221,12 +301,13 @@ void Coordinator::index(const std::string& name) {
     auto at = all_.find(name);
     auto& entry = at->second;
     if (entry.due) due_.erase({*entry.due, name});
-    entry.due = entry.group.deadline();
+    auto& consumer = entry.consumer;
+    entry.due = consumer ? consumer->deadline() : entry.group.deadline();
     if (entry.due) due_.emplace(*entry.due, name);
-    if (restless(entry.group)) restless_.insert(name);
+    if (consumer ? restless(*consumer, rules_.consumers) : restless(entry.group)) restless_.insert(name);
     else restless_.erase(name);
     auto& group = entry.group;
-    bool nothing = !entry.written && entry.offsets.empty() && group.members.empty() &&
+    bool nothing = !consumer && !entry.written && entry.offsets.empty() && group.members.empty() &&
                    group.reserved.empty() && group.phase == Phase::empty && !group.must_rebalance;
     if (nothing) all_.erase(at);
 }
@@ -241,12 +322,33 @@ void Coordinator::apply(const Event& event) {
         }
         return index(wrote->group);
     }
-    auto& change = std::get<GroupEvent>(event);
-    auto& name = name_of(change);
+    auto& name = name_of(event);
     auto& here = entry(name);
-    if (auto* wrote = std::get_if<WroteGroup>(&change)) here.written = wrote->what.has_value();
-    group::apply(here.group, change);
+    if (auto* change = std::get_if<ConsumerEvent>(&event)) {
+        apply(here, *change);
+    } else {
+        auto& of_classic = std::get<GroupEvent>(event);
+        if (auto* wrote = std::get_if<WroteGroup>(&of_classic)) here.written = wrote->what.has_value();
+        group::apply(here.group, of_classic);
+    }
     index(name);
+}
+// Nothing is remembered of one that is no more, nor begun by what says that something is no more.
+void Coordinator::apply(Entry& here, const ConsumerEvent& event) {
+    auto* wrote = std::get_if<WroteConsumerGroup>(&event);
+    if (wrote && !wrote->what) {
+        here.consumer.reset();
+        return;
+    }
+    bool tells = std::visit(
+        [](auto& each) {
+            if constexpr (requires { each.what; }) return each.what.has_value();
+            else return true;
+        },
+        event);
+    if (!here.consumer && !tells) return;
+    if (!here.consumer) here.consumer.emplace();
+    group::apply(*here.consumer, event);
 }
 
 }  // namespace fulmar::group

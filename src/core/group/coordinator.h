@@ -1,12 +1,13 @@
-// Coordinator: the machine (core/machine.h) behind one partition of __consumer_offsets: the classic groups
-// whose names hash to it, and all committed offsets of these. What it says is durable are that topic's own
-// records: a group as it is now, an offset as it is now.
+// Coordinator: the machine (core/machine.h) behind one partition of __consumer_offsets: the groups whose
+// names hash to it, of the classic protocol and of the newer one, and all committed offsets of these. What it
+// says is durable are that topic's own records: a group as it is now, an offset as it is now.
 //
-// Ids of members come with the commands. Of wall time it only stamps; offsets lapse when `Expire` is asked
-// for, by a host that believes its clock.
+// Ids of members come with the commands. What topics there are it looks up in an image that its host keeps,
+// as it looks at the time that it is told: what it decides is in its events. Of wall time it only stamps;
+// offsets lapse when `Expire` is asked for, by a host that believes its clock.
 #pragma once
 
-#include "core/group/classic.h"
+#include "core/group/consumer.h"
 #include "core/group/offsets.h"
 
 namespace fulmar::group {
@@ -14,6 +15,7 @@ namespace fulmar::group {
 struct CoordinatorRules : Rules {
     std::size_t metadata_bytes_max = 4'096;       // offset.metadata.max.bytes
     Millis offsets_retention{10'080 * 60'000LL};  // offsets.retention.minutes
+    ConsumerRules consumers{};
 };
 
 class Coordinator {
@@ -27,7 +29,8 @@ public:
     struct Commit {
         std::string group, member_id;
         std::optional<std::string> instance_id;
-        std::int32_t generation = -1;
+        std::int32_t generation = -1;  // Of a member of a consumer group, its epoch.
+        bool speaks_epochs = false;    // The request knows them (version 9).
         std::optional<Millis> retention;
         std::vector<std::pair<Place, Committed>> offsets;  // Their stamps are not looked at.
     };
@@ -35,6 +38,9 @@ public:
     struct FetchOffsets {
         std::string group;
         std::optional<std::vector<Place>> places;
+        // Of who asks in a consumer group's name (version 9).
+        std::optional<std::string> member_id{};
+        std::int32_t epoch = -1;
     };
     struct ForgetOffsets {
         std::string group;
@@ -55,23 +61,26 @@ public:
     struct Expire {
         std::size_t count_max = 10'000;
     };
-    using Command = std::variant<Join, Sync, Heartbeat, Leave, Commit, FetchOffsets, ForgetOffsets, Describe,
-                                 List, Delete, ForgetTopics, Expire>;
+    using Command = std::variant<Join, Sync, Heartbeat, Leave, ConsumerBeat, Commit, FetchOffsets,
+                                 ForgetOffsets, Describe, List, Delete, ForgetTopics, Expire>;
 
     struct Placed {  // Of Commit and ForgetOffsets: one for each place, in their order.
         GroupError error{};
         std::vector<GroupError> places;
     };
     struct Fetched {
+        GroupError error{};
         std::vector<std::pair<Place, std::optional<Committed>>> offsets;
     };
-    struct Described {
+    struct Described {  // At most one of them.
         std::optional<Group> group;
+        std::optional<ConsumerGroup> consumer;
     };
+    using AnyPhase = std::variant<Phase, ConsumerPhase>;
     struct Listed {
         struct One {
             std::string group, protocol_type;
-            Phase phase{};
+            AnyPhase phase{};
         };
         std::vector<One> groups;
     };
@@ -79,19 +88,22 @@ public:
         GroupError error{};
         bool more = false;
     };
-    using Answer = std::variant<Joined, Synced, Beaten, Left, Placed, Fetched, Described, Listed, Done>;
+    using Answer =
+        std::variant<Joined, Synced, Beaten, Left, ConsumerBeaten, Placed, Fetched, Described, Listed, Done>;
 
     struct WroteOffset {
         std::string group;
         Place place;
         std::optional<Committed> what;  // None: it is no more.
     };
-    using Event = std::variant<GroupEvent, WroteOffset>;
+    using Event = std::variant<GroupEvent, ConsumerEvent, WroteOffset>;
     using Duty = int;  // It owes nobody anything.
 
     Coordinator() = default;
-    explicit Coordinator(CoordinatorRules rules) : rules_(rules) {}
-    void set_rules(CoordinatorRules rules) { rules_ = rules; }
+    // `image` outlives it; null: there are no topics.
+    explicit Coordinator(CoordinatorRules rules, const cluster::Image* image = nullptr)
+        : rules_(std::move(rules)), image_(image) {}
+    void set_rules(CoordinatorRules rules) { rules_ = std::move(rules); }
 
     Decision<Coordinator> decide(const Command& command, Ticket ticket, Clocks clocks) const;
     Decision<Coordinator> settle(Clocks clocks) const;
@@ -100,7 +112,9 @@ public:
     void apply(const Event& event);
     static bool durable(const Event& event);
 
-    const Group* find(const std::string& name) const;
+    // Null: there is no group of that name, or it is of the other kind.
+    const Group* find(const std::string& name) const { return known(name).classic; }
+    const ConsumerGroup* find_consumer(const std::string& name) const { return known(name).consumer; }
     const Offsets* offsets_of(const std::string& name) const;
     std::size_t groups() const { return all_.size(); }
     std::set<std::string> topics() const;  // Those of which offsets are committed.
@@ -108,13 +122,19 @@ public:
 private:
     struct Entry {
         Group group;
+        std::optional<ConsumerGroup> consumer;  // In its place.
         Offsets offsets;
         std::optional<Instant> due;  // As it stands in `due_`.
         bool written = false;        // The log knows of the group itself.
     };
+    Known known(const std::string& name) const;
+    Setting setting(Clocks clocks) const;
     Entry& entry(const std::string& name) { return all_[name]; }
     void index(const std::string& name);
+    static void apply(Entry& here, const ConsumerEvent& event);
+    static void forget_group(Decision<Coordinator>& decision, const std::string& name, const Entry& entry);
     void decide(Decision<Coordinator>& decision, const Commit& commit, Ticket ticket, Clocks clocks) const;
+    void decide(Decision<Coordinator>& decision, const Join& join, Ticket ticket, Clocks clocks) const;
     GroupError may_commit(const Commit& commit) const;
     Fetched fetch(const FetchOffsets& wanted) const;
     void decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const;
@@ -123,11 +143,16 @@ private:
     Done expire(Decision<Coordinator>& decision, const Expire& wanted, Clocks clocks) const;
 
     CoordinatorRules rules_;
+    const cluster::Image* image_ = nullptr;
     std::map<std::string, Entry> all_;
     std::set<std::pair<Instant, std::string>> due_;
     std::set<std::string> restless_;
 };
 
 static_assert(Machine<Coordinator>);
+
+std::string_view to_text(const Coordinator::AnyPhase& phase);
+// The group that an event is about.
+const std::string& name_of(const Coordinator::Event& event);
 
 }  // namespace fulmar::group

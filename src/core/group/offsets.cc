@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/planted.h"
+#include "core/group/bytes.h"
 #include "wire/kafka/consumer_protocol.h"
 
 namespace fulmar::group {
@@ -43,6 +44,20 @@ std::vector<std::pair<std::string, std::int32_t>> lapsed(const Group& group, con
             bool counts_from_state = empty && !group.protocol_type.empty() && group.since >= Timestamp{0};
             auto since = counts_from_state ? std::max(group.since, committed.at) : committed.at;
             bool over = committed.lapses ? now >= *committed.lapses : now - since >= retention;
+            if (over) gone.emplace_back(topic, partition);
+            if (gone.size() >= count_max) return gone;
+        }
+    }
+    return gone;
+}
+std::vector<std::pair<std::string, std::int32_t>> lapsed(const ConsumerGroup& group, const Offsets& offsets,
+                                                         Timestamp now, Millis retention,
+                                                         std::size_t count_max) {
+    std::vector<std::pair<std::string, std::int32_t>> gone;
+    for (auto& [topic, partitions] : offsets) {
+        if (group.subscribes(topic) && !planted(Bug::offsets_expire_in_use)) continue;
+        for (auto& [partition, committed] : partitions) {
+            bool over = committed.lapses ? now >= *committed.lapses : now - committed.at >= retention;
             if (over) gone.emplace_back(topic, partition);
             if (gone.size() >= count_max) return gone;
         }

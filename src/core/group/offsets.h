@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/ids.h"
-#include "core/group/group.h"
+#include "core/group/consumer_group.h"
 
 namespace fulmar::group {
 
@@ -28,6 +28,10 @@ std::optional<std::set<std::string>> subscribed_topics(const Group& group);
 // never had members, after the commit; of consumers, where no member subscribes to the topic any more. At
 // most `count_max`.
 std::vector<std::pair<std::string, std::int32_t>> lapsed(const Group& group, const Offsets& offsets,
+                                                         Timestamp now, Millis retention,
+                                                         std::size_t count_max);
+// Of a consumer group: after the commit, where no member subscribes to the topic.
+std::vector<std::pair<std::string, std::int32_t>> lapsed(const ConsumerGroup& group, const Offsets& offsets,
                                                          Timestamp now, Millis retention,
                                                          std::size_t count_max);
 

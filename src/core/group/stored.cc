@@ -2,22 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "wire/kafka/stored_groups.h"
+#include "core/group/bytes.h"
+#include "core/group/stored_consumer.h"
 
 namespace fulmar::group {
 
 namespace {
-
-std::vector<std::byte> bytes_of(Pieces pieces) {
-    auto owned = pieces.owned();
-    return {owned.begin(), owned.end()};
-}
-Bytes bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
-std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-std::optional<std::string> text_of(const std::optional<std::string_view>& view) {
-    return view ? std::optional<std::string>(*view) : std::nullopt;
-}
-std::int32_t millis32(Millis time) { return std::int32_t(std::min<std::int64_t>(time.count(), INT32_MAX)); }
 
 std::vector<std::byte> value_of(const Written& group) {
     std::vector<kafka::GroupMetadataValue::Member> members;
@@ -101,7 +91,12 @@ struct ReadValue {
         }
         return Coordinator::Event(GroupEvent(std::move(wrote)));
     }
-    Read operator()(const auto&) const { return std::nullopt; }
+    // Those of a consumer group, and those of kinds that are not kept here.
+    Read operator()(const auto& key) const {
+        auto read = read_stored(key, value);
+        if (!read) return std::unexpected(read.error());
+        return *read ? std::optional<Coordinator::Event>(std::move(**read)) : std::nullopt;
+    }
     using WroteOffset = Coordinator::WroteOffset;
 };
 
@@ -115,6 +110,7 @@ StoredRecord Stored::write(const Coordinator::Event& event) {
         if (offset->what) record.value = value_of(*offset->what);
         return record;
     }
+    if (auto* change = std::get_if<ConsumerEvent>(&event)) return write_stored(*change);
     auto& group = std::get<WroteGroup>(std::get<GroupEvent>(event));
     kafka::GroupMetadataKey key{group.group};
     StoredRecord record{bytes_of(kafka::encode_stored_key(key)), std::nullopt};

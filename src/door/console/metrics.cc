@@ -236,8 +236,11 @@ void tell_storage(Exposition& out, const View& view, const Broker& broker, Insta
 void tell_groups(Exposition& out, const View& view) {
     auto& groups = view.groups;
     out.gauge("fulmar_groups", "Consumer groups by state, as `fulmar group list` shows it.");
-    for (std::size_t n = 0; n < GroupTally::phases; ++n)
-        out.value(groups.tally.groups[n], {{"state", to_text(group::Phase(n))}});
+    for (std::string_view state :
+         {"Empty", "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "Stable"}) {
+        auto at = groups.tally.groups.find(state);
+        out.value(at == groups.tally.groups.end() ? 0 : at->second, {{"state", state}});
+    }
     out.gauge("fulmar_group_members", "Members of all consumer groups.", groups.tally.members);
     out.gauge("fulmar_committed_offsets",
               "Partitions of which groups have committed an offset, each once a group.",

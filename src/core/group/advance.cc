@@ -1,0 +1,256 @@
+#include "core/group/advance.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "core/group/pattern.h"
+#include "core/group/reconcile.h"
+
+namespace fulmar::group {
+
+// Topics come and go in swarms, and to match them all takes a while.
+static constexpr Millis matches_again_after{2'000};
+
+std::int64_t hash_of(const std::set<std::string>& topics, const cluster::Image& image) {
+    XXH64_hash_t hash = 0;
+    for (auto& name : topics) {
+        auto* topic = image.find(name);
+        if (!topic) continue;
+        auto count = std::uint64_t(topic->partitions.size());
+        hash = XXH3_64bits_withSeed(name.data(), name.size(), hash);
+        hash = XXH3_64bits_withSeed(topic->id.data(), topic->id.size(), hash);
+        hash = XXH3_64bits_withSeed(&count, sizeof count, hash);
+    }
+    // 0 says that it is not known.
+    return hash == 0 ? 1 : std::int64_t(hash);
+}
+
+namespace {
+
+class Advance {
+public:
+    explicit Advance(const Step& step)
+        : step_(step), group_(step.group), rules_(step.setting.rules), image_(step.setting.image) {
+        done_.epoch = group_.epoch.epoch;
+        done_.target_epoch = group_.target_epoch.epoch;
+        if (step.before) done_.current = step.before->current;
+        else done_.current.epoch = done_.target_epoch;
+    }
+    std::expected<Stepped, std::string> run() {
+        note_replacement();
+        bool subscribes_anew = note_said();
+        if (auto why = match()) return std::unexpected(*why);
+        raise_epoch(subscribes_anew);
+        auto target = target_now();
+        auto next = reconcile(done_.current, target, done_.target_epoch, step_.owned,
+                              {group_, step_.member_id, step_.was});
+        bool changed = !step_.before || step_.was || next != step_.before->current;
+        done_.current = std::move(next);
+        if (changed) add(WroteCurrent{step_.group_id, step_.member_id, done_.current});
+        return std::move(done_);
+    }
+
+private:
+    void add(ConsumerEvent event) { done_.events.push_back(std::move(event)); }
+
+    // What the old id had is the new one's.
+    void note_replacement() {
+        if (!step_.was) return;
+        add(WroteCurrent{step_.group_id, *step_.was, std::nullopt});
+        add(WroteTarget{step_.group_id, *step_.was, std::nullopt});
+        add(WroteConsumerMember{step_.group_id, *step_.was, std::nullopt});
+        add(WroteTarget{step_.group_id, step_.member_id, group_.target(*step_.was)});
+        done_.current.epoch = done_.current.previous_epoch = 0;
+        done_.current.state = MemberState::stable;
+        // It has begun anew, and holds nothing of it.
+        done_.current.revoking.clear();
+    }
+    bool note_said() {
+        auto* before = step_.before;
+        if (!before || step_.was || before->said != step_.said)
+            add(WroteConsumerMember{step_.group_id, step_.member_id, step_.said});
+        return !before || before->said.topics != step_.said.topics ||
+               before->said.pattern != step_.said.pattern;
+    }
+
+    // The members that name a pattern after this step.
+    std::size_t naming(const std::string& pattern) const {
+        auto count = group_.naming(pattern);
+        auto* before = step_.before;
+        if (before && before->said.pattern == pattern) --count;
+        return count + (step_.said.pattern == pattern ? 1 : 0);
+    }
+    Matched matched_now(std::set<std::string> topics) const {
+        return {std::move(topics), std::int64_t(image_.topics_version()), step_.setting.clocks.wall};
+    }
+    std::optional<std::string> match() {
+        auto& known = group_.patterns();
+        patterns_ = &known;
+        auto version = image_.topics_version();
+        auto now = step_.setting.clocks.now;
+        bool again = !known.empty() && group_.matched_version != version &&
+                     now - group_.matched_at >= matches_again_after;
+        std::map<std::string, std::optional<Matched>> changes;
+        for (auto& [pattern, matched] : known) {
+            if (naming(pattern) == 0) changes[pattern] = std::nullopt;
+            if (naming(pattern) == 0 || !again) continue;
+            auto topics = match_topics(pattern, image_, rules_.internal_topics);
+            // It was taken once, so it can only have become too dear: what it matched stays.
+            if (topics && *topics != matched.topics) changes[pattern] = matched_now(std::move(*topics));
+        }
+        auto& mine = step_.said.pattern;
+        if (mine && !mine->empty() && !known.contains(*mine)) {
+            auto topics = match_topics(*mine, image_, rules_.internal_topics);
+            if (!topics) return topics.error();
+            changes[*mine] = matched_now(std::move(*topics));
+        }
+        if (again) add(MatchedTopics{step_.group_id, version, now});
+        if (changes.empty()) return std::nullopt;
+        matched_ = known;
+        for (auto& [pattern, change] : changes) {
+            if (change) matched_[pattern] = *change;
+            else matched_.erase(pattern);
+            add(WrotePattern{step_.group_id, pattern, std::move(change)});
+        }
+        patterns_ = &matched_;
+        return std::nullopt;
+    }
+
+    const Said& said_by(const std::string& id, const ConsumerMember& member) const {
+        return id == step_.member_id ? step_.said : member.said;
+    }
+    // Of all that are members after this step.
+    template <class Take>
+    void for_each_member(Take take) const {
+        bool known = false;
+        for (auto& [id, member] : group_.members()) {
+            if (step_.was && id == *step_.was) continue;
+            known |= id == step_.member_id;
+            take(id, said_by(id, member));
+        }
+        if (!known) take(step_.member_id, step_.said);
+    }
+    std::set<std::string> subscribed() const {
+        std::set<std::string> topics;
+        for_each_member([&](auto&, auto& said) {
+            topics.insert(said.topics.begin(), said.topics.end());
+            auto at = said.pattern ? patterns_->find(*said.pattern) : patterns_->end();
+            if (at != patterns_->end()) topics.insert(at->second.topics.begin(), at->second.topics.end());
+        });
+        return topics;
+    }
+    void raise_epoch(bool subscribes_anew) {
+        bool matched_anew = patterns_ == &matched_;
+        auto version = image_.topics_version();
+        if (!subscribes_anew && !matched_anew && group_.looked_at == version) return;
+        add(LookedAtTopics{step_.group_id, version});
+        auto hash = hash_of(subscribes_anew || matched_anew ? subscribed() : group_.subscribed(), image_);
+        if (!subscribes_anew && hash == group_.epoch.topics_hash) return;
+        done_.epoch = group_.epoch.epoch + 1;
+        add(WroteConsumerGroup{step_.group_id, GroupEpoch{done_.epoch, hash}});
+    }
+
+    const Partitions& target_before(const std::string& id) const {
+        return group_.target(step_.was && id == step_.member_id ? *step_.was : id);
+    }
+    // What this member is to have; partitions are shared out anew first, if it is time.
+    Partitions target_now() {
+        if (done_.epoch == done_.target_epoch || !may_share_out(group_, step_.setting))
+            return target_before(step_.member_id);
+        Sharing sharing;
+        std::map<std::string_view, std::size_t> votes;
+        for_each_member([&](auto& id, auto& said) {
+            if (said.assignor) ++votes[*said.assignor];
+            Subscriber subscriber{.id = id, .topics = topics_of(said), .current = &target_before(id)};
+            if (said.instance_id) subscriber.instance_id = *said.instance_id;
+            sharing.members.push_back(std::move(subscriber));
+        });
+        for (auto& [key, topics] : sets_)
+            for (auto& topic : *topics)
+                sharing.topics[topic] = std::int32_t(image_.find(topic)->partitions.size());
+        std::string_view assignor = rules_.assignor;
+        auto most = std::ranges::max_element(votes, {}, [](auto& each) { return each.second; });
+        if (most != votes.end()) assignor = most->first;
+        auto shares = assignor == range_assignor ? share_by_range(sharing) : share_uniformly(sharing);
+        Partitions mine;
+        for (std::size_t n = 0; n < shares.size(); ++n) {
+            std::string id(sharing.members[n].id);
+            bool same = shares[n] == target_before(id) && (id != step_.member_id || step_.before);
+            if (id == step_.member_id) mine = shares[n];
+            if (!same) add(WroteTarget{step_.group_id, std::move(id), std::move(shares[n])});
+        }
+        done_.target_epoch = done_.epoch;
+        add(WroteTargetEpoch{step_.group_id, TargetEpoch{done_.epoch, step_.setting.clocks.wall}});
+        return mine;
+    }
+    // By what a member names; many name the same.
+    std::shared_ptr<const std::set<TopicId>> topics_of(const Said& said) {
+        auto& known = sets_[{&said.topics, &said.pattern}];
+        if (known) return known;
+        auto ids = std::make_shared<std::set<TopicId>>();
+        auto take = [&](const std::set<std::string>& names) {
+            for (auto& name : names)
+                if (auto* topic = image_.find(name)) ids->insert(topic->id);
+        };
+        take(said.topics);
+        if (said.pattern)
+            if (auto at = patterns_->find(*said.pattern); at != patterns_->end()) take(at->second.topics);
+        known = std::move(ids);
+        return known;
+    }
+
+    using Named = std::pair<const std::set<std::string>*, const std::optional<std::string>*>;
+    struct SameNames {
+        bool operator()(const Named& a, const Named& b) const {
+            if (*a.second != *b.second) return *a.second < *b.second;
+            return a.first != b.first && *a.first < *b.first;
+        }
+    };
+
+    const Step& step_;
+    const ConsumerGroup& group_;
+    const ConsumerRules& rules_;
+    const cluster::Image& image_;
+    Stepped done_;
+    const std::map<std::string, Matched>* patterns_ = nullptr;  // As they are after this step.
+    std::map<std::string, Matched> matched_;
+    std::map<Named, std::shared_ptr<const std::set<TopicId>>, SameNames> sets_;
+};
+
+}  // namespace
+
+std::expected<Stepped, std::string> advance(const Step& step) { return Advance(step).run(); }
+
+bool may_share_out(const ConsumerGroup& group, const Setting& setting) {
+    auto& rules = setting.rules;
+    if (group.members().size() < rules.waits_from_members) return true;
+    auto age = setting.clocks.wall - group.target_epoch.at;
+    return age >= rules.assignment_interval || age < Millis(0);
+}
+
+std::vector<ConsumerEvent> part_with(const std::string& group_id, const ConsumerGroup& group,
+                                     const std::set<std::string>& ids, const Setting& setting) {
+    std::vector<ConsumerEvent> events;
+    std::set<std::string> topics;
+    std::set<std::string> patterns;
+    for (auto& [id, member] : group.members()) {
+        if (ids.contains(id)) {
+            events.push_back(WroteCurrent{group_id, id, std::nullopt});
+            events.push_back(WroteTarget{group_id, id, std::nullopt});
+            events.push_back(WroteConsumerMember{group_id, id, std::nullopt});
+            continue;
+        }
+        topics.insert(member.said.topics.begin(), member.said.topics.end());
+        if (member.said.pattern) patterns.insert(*member.said.pattern);
+    }
+    for (auto& [pattern, matched] : group.patterns()) {
+        if (patterns.contains(pattern)) topics.insert(matched.topics.begin(), matched.topics.end());
+        else events.push_back(WrotePattern{group_id, pattern, std::nullopt});
+    }
+    events.push_back(
+        WroteConsumerGroup{group_id, GroupEpoch{group.epoch.epoch + 1, hash_of(topics, setting.image)}});
+    return events;
+}
+
+}  // namespace fulmar::group

@@ -1,0 +1,42 @@
+// The steps that all requests of a consumer group's members have in common, whichever protocol they speak
+// (KIP-848). Pure: they give the events, and what the member has after them.
+#pragma once
+
+#include <expected>
+
+#include "core/group/consumer.h"
+
+namespace fulmar::group {
+
+struct Step {
+    const std::string& group_id;
+    const ConsumerGroup& group;
+    const Setting& setting;
+
+    const std::string& member_id;
+    const ConsumerMember* before = nullptr;  // As whom it begins; null: it is new.
+    const std::string* was = nullptr;        // The id that it had, when it is a static member come back.
+    Said said{};
+    std::optional<Partitions> owned{};
+};
+struct Stepped {
+    std::vector<ConsumerEvent> events;
+    Current current;
+    std::int32_t epoch = 0, target_epoch = 0;  // Of the group, after it.
+};
+// What it says is noted; the group's epoch grows if that, or a topic, has changed; partitions are shared out
+// anew if they are not yet for that epoch; and the member takes what it may. An error is a pattern that
+// cannot be used: says why. Timers are not among the events.
+std::expected<Stepped, std::string> advance(const Step& step);
+
+// Whether partitions can be shared out for the group's epoch now, if they are not yet.
+bool may_share_out(const ConsumerGroup& group, const Setting& setting);
+
+// These members go, and with them what hangs on them.
+std::vector<ConsumerEvent> part_with(const std::string& group_id, const ConsumerGroup& group,
+                                     const std::set<std::string>& ids, const Setting& setting);
+
+// Of topics by name: of what is known of them now.
+std::int64_t hash_of(const std::set<std::string>& topics, const cluster::Image& image);
+
+}  // namespace fulmar::group

@@ -1,0 +1,161 @@
+#include "core/group/migration.h"
+
+#include <algorithm>
+
+#include "base/arena.h"
+#include "core/group/bytes.h"
+#include "wire/kafka/consumer_protocol.h"
+
+namespace fulmar::group {
+
+namespace {
+
+Partitions by_id(std::span<kafka::ConsumerProtocolTopic> topics, const cluster::Image& image) {
+    Partitions partitions;
+    for (auto& each : topics) {
+        auto* topic = image.find(each.topic);
+        if (!topic) continue;
+        for (auto index : each.partitions)
+            if (index >= 0 && std::size_t(index) < topic->partitions.size())
+                partitions[topic->id].insert(index);
+    }
+    return partitions;
+}
+// Of the bytes that a leader has assigned; an empty text when it has not.
+std::optional<Partitions> assigned_by(std::string_view assignment, const cluster::Image& image) {
+    if (assignment.empty()) return Partitions{};
+    Arena arena(16 * assignment.size() + 65'536);
+    auto said =
+        kafka::decode_consumer_protocol<kafka::ConsumerProtocolAssignment>(bytes_of(assignment), arena);
+    if (!said) return std::nullopt;
+    return by_id(said->assigned_partitions, image);
+}
+
+// The bytes that count of what a member says: those for the protocol of its generation.
+const Protocol* chosen(const Member& member, const Group& group) {
+    auto at = std::ranges::find(member.protocols, group.protocol.value_or(""), &Protocol::name);
+    if (at == member.protocols.end()) at = member.protocols.begin();
+    return at == member.protocols.end() ? nullptr : &*at;
+}
+
+constexpr std::string_view malformed = "the embedded consumer protocol is malformed";
+
+std::expected<void, std::string> add(Upgraded& made, const std::string& name, const Group& classic,
+                                     const Member& member, const Setting& setting) {
+    auto* protocol = chosen(member, classic);
+    auto subscription = protocol ? subscription_of(protocol->metadata, setting.image) : std::nullopt;
+    auto assigned = assigned_by(member.assignment, setting.image);
+    if (!subscription || !assigned) return std::unexpected(std::string(malformed));
+    Said said{.instance_id = member.instance_id,
+              .rack_id = subscription->rack_id,
+              .client_id = member.client_id,
+              .client_host = member.client_host,
+              .topics = subscription->topics,
+              .rebalance_timeout = member.rebalance_timeout,
+              .classic = Said::Classic{member.session_timeout, member.protocols}};
+    auto epoch = made.group.epoch.epoch;
+    Current current{.epoch = epoch, .previous_epoch = epoch, .assigned = *assigned};
+    std::vector<ConsumerEvent> events;
+    events.emplace_back(WroteConsumerMember{name, member.id, std::move(said)});
+    events.emplace_back(WroteTarget{name, member.id, *assigned});
+    events.emplace_back(WroteCurrent{name, member.id, std::move(current)});
+    events.emplace_back(
+        TimersSet{name, member.id, setting.clocks.now + std::max(member.session_timeout, Millis(1)), {}});
+    for (auto& event : events) group::apply(made.group, event);
+    made.outcome.add(std::move(events));
+    // Whoever waits is to ask again, and then of a group of the other kind.
+    auto again = GroupError::rebalance_in_progress;
+    if (member.joining)
+        made.outcome.answers.emplace_back(*member.joining, Joined{.error = again, .member_id = member.id});
+    if (member.syncing) made.outcome.answers.emplace_back(*member.syncing, Synced{again, {}, {}, {}});
+    return {};
+}
+
+}  // namespace
+
+std::optional<Subscription> subscription_of(std::string_view metadata, const cluster::Image& image) {
+    Arena arena(16 * metadata.size() + 65'536);
+    auto said =
+        kafka::decode_consumer_protocol<kafka::ConsumerProtocolSubscription>(bytes_of(metadata), arena);
+    if (!said) return std::nullopt;
+    Subscription subscription;
+    subscription.topics.insert(said->topics.begin(), said->topics.end());
+    if (said->rack_id) subscription.rack_id = std::string(*said->rack_id);
+    subscription.owned = by_id(said->owned_partitions, image);
+    return subscription;
+}
+
+std::string assignment_of(const ConsumerMember& member, const cluster::Image& image) {
+    std::vector<std::vector<std::int32_t>> indexes;
+    std::vector<kafka::ConsumerProtocolTopic> topics;
+    indexes.reserve(member.current.assigned.size());
+    for (auto& [id, partitions] : member.current.assigned) {
+        auto* topic = image.find(id);
+        if (!topic) continue;
+        auto& list = indexes.emplace_back(partitions.begin(), partitions.end());
+        topics.push_back({topic->name, list});
+    }
+    int version = 0;
+    auto& classic = member.said.classic;
+    if (classic && !classic->protocols.empty()) {
+        auto spoken = kafka::open_prefixed(bytes_of(classic->protocols.front().metadata));
+        if (spoken) version = std::clamp<int>(spoken->prefix, 0, kafka::ConsumerProtocolAssignment::newest);
+    }
+    kafka::ConsumerProtocolAssignment assignment{.assigned_partitions = topics, .user_data = std::nullopt};
+    return text_of(kafka::encode_consumer_protocol(assignment, version));
+}
+
+std::expected<Upgraded, std::string> upgrade(const std::string& name, const Group* classic,
+                                             const Setting& setting) {
+    Upgraded made;
+    if (!classic) return made;
+    if (classic->phase != Phase::empty) {
+        if (!setting.rules.may_upgrade) return std::unexpected("online upgrades are disabled");
+        if (classic->protocol_type != consumer_protocol_type)
+            return std::unexpected("it is no group of consumers");
+        if (classic->members.size() >= setting.rules.members_max)
+            return std::unexpected("it has more members than a consumer group may have");
+        std::vector<ConsumerEvent> events;
+        events.emplace_back(WroteConsumerGroup{name, GroupEpoch{std::max(classic->generation, 1), 0}});
+        events.emplace_back(WroteTargetEpoch{name, TargetEpoch{std::max(classic->generation, 1), {}}});
+        for (auto& event : events) group::apply(made.group, event);
+        made.outcome.add(std::move(events));
+        for (auto& [id, member] : classic->members)
+            if (auto added = add(made, name, *classic, member, setting); !added)
+                return std::unexpected(added.error());
+    }
+    made.outcome.events.emplace_back(GroupEvent(WroteGroup{name, std::nullopt}));
+    return made;
+}
+
+ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group, const Setting& setting) {
+    ConsumerOutcome outcome;
+    outcome.add(forget(name, group));
+    // They have one in common, or they would not have been let in together.
+    std::map<std::string, std::size_t> known;
+    for (auto& [id, member] : group.members())
+        for (auto& protocol : member.said.classic->protocols) ++known[protocol.name];
+    Written written{.protocol_type = std::string(consumer_protocol_type),
+                    .generation = group.epoch.epoch,
+                    .protocol = std::nullopt,
+                    .leader = group.members().begin()->first,
+                    .since = setting.clocks.wall,
+                    .members = {}};
+    for (auto& protocol : group.members().begin()->second.said.classic->protocols)
+        if (!written.protocol && known[protocol.name] >= group.members().size())
+            written.protocol = protocol.name;
+    for (auto& [id, member] : group.members()) {
+        auto& protocols = member.said.classic->protocols;
+        auto at = std::ranges::find(protocols, written.protocol.value_or(""), &Protocol::name);
+        written.members.push_back(
+            {id, member.said.instance_id, member.said.client_id, member.said.client_host,
+             member.said.classic->session_timeout, member.said.rebalance_timeout,
+             at == protocols.end() ? std::string() : at->metadata, assignment_of(member, setting.image)});
+    }
+    outcome.events.emplace_back(GroupEvent(WroteGroup{name, std::move(written)}));
+    // The last consumer has gone, so that what it had is to be shared among those that are left.
+    outcome.events.emplace_back(GroupEvent(MemberGone{name, {}}));
+    return outcome;
+}
+
+}  // namespace fulmar::group

@@ -1,0 +1,33 @@
+// How a group goes from the classic protocol to the newer one and back, while its members go on (KIP-848,
+// "Online migration"). Pure.
+#pragma once
+
+#include <expected>
+
+#include "core/group/consumer.h"
+
+namespace fulmar::group {
+
+inline constexpr std::string_view consumer_protocol_type = "consumer";
+
+// What a classic member says in the bytes of a protocol; nothing when they cannot be read.
+struct Subscription {
+    std::set<std::string> topics{};
+    std::optional<std::string> rack_id{};
+    Partitions owned{};  // Of topics that there are.
+};
+std::optional<Subscription> subscription_of(std::string_view metadata, const cluster::Image& image);
+// What it is told that it has, in the version in which it speaks.
+std::string assignment_of(const ConsumerMember& member, const cluster::Image& image);
+
+struct Upgraded {
+    ConsumerGroup group;
+    ConsumerOutcome outcome;  // What makes it so.
+};
+// `classic`: null when there is none. An error says why it cannot be, to go on a sentence with.
+std::expected<Upgraded, std::string> upgrade(const std::string& name, const Group* classic,
+                                             const Setting& setting);
+// REQUIRES: there are members, and all are classic ones.
+ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group, const Setting& setting);
+
+}  // namespace fulmar::group
