@@ -57,6 +57,21 @@ static group::CoordinatorRules rules_of(const Settings& settings) {
     rules.members_max = std::size_t(settings.group_max_size);
     rules.metadata_bytes_max = std::size_t(settings.offset_metadata_bytes_max);
     rules.offsets_retention = std::chrono::minutes(settings.offsets_retention_minutes);
+    auto& consumers = rules.consumers;
+    consumers.session_timeout = {settings.consumer_session_timeout, settings.consumer_min_session_timeout,
+                                 settings.consumer_max_session_timeout};
+    consumers.heartbeat_interval = {settings.consumer_heartbeat_interval,
+                                    settings.consumer_min_heartbeat_interval,
+                                    settings.consumer_max_heartbeat_interval};
+    consumers.members_max = std::size_t(settings.consumer_max_size);
+    consumers.assignor =
+        settings.consumer_assignor == Assignor::range ? group::range_assignor : group::uniform_assignor;
+    consumers.assignment_interval = settings.consumer_assignment_interval;
+    auto migration = settings.consumer_migration;
+    bool both = migration == MigrationPolicy::bidirectional;
+    consumers.may_upgrade = both || migration == MigrationPolicy::upgrade;
+    consumers.may_downgrade = both || migration == MigrationPolicy::downgrade;
+    consumers.internal_topics = {std::string(group_topic), "__transaction_state", "__share_group_state"};
     return rules;
 }
 
@@ -103,7 +118,7 @@ void Groups::lead(const PartitionId& id, std::shared_ptr<Partition> partition) {
                 auto& loop = shard_.seam.loop;
                 return Clocks{loop.now(), shard_.clock().latest(loop.clocks())};
             },
-        .make = [this] { return group::Coordinator(rules_); },
+        .make = [this] { return group::Coordinator(rules_, &shard_.image()); },
         .apply =
             [this, tally = led.tally](group::Coordinator& machine, const group::Coordinator::Event& event) {
                 shard_.counters().group_rebalances += tally->apply(machine, event);

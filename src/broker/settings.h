@@ -29,6 +29,11 @@ enum class Durability : std::uint8_t {
     page_cache,  // Once the kernel has them.
 };
 
+// Of consumer groups (KIP-848): the assignor where no member names one, and which way groups may go from one
+// protocol to the other while they have members.
+enum class Assignor : std::uint8_t { uniform, range };
+enum class MigrationPolicy : std::uint8_t { disabled, upgrade, downgrade, bidirectional };
+
 struct Settings {
     Address listen;
     Address advertised;      // Where clients are told to connect. As `listen` unless set, port 0 included.
@@ -60,6 +65,12 @@ struct Settings {
     Millis producer_id_expiration;
     Millis group_min_session_timeout, group_max_session_timeout, group_initial_rebalance_delay;
     std::int64_t group_max_size;
+    Millis consumer_session_timeout, consumer_min_session_timeout, consumer_max_session_timeout;
+    Millis consumer_heartbeat_interval, consumer_min_heartbeat_interval, consumer_max_heartbeat_interval;
+    Millis consumer_assignment_interval;
+    std::int64_t consumer_max_size;
+    Assignor consumer_assignor;
+    MigrationPolicy consumer_migration;
     std::int64_t offset_metadata_bytes_max;
     std::int64_t offsets_retention_minutes;
     Millis offsets_retention_check_interval;
@@ -103,8 +114,8 @@ struct Setting {
         E Settings::* field;
         std::vector<std::pair<std::string_view, E>> names;
     };
-    using Kind =
-        std::variant<Flag, Number, Duration, Texts, HostPort, ChoiceOf<Durability>, ChoiceOf<LogLevel>>;
+    using Kind = std::variant<Flag, Number, Duration, Texts, HostPort, ChoiceOf<Durability>,
+                              ChoiceOf<LogLevel>, ChoiceOf<Assignor>, ChoiceOf<MigrationPolicy>>;
 
     std::string_view key;
     Kind kind;

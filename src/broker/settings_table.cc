@@ -212,6 +212,67 @@ std::span<const Setting> settings_table() {
          .fallback = "2147483647",
          .what = "The most members of a group.",
          .kafkas = true},
+        {.key = "group.consumer.session.timeout.ms",
+         .kind = Setting::Duration{&S::consumer_session_timeout, 1, int_max},
+         .fallback = "45000",
+         .what = "After how long without a heartbeat a member of a consumer group (KIP-848) is missed, where "
+                 "nothing is set for its group.",
+         .kafkas = true},
+        {.key = "group.consumer.min.session.timeout.ms",
+         .kind = Setting::Duration{&S::consumer_min_session_timeout, 1, int_max},
+         .fallback = "45000",
+         .what = "That is never shorter than this.",
+         .kafkas = true},
+        {.key = "group.consumer.max.session.timeout.ms",
+         .kind = Setting::Duration{&S::consumer_max_session_timeout, 1, int_max},
+         .fallback = "60000",
+         .what = "And never longer than this, whatever is set.",
+         .kafkas = true},
+        {.key = "group.consumer.heartbeat.interval.ms",
+         .kind = Setting::Duration{&S::consumer_heartbeat_interval, 1, int_max},
+         .fallback = "5000",
+         .what = "How often such a member is told to send a heartbeat, where nothing is set for its group.",
+         .kafkas = true},
+        {.key = "group.consumer.min.heartbeat.interval.ms",
+         .kind = Setting::Duration{&S::consumer_min_heartbeat_interval, 1, int_max},
+         .fallback = "5000",
+         .what = "That is never more often than this.",
+         .kafkas = true},
+        {.key = "group.consumer.max.heartbeat.interval.ms",
+         .kind = Setting::Duration{&S::consumer_max_heartbeat_interval, 1, int_max},
+         .fallback = "15000",
+         .what = "And never more rarely than this, whatever is set.",
+         .kafkas = true},
+        {.key = "group.consumer.max.size",
+         .kind = Setting::Number{&S::consumer_max_size, 1, int_max},
+         .fallback = "2147483647",
+         .what = "The most members of such a group.",
+         .kafkas = true},
+        {.key = "group.consumer.assignors",
+         .kind = Setting::ChoiceOf<Assignor>{&S::consumer_assignor,
+                                             {{"uniform,range", Assignor::uniform},
+                                              {"range,uniform", Assignor::range}}},
+         .fallback = "uniform,range",
+         .what =
+             "How partitions can be shared among such members; the first one is taken where no member asks "
+             "for one.",
+         .kafkas = true},
+        {.key = "group.consumer.assignment.interval.ms",
+         .kind = Setting::Duration{&S::consumer_assignment_interval, 0, int_max},
+         .fallback = "1000",
+         .what = "How often at most they are shared out anew in a group of 100 members or more.",
+         .kafkas = true},
+        {.key = "group.consumer.migration.policy",
+         .kind = Setting::ChoiceOf<MigrationPolicy>{&S::consumer_migration,
+                                                    {{"disabled", MigrationPolicy::disabled},
+                                                     {"upgrade", MigrationPolicy::upgrade},
+                                                     {"downgrade", MigrationPolicy::downgrade},
+                                                     {"bidirectional", MigrationPolicy::bidirectional}}},
+         .fallback = "bidirectional",
+         .what =
+             "Whether a group may go from the classic protocol to the one of KIP-848, or back, while it has "
+             "members.",
+         .kafkas = true},
         {.key = "offset.metadata.max.bytes",
          .kind = Setting::Number{&S::offset_metadata_bytes_max, 0, 32'767, true},
          .fallback = "4096",
@@ -310,8 +371,11 @@ std::string describe_settings() {
     std::string text;
     for (auto& setting : settings_table()) {
         auto fallback = setting.fallback.empty() ? std::string("(none)") : std::string(setting.fallback);
-        text += fmt::format("{} = {}\n    {}{}. {}\n", setting.key, fallback, allowed(setting),
-                            setting.kafkas ? "; as in Kafka" : "", variable_of(setting.key));
+        text += fmt::format("{} = {}\n", setting.key, fallback);
+        auto values = fmt::format("    {}{}.", allowed(setting), setting.kafkas ? "; as in Kafka" : "");
+        auto variable = variable_of(setting.key);
+        bool fits = values.size() + 1 + variable.size() < width;
+        text += values + (fits ? " " : "\n    ") + variable + '\n';
         std::string line = "   ";
         for (auto rest = setting.what; !rest.empty();) {
             auto word = rest.substr(0, rest.find(' '));

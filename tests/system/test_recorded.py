@@ -24,9 +24,9 @@ APIS = {
     "ListPartitionReassignments", "DescribeConfigs", "AlterConfigs", "IncrementalAlterConfigs",
     "ListConfigResources", "DeleteRecords", "OffsetForLeaderEpoch", "DescribeLogDirs",
     "JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "OffsetCommit", "OffsetFetch", "OffsetDelete",
-    "ListGroups", "DescribeGroups", "DeleteGroups",
+    "ListGroups", "DescribeGroups", "DeleteGroups", "ConsumerGroupHeartbeat", "ConsumerGroupDescribe",
 }  # fmt: skip
-# KIP-848's, which join APIS when the broker serves them.
+# KIP-848's, whose epochs are told as "same" and "newer".
 MODERN_GROUP_APIS = {"ConsumerGroupHeartbeat", "ConsumerGroupDescribe"}
 # They change nothing, so a scenario goes on behind them.
 PURE_READS = {"DescribeProducers"}

@@ -37,7 +37,6 @@ static constexpr Text no_cleaner = "Of Kafka's log cleaner.";
 static constexpr Text no_security =
     "Connections are not authenticated or encrypted, and there is no access control.";
 static constexpr Text one_node = "Of a cluster of brokers; there is one.";
-static constexpr Text no_groups_yet = "The new protocol of consumer groups (KIP-848) is not served.";
 static constexpr Text commit_waits = "A commit is answered when it is on disk.";
 static constexpr Text plain_offsets = "Committed offsets are written as they are.";
 static constexpr Text no_transactions = "There are no transactions.";
@@ -75,9 +74,18 @@ static constexpr std::array brokers = {
     at_start("durability"),
     at_start("fetch.max.bytes"),
     integer("follower.replication.throttled.rate", "9223372036854775807", 0, unbounded, kept, no_quota),
-    absent_row("group.consumer.assignors", no_groups_yet),
-    absent_row("group.consumer.max.session.timeout.ms", no_groups_yet),
-    absent_row("group.consumer.min.session.timeout.ms", no_groups_yet),
+    at_start("group.consumer.assignment.interval.ms"),
+    at_start("group.consumer.assignors"),
+    at_start("group.consumer.heartbeat.interval.ms"),
+    at_start("group.consumer.max.heartbeat.interval.ms"),
+    at_start("group.consumer.max.session.timeout.ms"),
+    at_start("group.consumer.max.size"),
+    at_start("group.consumer.migration.policy"),
+    at_start("group.consumer.min.heartbeat.interval.ms"),
+    at_start("group.consumer.min.session.timeout.ms"),
+    settled("group.consumer.regex.refresh.interval.ms", ConfigKind::integer, "600000",
+            "Patterns are matched again when topics have come or gone, so that there is nothing to refresh."),
+    at_start("group.consumer.session.timeout.ms"),
     at_start("group.initial.rebalance.delay.ms"),
     at_start("group.max.session.timeout.ms"),
     at_start("group.max.size"),
@@ -202,17 +210,17 @@ static constexpr std::array brokers = {
 };
 static_assert(std::ranges::is_sorted(brokers, {}, &ConfigRow::name));
 
-// KIP-848, KIP-932 and KIP-1071. Groups that the broker keeps will go by them.
+// KIP-848, KIP-932 and KIP-1071.
 static constexpr ConfigRow of_group(Text name, Text usual, double least, double most, Text broker_name,
-                                    Text what) {
-    return {name, ConfigKind::integer, usual, least, most, {}, broker_name, kept, what};
+                                    Text what, ConfigUse use = kept) {
+    return {name, ConfigKind::integer, usual, least, most, {}, broker_name, use, what};
 }
 static constexpr Text no_groups = "Kept for the group. Groups of this kind are not served.";
 static constexpr std::array groups = {
     of_group("consumer.heartbeat.interval.ms", "5000", 5000, 15000, "group.consumer.heartbeat.interval.ms",
-             no_groups),
+             "How often its members are told to send a heartbeat, within the broker's bounds.", acts),
     of_group("consumer.session.timeout.ms", "45000", 45000, 60000, "group.consumer.session.timeout.ms",
-             no_groups),
+             "After how long without a heartbeat a member is missed, within the broker's bounds.", acts),
     ConfigRow{"share.auto.offset.reset", ConfigKind::text, "latest", 0, 0, {}, {}, kept, no_groups},
     of_group("share.heartbeat.interval.ms", "5000", 5000, 15000, "group.share.heartbeat.interval.ms",
              no_groups),

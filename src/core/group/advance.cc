@@ -169,9 +169,7 @@ private:
         for (auto& [key, topics] : sets_)
             for (auto& topic : *topics)
                 sharing.topics[topic] = std::int32_t(image_.find(topic)->partitions.size());
-        std::string_view assignor = rules_.assignor;
-        auto most = std::ranges::max_element(votes, {}, [](auto& each) { return each.second; });
-        if (most != votes.end()) assignor = most->first;
+        auto assignor = assignor_of(votes, rules_.assignor);
         auto shares = assignor == range_assignor ? share_by_range(sharing) : share_uniformly(sharing);
         Partitions mine;
         for (std::size_t n = 0; n < shares.size(); ++n) {
@@ -221,6 +219,17 @@ private:
 }  // namespace
 
 std::expected<Stepped, std::string> advance(const Step& step) { return Advance(step).run(); }
+
+std::string_view assignor_of(const std::map<std::string_view, std::size_t>& votes, std::string_view usual) {
+    auto most = std::ranges::max_element(votes, {}, [](auto& each) { return each.second; });
+    return most == votes.end() ? usual : most->first;
+}
+std::string_view assignor_of(const ConsumerGroup& group, std::string_view usual) {
+    std::map<std::string_view, std::size_t> votes;
+    for (auto& [id, member] : group.members())
+        if (member.said.assignor) ++votes[*member.said.assignor];
+    return assignor_of(votes, usual);
+}
 
 bool may_share_out(const ConsumerGroup& group, const Setting& setting) {
     auto& rules = setting.rules;

@@ -36,6 +36,10 @@ bool may_share_out(const ConsumerGroup& group, const Setting& setting);
 std::vector<ConsumerEvent> part_with(const std::string& group_id, const ConsumerGroup& group,
                                      const std::set<std::string>& ids, const Setting& setting);
 
+// What most members name of it; `usual` when none does.
+std::string_view assignor_of(const std::map<std::string_view, std::size_t>& votes, std::string_view usual);
+std::string_view assignor_of(const ConsumerGroup& group, std::string_view usual);
+
 // Of topics by name: of what is known of them now.
 std::int64_t hash_of(const std::set<std::string>& topics, const cluster::Image& image);
 

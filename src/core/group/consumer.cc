@@ -15,14 +15,15 @@ namespace fulmar::group {
 bool is_assignor(std::string_view name) { return name == uniform_assignor || name == range_assignor; }
 
 static Millis set_for(const cluster::Image& image, const std::string& group, std::string_view key,
-                      Millis usual) {
+                      const ConsumerRules::Bounded& rule) {
     auto& set = image.configs({cluster::ConfigOwner::Kind::group, group});
-    auto at = set.find(std::string(key));
-    if (at == set.end()) return usual;
-    std::int64_t millis = 0;
-    auto& text = at->second;
-    auto read = std::from_chars(text.data(), text.data() + text.size(), millis);
-    return read.ec == std::errc() ? Millis(millis) : usual;
+    auto at = set.find(key);
+    std::int64_t millis = rule.usual.count();
+    if (at != set.end()) {
+        auto& text = at->second;
+        std::from_chars(text.data(), text.data() + text.size(), millis);
+    }
+    return rule.within(Millis(millis));
 }
 Millis Setting::session_timeout(const std::string& group) const {
     return set_for(image, group, "consumer.session.timeout.ms", rules.session_timeout);

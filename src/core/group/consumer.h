@@ -3,6 +3,8 @@
 // changes it. Members that speak the classic protocol to such a group: core/group/mixed.h.
 #pragma once
 
+#include <algorithm>
+
 #include "core/cluster/image.h"
 #include "core/group/classic.h"
 #include "core/group/consumer_group.h"
@@ -13,8 +15,14 @@ inline constexpr std::string_view uniform_assignor = "uniform", range_assignor =
 bool is_assignor(std::string_view name);
 
 struct ConsumerRules {
-    Millis session_timeout{45'000}, heartbeat_interval{5'000};  // group.consumer.{session.timeout,...}.ms
-    std::size_t members_max = INT32_MAX;                        // group.consumer.max.size
+    // group.consumer.{,min.,max.}{session.timeout,heartbeat.interval}.ms
+    struct Bounded {
+        Millis usual, least, most;
+        Millis within(Millis wanted) const { return std::max(least, std::min(wanted, most)); }
+    };
+    Bounded session_timeout{Millis(45'000), Millis(45'000), Millis(60'000)};
+    Bounded heartbeat_interval{Millis(5'000), Millis(5'000), Millis(15'000)};
+    std::size_t members_max = INT32_MAX;     // group.consumer.max.size
     std::string assignor{uniform_assignor};  // Where no member names one: first of group.consumer.assignors.
     bool may_upgrade = true, may_downgrade = true;  // group.consumer.migration.policy
     // A large group's partitions are shared out no more often, since that takes a while

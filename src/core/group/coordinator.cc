@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/planted.h"
+#include "core/group/advance.h"
 #include "core/group/mixed.h"
 
 namespace fulmar::group {
@@ -101,8 +102,11 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
         void operator()(const ForgetOffsets& forget) const { self.decide(decision, forget, ticket); }
         void operator()(const Describe& wanted) const {
             auto [classic, consumer] = self.known(wanted.group);
-            tell(Described{classic ? std::optional(*classic) : std::nullopt,
-                           consumer ? std::optional(*consumer) : std::nullopt});
+            Described described;
+            if (classic) described.group = *classic;
+            if (consumer) described.consumer = *consumer;
+            if (consumer) described.assignor = assignor_of(*consumer, self.rules_.consumers.assignor);
+            tell(std::move(described));
         }
         void operator()(const List&) const {
             Listed listed;

@@ -30,9 +30,9 @@ public:
         std::string group, member_id;
         std::optional<std::string> instance_id;
         std::int32_t generation = -1;  // Of a member of a consumer group, its epoch.
-        bool speaks_epochs = false;    // The request knows them (version 9).
         std::optional<Millis> retention;
         std::vector<std::pair<Place, Committed>> offsets;  // Their stamps are not looked at.
+        bool speaks_epochs = false;                        // The request knows them (version 9).
     };
     // What is committed: of these, or of all.
     struct FetchOffsets {
@@ -75,6 +75,7 @@ public:
     struct Described {  // At most one of them.
         std::optional<Group> group;
         std::optional<ConsumerGroup> consumer;
+        std::string assignor;  // Of the latter.
     };
     using AnyPhase = std::variant<Phase, ConsumerPhase>;
     struct Listed {

@@ -21,6 +21,11 @@ ErrorCode error_of(GroupError error) {
         case GroupError::subscribed: return ErrorCode::group_subscribed_to_topic;
         case GroupError::metadata_too_large: return ErrorCode::offset_metadata_too_large;
         case GroupError::group_too_large: return ErrorCode::unknown_server_error;  // As Kafka's.
+        case GroupError::fenced_member_epoch: return ErrorCode::fenced_member_epoch;
+        case GroupError::stale_member_epoch: return ErrorCode::stale_member_epoch;
+        case GroupError::unreleased_instance: return ErrorCode::unreleased_instance_id;
+        case GroupError::invalid_pattern: return ErrorCode::invalid_regular_expression;
+        case GroupError::unsupported_version: return ErrorCode::unsupported_version;
     }
     return ErrorCode::unknown_server_error;
 }

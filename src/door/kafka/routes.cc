@@ -6,6 +6,8 @@
 #include "door/kafka/handlers/handlers.h"
 #include "wire/kafka/alter_configs.h"
 #include "wire/kafka/api_versions.h"
+#include "wire/kafka/consumer_group_describe.h"
+#include "wire/kafka/consumer_group_heartbeat.h"
 #include "wire/kafka/create_partitions.h"
 #include "wire/kafka/create_topics.h"
 #include "wire/kafka/delete_groups.h"
@@ -73,6 +75,8 @@ static constexpr std::array table = {
     row<ListPartitionReassignmentsRequest>("ListPartitionReassignments", handle_list_partition_reassignments),
     row<OffsetDeleteRequest>("OffsetDelete", handle_offset_delete),
     row<DescribeClusterRequest>("DescribeCluster", handle_describe_cluster),
+    row<ConsumerGroupHeartbeatRequest>("ConsumerGroupHeartbeat", handle_consumer_group_heartbeat),
+    row<ConsumerGroupDescribeRequest>("ConsumerGroupDescribe", handle_consumer_group_describe),
     row<ListConfigResourcesRequest>("ListConfigResources", handle_list_config_resources),
     row<DescribeTopicPartitionsRequest>("DescribeTopicPartitions", handle_describe_topic_partitions),
 };

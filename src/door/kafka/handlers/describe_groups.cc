@@ -15,6 +15,7 @@ namespace {
 // One group, and the strings that its answer views.
 struct Described {
     std::optional<group::Group> group{};
+    bool other_kind = false;  // It is a consumer group.
     std::string message{};
     std::vector<DescribeGroupsResponse::Member> members{};
 };
@@ -26,7 +27,8 @@ DescribeGroupsResponse::Group told_of(std::string_view name, Described& describe
         told.group_state = "Dead";
         if (version < 6) return told;
         told.error_code = ErrorCode::group_id_not_found;
-        described.message = fmt::format("Group {} not found.", name.substr(0, text_bytes_max));
+        auto text = described.other_kind ? "Group {} is not a classic group." : "Group {} not found.";
+        described.message = fmt::format(fmt::runtime(text), name.substr(0, text_bytes_max));
         told.error_message = described.message;
         return told;
     }
@@ -68,6 +70,7 @@ Task<Answer> handle_describe_groups(Call& call) {
         if (!told) co_return Answer::close();
         if (*told) {
             one.group = std::move((*told)->group);
+            one.other_kind = (*told)->consumer.has_value();
             groups.push_back(told_of(name, one, call.version()));
         } else {
             groups.emplace_back().group_id = name;

@@ -36,6 +36,8 @@ Task<Answer> handle_offset_delete(Call& call);
 Task<Answer> handle_list_groups(Call& call);
 Task<Answer> handle_describe_groups(Call& call);
 Task<Answer> handle_delete_groups(Call& call);
+Task<Answer> handle_consumer_group_heartbeat(Call& call);
+Task<Answer> handle_consumer_group_describe(Call& call);
 
 // The answer to an ApiVersions request of a version that we do not know: in version 0, so that the client can
 // read it, with the error and the versions of ApiVersions itself (KIP-511).

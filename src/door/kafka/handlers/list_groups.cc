@@ -22,11 +22,13 @@ Task<Answer> handle_list_groups(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<ListGroupsRequest>(call, arena);
     if (!request) co_return Answer::close();
-    constexpr std::string_view type = "classic";
+    auto type_of = [](const Coordinator::AnyPhase& phase) -> std::string_view {
+        return std::holds_alternative<group::Phase>(phase) ? "classic" : "consumer";
+    };
     ListGroupsResponse response;
     std::vector<Coordinator::Listed::One> groups;
     auto* topic = call.here.image().find(group_topic);
-    auto partitions = topic && holds(request->types_filter, type) ? topic->partitions.size() : 0;
+    auto partitions = topic ? topic->partitions.size() : 0;
     auto id = topic ? topic->id : TopicId{};
     for (std::size_t n = 0; n < partitions; ++n) {
         auto told = co_await ask_coordinator(call, {id, std::int32_t(n)}, Coordinator::List{});
@@ -37,12 +39,14 @@ Task<Answer> handle_list_groups(Call& call) {
             break;
         }
         for (auto& group : std::get<Coordinator::Listed>(**told).groups)
-            if (holds(request->states_filter, to_text(group.phase))) groups.push_back(std::move(group));
+            if (holds(request->states_filter, to_text(group.phase)) &&
+                holds(request->types_filter, type_of(group.phase)))
+                groups.push_back(std::move(group));
     }
     std::size_t bytes = 0;
     std::vector<ListGroupsResponse::Group> all;
     for (auto& group : groups) {
-        all.push_back({group.group, group.protocol_type, to_text(group.phase), type});
+        all.push_back({group.group, group.protocol_type, to_text(group.phase), type_of(group.phase)});
         bytes += group.group.size() + group.protocol_type.size() + 40;
     }
     if (!co_await room_for_answer(call, bytes)) co_return Answer::close();

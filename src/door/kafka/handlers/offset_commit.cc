@@ -7,7 +7,7 @@ namespace fulmar::kafka {
 
 namespace {
 
-constexpr int ids_since = 10;  // KIP-848: topics go by their ids.
+constexpr int epochs_since = 9, ids_since = 10;  // KIP-848: of members; topics go by their ids.
 using Partition = OffsetCommitRequest::Partition;
 
 struct Commit {
@@ -22,6 +22,7 @@ struct Commit {
         command.member_id = own(request.member_id);
         command.instance_id = own(request.group_instance_id);
         command.generation = request.generation_id_or_member_epoch;
+        command.speaks_epochs = call.version() >= epochs_since;
         if (call.version() <= 4 && request.retention_time_ms >= 0)
             command.retention = Millis(request.retention_time_ms);
         for (auto& topic : request.topics) resolve(topic);
@@ -50,7 +51,7 @@ struct Commit {
     }
     ErrorCode error_of(GroupError error) const {
         // Until KIP-848 a group that is not there was one with another generation.
-        bool none = error == GroupError::unknown_group && call.version() < 9;
+        bool none = error == GroupError::unknown_group && call.version() < epochs_since;
         return none ? ErrorCode::illegal_generation : kafka::error_of(error);
     }
     void note(const Told<Coordinator::Placed>& answer) {

@@ -21,7 +21,9 @@ struct Wanted {
         Uuid id{};
         std::span<std::int32_t> partitions;
     };
-    std::optional<std::vector<Topic>> topics;  // None: all.
+    std::optional<std::vector<Topic>> topics{};   // None: all.
+    std::optional<std::string_view> member_id{};  // Of who asks in the group's name.
+    std::int32_t member_epoch = -1;
 };
 std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& request) {
     std::vector<Wanted> all;
@@ -34,6 +36,10 @@ std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& reques
     }
     for (auto& group : request.groups) {
         auto& one = all.emplace_back(group.group_id);
+        // Tools name neither.
+        bool tool = group.member_epoch < 0 && group.member_id.value_or("").empty();
+        if (!tool) one.member_id = group.member_id.value_or("");
+        one.member_epoch = group.member_epoch;
         if (!group.topics) continue;
         one.topics.emplace();
         for (auto& topic : *group.topics) {
@@ -76,7 +82,8 @@ public:
     // False: nobody waits any more.
     Task<bool> ask_all() {
         for (auto& wanted : wanted_) {
-            Coordinator::FetchOffsets command{own(wanted.group), std::nullopt};
+            Coordinator::FetchOffsets command{own(wanted.group), std::nullopt, own(wanted.member_id),
+                                              wanted.member_epoch};
             if (wanted.topics) {
                 command.places.emplace();
                 for (auto& topic : *wanted.topics)
@@ -86,8 +93,8 @@ public:
             auto told = co_await ask_group<Fetched>(call_, wanted.group, std::move(command));
             if (!told) co_return false;
             auto& answer = answers_.emplace_back();
+            answer.error = *told ? error_of((*told)->error) : told->error();
             if (*told) answer.fetched = std::move(**told);
-            else answer.error = told->error();
             if (wanted.topics) fill_named(wanted, answer);
             else fill_all(answer);
         }
