@@ -11,6 +11,10 @@ namespace fulmar {
 static constexpr int recoveries_at_once = 4;
 static constexpr std::size_t recoveries_a_job = 16;
 
+// A copy of a data directory that is made while a broker runs, and put in its place after a kill, may lack so
+// much and not be known for an older one. Each time costs two small files in the home, and one in each other.
+static constexpr Millis generation_every{60'000};
+
 Broker::Broker(Host& host, Settings settings, OpenStore open_store, std::string owner)
     : host_(host),
       settings_(std::move(settings)),
@@ -75,6 +79,8 @@ Task<std::expected<void, std::string>> Broker::start() {
         });
     if (auto started = co_await controller_->start(); !started) co_return started;
     if (auto found = co_await find_away(); !found) co_return found;
+    co_await renew_generations();
+    if (failure_) co_return std::unexpected(*failure_);
     if (auto recovered = co_await recover(); !recovered) co_return recovered;
     recovered_ = true;
     keeper_.emplace(loop);
@@ -347,7 +353,7 @@ Task<bool> Broker::checkpoint(bool forgot) {
         moved.push_back(co_await call_on(shard->seam.loop, home, collect));
         for (auto& [id, point, directory] : moved.back()) {
             points_[directory][id] = point;
-            changed[directory] = true;
+            changed[directory] = written_ = true;
         }
     }
     auto wall = shard(0).clock().believed(home.clocks());
@@ -413,6 +419,7 @@ Task<> Broker::keep() {
         bool written = co_await checkpoint(forgot);
         if (written) forgot = false;
         checkpointed_.notify(home);
+        if (written_ && home.now() - renewed_at_ >= generation_every) co_await renew_generations();
         // What was removed from a directory that failed then may stand there again when it is back.
         auto now = std::size_t(std::ranges::count_if(failed_, [](auto& why) { return why.has_value(); }));
         if (std::exchange(failures, now) != now) removed.clear();
@@ -450,7 +457,9 @@ Task<> Broker::stop() {
     for (auto& shard : shards_) co_await shard->come_to_rest(home);
     if (recovered_ && !failure_)
         for (auto& shard : shards_) co_await close_partitions(*shard);
-    if (recovered_ && !failure_ && co_await checkpoint()) {
+    bool written = recovered_ && !failure_ && co_await checkpoint();
+    if (written) co_await renew_generations();
+    if (written && !failure_) {
         auto wall = shard(0).clock().believed(home.clocks());
         for (auto n = points_.size(); n-- > 0 && !failure_;) {
             auto& directory = data_->present()[n];

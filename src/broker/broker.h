@@ -82,6 +82,7 @@ private:
     std::expected<DataDirectories, std::string> open_directories(const DataDirectories::Rules& rules) const;
     void make_shards();
     Task<std::expected<void, std::string>> find_away();
+    Task<> renew_generations();  // Of the data directories, so that an older copy of one is known for it.
     Task<std::expected<void, std::string>> recover();
     Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
                       std::optional<std::string>& bad);
@@ -131,6 +132,8 @@ private:
     Signal checkpointed_;
     std::optional<Instant> checkpointed_at_;
     Found found_;
+    bool written_ = false;  // Records, since generations were renewed last.
+    Instant renewed_at_{};
     bool recovered_ = false;  // Every partition; before that, no stop is a clean one.
     bool stopping_ = false;
     int running_ = 0;  // Coroutines of our own that must end before we may.

@@ -98,6 +98,28 @@ Task<> Broker::look_for_room() {
     }
 }
 
+// Without room, or a handle, the numbers stay as they are until there is: then nobody could tell a copy of
+// now.
+Task<> Broker::renew_generations() {
+    written_ = false;
+    renewed_at_ = controller_loop().now();
+    if (data_->present().size() == 1) co_return;  // Nobody else is there to remember what it is.
+    std::vector<bool> failed;
+    for (auto& why : failed_) failed.push_back(why.has_value());
+    auto renewed = co_await host_.cores[0]->disk.run([&] { return data_->renew_generations(failed); });
+    for (std::size_t n = 0; n < renewed.size(); ++n) {
+        if (renewed[n]) continue;
+        auto why = fmt::format("the generation of the data directory {} cannot be written: {}",
+                               data_->present()[n].name(), to_text(renewed[n].error()));
+        if (renewed[n].error() == Error::full || renewed[n].error() == Error::exhausted) {
+            log_warning("{}", why);
+            written_ = true;
+        } else {
+            co_await directory_failed(n, std::move(why));
+        }
+    }
+}
+
 // Which partitions may stand in a directory that is away; as soon as all topics are known.
 Task<std::expected<void, std::string>> Broker::find_away() {
     if (data_->absent().empty()) co_return std::expected<void, std::string>();
@@ -117,11 +139,19 @@ Task<std::expected<void, std::string>> Broker::find_away() {
                         data_->home().name(), to_text(away.error())));
     offline_ = std::move(*away);
     co_await on_each([&](Shard& shard) { shard.take_offline(offline_); });
-    for (auto& absent : data_->absent())
+    for (auto& absent : data_->absent()) {
+        auto otherwise =
+            absent.older
+                ? fmt::format(
+                      "put the newest one back; or, if that is lost, accept this one as it is with "
+                      "`fulmar log accept --data {}`, and start again",
+                      absent.name)
+                : fmt::format("if it is gone for good, start with log.dirs.gone={}", to_text(absent.id));
         log_error(
             "the data directory {} is away: {}. {} partitions that may stand in it are offline until a "
-            "start finds it; if it is gone for good, start with log.dirs.gone={}",
-            absent.name, absent.why, offline_.size(), to_text(absent.id));
+            "start finds it; {}",
+            absent.name, absent.why, offline_.size(), otherwise);
+    }
     co_return std::expected<void, std::string>();
 }
 

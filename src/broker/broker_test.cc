@@ -221,5 +221,81 @@ TEST(Broker, a_checkpoint_may_fail_at_each_operation) {
     }
 }
 
+// The number of the other data directory of two.
+int generation(Machine& machine) {
+    auto& file = std::get<std::shared_ptr<sim::FileState>>(
+        machine.node.other_disks.front().disk.root->names().at("generation"));
+    std::string text(file->seen.size(), '\0');
+    std::ranges::transform(file->seen, text.begin(), [](std::byte b) { return char(b); });
+    return std::stoi(text);
+}
+TEST(Broker, a_generation_begins_with_a_start_a_clean_stop_and_each_minute_in_which_records_are_written) {
+    Machine machine(1);
+    machine.node.other_disks.emplace_back();
+    machine.settings.data_directories.push_back("./other");
+    auto write = [&](Machine& on, Broker& broker) -> Task<> {
+        auto& loop = broker.controller_loop();
+        EXPECT_EQ(generation(on), 1);
+        PartitionId id{co_await create(broker, "orders"), 0};
+        co_await Timer(loop, 10min);
+        EXPECT_EQ(generation(on), 1);  // Nothing is written.
+        co_await produce(broker, id);
+        co_await Timer(loop, 10min);
+        EXPECT_EQ(generation(on), 2);
+        for (int n = 0; n < 300; ++n) {
+            co_await produce(broker, id);
+            co_await Timer(loop, 1s);
+        }
+        EXPECT_GE(generation(on), 6);
+        EXPECT_LE(generation(on), 7);
+    };
+    machine.live(write);
+    auto before = generation(machine);
+    auto look = [&](Machine& on, Broker&) -> Task<> {
+        EXPECT_EQ(generation(on), before + 1);
+        co_return;
+    };
+    machine.live(look);
+    EXPECT_EQ(generation(machine), before + 2);
+}
+// Where its file cannot be written. Then its directory fails as it does with any other write, and with the
+// home's the broker ends; or it goes on with the number that there is.
+TEST(Broker, a_generation_may_fail_at_each_operation) {
+    int homes = 0, others = 0;
+    for (auto how : {Error::failed, Error::full, Error::exhausted})
+        for (std::int64_t at = 1; at <= 20 && !testing::Test::HasFailure(); ++at) {
+            SCOPED_TRACE(testing::Message() << to_text(how) << " at " << at);
+            Machine machine{std::uint64_t(at)};
+            machine.node.other_disks.emplace_back();
+            machine.settings.data_directories.push_back("./other");
+            PartitionId id{};
+            auto fail = [&](Machine& on, Broker& broker) -> Task<> {
+                auto& loop = broker.controller_loop();
+                id.topic = co_await create(broker, "orders");
+                co_await produce(broker, id);
+                EXPECT_TRUE(co_await broker.next_checkpoint());
+                co_await Timer(loop, 58s);
+                co_await produce(broker, id);
+                EXPECT_TRUE(co_await broker.next_checkpoint());
+                on.node.power.failure = how;
+                on.node.power.fails_at = at;
+                co_await Timer(loop, 5s);
+                on.node.power.fails_at = on.node.power.full_for = on.node.power.exhausted_for = 0;
+                on.expects_failure = broker.failure().has_value();
+                EXPECT_TRUE(how == Error::failed || !on.expects_failure);
+                homes += on.expects_failure;
+                others += !broker.directories().back().trouble.empty();
+            };
+            machine.live(fail);
+            auto find = [&](Machine&, Broker& broker) -> Task<> {
+                EXPECT_TRUE(broker.offline().empty());
+                co_await produce(broker, id);
+            };
+            machine.live(find);
+        }
+    EXPECT_GE(homes, 8);
+    EXPECT_GE(others, 4);
+}
+
 }  // namespace
 }  // namespace fulmar

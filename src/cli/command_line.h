@@ -66,6 +66,7 @@ private:
     LogDumpOptions dump_;
     LogVerifyOptions verify_;
     LogRepairOptions repair_;
+    LogAcceptOptions accept_;
     VersionOptions version_;
 };
 

@@ -12,6 +12,7 @@
 #include "cli/serve.h"
 #include "io/real/directory.h"
 #include "io/real/stderr_log.h"
+#include "log/generations.h"
 #include "log/repair.h"
 
 namespace fulmar::cli {
@@ -290,6 +291,27 @@ Outcome run(const LogRepairOptions& options) {
         return std::unexpected(fmt::format("the repair failed: {}; `fulmar log verify` says how things stand",
                                            to_text(done.error())));
     if (!options.json) fmt::print("{} repaired.\n", counted(repairs.size(), "partition"));
+    return {};
+}
+
+Outcome run(const LogAcceptOptions& options) {
+    real::log_to_stderr(LogLevel::warning);
+    auto data = open_data(options.data, "accept", false);
+    if (!data) return std::unexpected(data.error());
+    bool home = data->meta().home_id == Uuid{};
+    fmt::print(
+        "The next start of the broker takes {} as it is, also when it is an older copy of itself.\n{} "
+        "lost.\n",
+        options.data,
+        home ? "Topics, settings and messages of after the copy was made are then"
+             : "What was written to it after the copy was made is then");
+    std::fflush(stdout);
+    if (!options.yes && !confirmed("Do this?"))
+        return std::unexpected("nothing was changed; --yes goes on without a question");
+    if (auto accepted = accept_older_copy(*data->root(), home); !accepted)
+        return std::unexpected(
+            fmt::format("{} cannot be written to: {}", options.data, to_text(accepted.error())));
+    fmt::print("Accepted.\n");
     return {};
 }
 

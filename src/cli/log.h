@@ -1,4 +1,4 @@
-// fulmar log dump|verify|repair: a data directory that no broker serves, looked at and mended.
+// fulmar log dump|verify|repair|accept: a data directory that no broker serves, looked at and mended.
 #pragma once
 
 #include <expected>
@@ -10,6 +10,7 @@ namespace fulmar::cli {
 
 Outcome run(const LogDumpOptions& options);  // log_dump.cc
 Outcome run(const LogRepairOptions& options);
+Outcome run(const LogAcceptOptions& options);
 // What the process ends with: `exit_damaged` when something is.
 std::expected<int, std::string> run(const LogVerifyOptions& options);
 

@@ -97,9 +97,9 @@ std::expected<Command, Ending> CommandLine::parse(int argc, const char* const* a
     for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values, &serve_.data,
                         &verify_.partitions, &repair_.partitions, &group_delete_.names, &raw_.reset_topics})
         for (auto& text : *texts) text = as_typed(text);
-    for (auto* text :
-         {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name, &raw_.trimmed, &dump_.path,
-          &verify_.data, &repair_.data, &group_describe_.name, &reset_.name, &raw_.forgotten_topic})
+    for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name, &raw_.trimmed,
+                       &dump_.path, &verify_.data, &repair_.data, &accept_.data, &group_describe_.name,
+                       &reset_.name, &raw_.forgotten_topic})
         *text = as_typed(*text);
     for (auto* text : {&produce_.key, &serve_.listen, &serve_.config, &consume_.group})
         if (*text) *text = as_typed(**text);
@@ -322,13 +322,14 @@ std::expected<Command, Ending> CommandLine::finish() {
         return trim_;
     }
     if (name == "dump") return dump_;
-    if (name == "verify" || name == "repair") {
-        auto& data = name == "verify" ? verify_.data : repair_.data;
+    if (name == "verify" || name == "repair" || name == "accept") {
+        auto& data = name == "verify" ? verify_.data : name == "repair" ? repair_.data : accept_.data;
         if (const char* all = std::getenv("FULMAR_LOG_DIRS"); all && data == default_data) data = all;
         if (data.find(',') != data.npos)
             return std::unexpected(Ending{
                 exit_usage, fmt::format("One data directory at a time: name one of {} with --data\n", data)});
         if (name == "verify") return verify_;
+        if (name == "accept") return accept_;
         return repair_;
     }
     if (name == "produce") {

@@ -167,6 +167,10 @@ struct LogRepairOptions {
     bool yes = false, dry_run = false;
     bool json = false;
 };
+struct LogAcceptOptions {
+    std::string data = default_data;
+    bool yes = false;
+};
 
 struct VersionOptions {
     bool json = false;
@@ -176,7 +180,7 @@ using Command =
     std::variant<ServeOptions, TopicCreateOptions, TopicGrowOptions, TopicDeleteOptions, TopicListOptions,
                  TopicDescribeOptions, TopicConfigOptions, TopicTrimOptions, GroupListOptions,
                  GroupDescribeOptions, GroupResetOptions, GroupDeleteOptions, ProduceOptions, ConsumeOptions,
-                 LogDumpOptions, LogVerifyOptions, LogRepairOptions, VersionOptions>;
+                 LogDumpOptions, LogVerifyOptions, LogRepairOptions, LogAcceptOptions, VersionOptions>;
 
 // Nothing to be run: a text for people and how the process ends. With exit_done it was asked for, with
 // --help.

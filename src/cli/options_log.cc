@@ -25,11 +25,14 @@ void CommandLine::log() {
         ->type_name("OFFSET");
     dump->add_flag("--json", dump_.json, "Print a line of JSON each");
 
-    auto add_where = [&](CLI::App* verb, std::string& data, std::vector<std::string>& partitions) {
-        verb->add_option("TOPIC[-PARTITION]", partitions, "Of these only; without, of all")->type_name("");
+    auto add_data = [&](CLI::App* verb, std::string& data) {
         verb->add_option("--data", data, "The broker's data directory, else what FULMAR_LOG_DIRS says")
             ->type_name("DIRECTORY")
             ->capture_default_str();
+    };
+    auto add_where = [&](CLI::App* verb, std::string& data, std::vector<std::string>& partitions) {
+        verb->add_option("TOPIC[-PARTITION]", partitions, "Of these only; without, of all")->type_name("");
+        add_data(verb, data);
     };
     auto* verify =
         add(*command, "verify", "Read everything, and say what is damaged",
@@ -52,6 +55,18 @@ void CommandLine::log() {
     auto* dry = repair->add_flag("--dry-run", repair_.dry_run, "Say what would be done, and do nothing");
     repair->add_flag("--yes", repair_.yes, "Do not ask")->excludes(dry);
     repair->add_flag("--json", repair_.json, "Print what is done, a line of JSON each");
+
+    auto* accept = add(
+        *command, "accept", "Have the broker take an older copy of a data directory as it is",
+        "  fulmar log accept --data /disk2/fulmar\n"
+        "  fulmar log accept --data /disk2/fulmar --yes\n"
+        "Where a backup was put in a directory's place, a broker of several directories notices, and leaves "
+        "it alone.\nThis accepts it for the next start. What was written to the directory since the copy was "
+        "made is lost then:\nits partitions end earlier, and those made since begin anew, so offsets are "
+        "given "
+        "to other messages again.");
+    add_data(accept, accept_.data);
+    accept->add_flag("--yes", accept_.yes, "Do not ask");
 }
 
 }  // namespace fulmar::cli

@@ -201,7 +201,7 @@ TEST(Options, a_group_consumes_from_where_it_has_come_to) {
     EXPECT_NE(refusal({"consume", "o", "--group", "g", "--at", "0"}), "(taken)");
 }
 
-TEST(Options, the_log_is_dumped_verified_and_repaired) {
+TEST(Options, the_log_is_dumped_verified_repaired_and_accepted) {
     auto dump = parsed<LogDumpOptions>({"log", "dump", "a/b", "--records", "--from", "7", "--json"});
     EXPECT_EQ(dump.path, "a/b");
     EXPECT_EQ(dump.from, 7);
@@ -213,7 +213,12 @@ TEST(Options, the_log_is_dumped_verified_and_repaired) {
     auto repair = parsed<LogRepairOptions>({"log", "repair", "--yes"});
     EXPECT_TRUE(repair.yes && repair.partitions.empty());
     EXPECT_FALSE(repair.dry_run);
+    auto accept = parsed<LogAcceptOptions>({"log", "accept", "--data", "/d", "--yes"});
+    EXPECT_EQ(accept.data, "/d");
+    EXPECT_TRUE(accept.yes);
+    EXPECT_FALSE(parsed<LogAcceptOptions>({"log", "accept"}).yes);
     ::setenv("FULMAR_LOG_DIRS", "/other", 1);
+    EXPECT_EQ(parsed<LogAcceptOptions>({"log", "accept"}).data, "/other");
     EXPECT_EQ(parsed<LogRepairOptions>({"log", "repair", "--dry-run"}).data, "/other");
     EXPECT_EQ(parsed<LogVerifyOptions>({"log", "verify", "--data", "/d"}).data, "/d");
     ::unsetenv("FULMAR_LOG_DIRS");
@@ -329,6 +334,7 @@ TEST(Options, every_command_explains_itself_with_examples) {
                                                             {"log", "dump"},
                                                             {"log", "verify"},
                                                             {"log", "repair"},
+                                                            {"log", "accept"},
                                                             {"version"},
                                                             {"produce"},
                                                             {"consume"}}) {

@@ -30,6 +30,20 @@ std::string text_of(const std::set<PartitionId>& partitions) {
         fmt::format_to(std::back_inserter(text), "{} {}\n", to_text(id.topic), id.index);
     return text;
 }
+std::string older_text(const Generations::Seen& seen) {
+    return fmt::format(
+        "it is an older copy of itself, of generation {}, and {} was there: what was written to it since is "
+        "missing",
+        seen.number, seen.confirmed);
+}
+std::string ahead_text(const std::string& home, const std::string& other, const Generations::Seen& seen) {
+    return fmt::format(
+        "the data directory {} is an older copy of itself, or has lost its file \"generations\": {} is of "
+        "generation {}, and it knows of none after {}. Topics, settings and messages of later are missing in "
+        "it. Put the newest one back; if that is lost, `fulmar log accept --data {}` accepts this one as it "
+        "is, and then start again",
+        home, other, seen.number, seen.announced, home);
+}
 std::set<PartitionId> partitions_in(std::string_view text) {
     std::set<PartitionId> partitions;
     each_line(text, [&](std::string_view topic, std::string_view index) {
@@ -75,6 +89,9 @@ std::expected<DataDirectories, std::string> DataDirectories::open(std::span<cons
     if (auto kept = all.keep_list(); !kept)
         return std::unexpected(fmt::format("the data directory {} cannot be used: {}: {}", home, list_name,
                                            to_text(kept.error())));
+    std::set<Uuid> ids;
+    for (auto& [id, name] : all.known_) ids.insert(id);
+    all.generations_.keep_only(ids);
     return all;
 }
 
@@ -116,6 +133,11 @@ std::optional<std::string> DataDirectories::open_home(std::span<const Given> giv
     if (!opened) return opened.error().why;
     present_.push_back(std::move(*opened));
 
+    auto generations = Generations::read(*present_.front().root());
+    if (!generations)
+        return fmt::format("the data directory {} cannot be used: generations: {}", home->name,
+                           to_text(generations.error()));
+    generations_ = std::move(*generations);
     auto list = read_sealed(*present_.front().root(), list_name);
     if (!list && list.error() == Error::missing) return std::nullopt;
     if (!list && list.error() == Error::damaged)
@@ -169,6 +191,20 @@ std::optional<std::string> DataDirectories::open_other(const Given& given, const
                 "is that one: remove it from one of the two settings",
                 to_text(meta->directory_id), given.name);
         at = known_.find(meta->directory_id);
+        auto seen = generations_.look(meta->directory_id, **given.root);
+        if (!seen) return stays_away(fmt::format("generation: {}", to_text(seen.error())));
+        if (at != known_.end() && seen->age != Generations::Age::right) {
+            bool ahead = seen->age == Generations::Age::ahead;
+            if (!seen->accepted && ahead) return ahead_text(home().name(), given.name, *seen);
+            if (!seen->accepted) {
+                absent_.push_back({at->first, given.name, older_text(*seen), true});
+                return std::nullopt;
+            }
+            log_warning(
+                "the data directory {} is an older copy of itself, and accepted as it is: what was written "
+                "to it since generation {} is lost",
+                ahead ? home().name() : given.name, ahead ? seen->announced : seen->number);
+        }
     } else if (meta.error() == Error::missing) {
         // Where another one's disk is not mounted, nothing new begins.
         if (at != known_.end() && !planted(Bug::lost_directory_begun_anew))
@@ -187,11 +223,13 @@ std::optional<std::string> DataDirectories::open_other(const Given& given, const
     if (!opened && opened.error().disk) return stays_away(opened.error().why);
     if (!opened) return opened.error().why;
     bool strange = at == known_.end() && !opened->partitions().empty();
-    if (strange)
+    if (strange && !generations_.home_accepted())
         return fmt::format(
             "the data directory {} was given up as gone for good, and is here again: what stands "
-            "in it may have been begun anew elsewhere. Move it away, or empty it",
-            given.name);
+            "in it may have been begun anew elsewhere. Move it away, or empty it. Or {} is an older copy of "
+            "itself, of before it was added: then put the newest one back, or accept this one as it is with "
+            "`fulmar log accept --data {}`",
+            given.name, home().name(), home().name());
     known_[opened->meta().directory_id] = given.name;
     present_.push_back(std::move(*opened));
     return std::nullopt;
@@ -261,6 +299,21 @@ Result<std::set<PartitionId>> DataDirectories::away(const std::set<PartitionId>&
             if (there.contains(id)) away.insert(id);
     }
     return away;
+}
+std::vector<Result<>> DataDirectories::renew_generations(const std::vector<bool>& failed) {
+    std::vector<Result<>> outcomes(present_.size());
+    std::vector<std::size_t> places;
+    std::vector<Generations::Member> members;
+    for (std::size_t n = 1; n < present_.size(); ++n)
+        if (!failed[n]) {
+            places.push_back(n);
+            members.push_back({present_[n].meta().directory_id, present_[n].root().get()});
+        }
+    if (members.empty()) return outcomes;
+    auto renewed = generations_.renew(*home().root(), members);
+    outcomes.front() = renewed.home;
+    for (std::size_t n = 0; n < places.size(); ++n) outcomes[places[n]] = renewed.members[n];
+    return outcomes;
 }
 Result<> DataDirectories::note_failed(std::size_t directory, const std::set<PartitionId>& partitions) {
     return write_sealed(*home().root(), absent_name(present_[directory].meta().directory_id),

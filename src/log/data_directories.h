@@ -4,7 +4,9 @@
 // stands in that one for never written: a partition that none of the others has is answered with an error and
 // begun nowhere else, until the directory is back or is said to be gone for good. Only what was made while it
 // was away can not be in it. So the home keeps, of each that is away, what may stand in it, from the first
-// start without it on or from its failure on. Synchronous: for a job.
+// start without it on or from its failure on. Where an older copy of one is in its place (log/generations.h),
+// it is away, too, until it is back or a person has accepted the copy; and a broker whose home is an older
+// copy does not start until that is accepted. Synchronous: for a job.
 //
 //   directories              a line a directory: its id, and where it last was
 //   absent.<directory id>    a line a partition
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "log/data_directory.h"
+#include "log/generations.h"
 
 namespace fulmar {
 
@@ -27,6 +30,7 @@ public:
     struct Absent {
         Uuid id{};
         std::string name, why;
+        bool older = false;  // An older copy of it is in its place.
     };
     struct Rules {
         DirectoryMeta wanted;     // Whose they are, or shall be.
@@ -55,6 +59,10 @@ public:
 
     // `unplaced`: all partitions that stand in none of them. Gives those that may stand in one that is away.
     Result<std::set<PartitionId>> away(const std::set<PartitionId>& unplaced);
+    // Gives those that have not `failed` their next generation; each has an outcome of its own. Before
+    // anything is served, once nothing more is written, and in between, so that older copies are known for
+    // what they are.
+    std::vector<Result<>> renew_generations(const std::vector<bool>& failed);
     // What stood in a directory when it failed.
     Result<> note_failed(std::size_t directory, const std::set<PartitionId>& partitions);
 
@@ -71,6 +79,7 @@ private:
     std::vector<Absent> absent_;
     std::map<Uuid, std::string> known_;  // By id, the home not among them: where each was last.
     std::map<PartitionId, std::size_t> places_;
+    Generations generations_;
 };
 
 }  // namespace fulmar

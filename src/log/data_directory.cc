@@ -244,6 +244,7 @@ Result<> DataDirectory::read_partitions() {
                 ? entry.name == file_systems_own || entry.name == "quarantine" || entry.name == "coord"
                 : entry.name == "LOCK" || entry.name == "meta" || entry.name == "checkpoint" ||
                       entry.name == "CLEAN" || entry.name == "directories" || entry.name == "reserve" ||
+                      entry.name == "generation" || entry.name == "generations" ||
                       entry.name.starts_with("absent.");
         if (ours) continue;
         if (!entry.directory && entry.name.ends_with(".tmp")) {  // Written beside, and never renamed.

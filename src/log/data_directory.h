@@ -11,6 +11,7 @@
 //   quarantine/  what was found and not understood, or cut off; nothing is deleted
 //   coord/       the embedded store, in the broker's home; it also has
 //   directories  the others of this broker, and absent.<directory id>: what stands in one that is away
+//   generations  of which age the others are; they have a file generation (log/generations.h)
 //   <topic>-<partition>.<topic id>/
 #pragma once
 

@@ -119,6 +119,27 @@ static std::uint64_t used_in(DirectoryState& directory) {
 }
 std::uint64_t DiskState::used() const { return used_in(*root); }
 
+static std::shared_ptr<DirectoryState> copy_of(const DirectoryState& directory) {
+    auto copy = std::make_shared<DirectoryState>();
+    for (auto& [name, entry] : directory.versions.back()) {
+        if (auto* inner = std::get_if<std::shared_ptr<DirectoryState>>(&entry)) {
+            copy->names()[name] = copy_of(**inner);
+            continue;
+        }
+        auto& file = *std::get<std::shared_ptr<FileState>>(entry);
+        auto same = std::make_shared<FileState>();
+        same->seen = same->safe = file.seen;
+        same->allocated = file.allocated;
+        copy->names()[name] = std::move(same);
+    }
+    return copy;
+}
+DiskState DiskState::copy() const {
+    DiskState copy;
+    copy.root = copy_of(*root);
+    return copy;
+}
+
 namespace {
 
 Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power::Needs needs,

@@ -98,6 +98,8 @@ struct DiskState {
     std::uint64_t quota = 0;        // So many bytes find room, when it is not 0.
     std::set<Power::Point> points;  // What has been done on it, whenever.
     std::uint64_t used() const;
+    // What somebody finds on it while nobody writes to it, all of it safe.
+    DiskState copy() const;
 };
 
 std::shared_ptr<Directory> open_root(World& world, Power& power, DiskState& disk);

@@ -85,8 +85,9 @@ void Node::boot() {
     for (auto& core : cores_) host_->cores.push_back(&core->seam);
     host_->data.emplace_back(open_root(world, power, disk));
     for (auto& other : other_disks) {
+        if (other.away == Away::older) other.mount_point = other.copy->copy();
         if (other.away == Away::no) host_->data.emplace_back(open_root(world, power, other.disk));
-        else if (other.away == Away::unmounted)
+        else if (other.away != Away::unreadable)
             host_->data.emplace_back(open_root(world, power, other.mount_point));
         else host_->data.emplace_back(std::unexpected(Error::failed));
     }

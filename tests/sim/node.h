@@ -68,11 +68,13 @@ public:
     Power power;
     DiskState disk;  // Of its home.
     // Others, and what stands in their places while they are not there.
-    enum class Away : std::uint8_t { no, unreadable, unmounted };
+    enum class Away : std::uint8_t { no, unreadable, unmounted, older };
     struct OtherDisk {
         DiskState disk{}, mount_point{};
         Away away = Away::no;  // At the next start.
-        bool used = false;     // A broker has served with it; before, whatever is in its place is taken.
+        std::optional<DiskState> copy{};
+        bool copy_older = false;  // A broker has served since it was made.
+        bool used = false;        // A broker has served with it; before, whatever is in its place is taken.
     };
     std::deque<OtherDisk> other_disks;
     World& world;

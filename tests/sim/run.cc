@@ -192,10 +192,15 @@ private:
     }
     void note_ready(const Broker& broker) {
         ready_ = true;
+        // Without room it may be that no copy is known for an older one.
+        bool all_well = !work_.disks_fill && world_.disk_errors == disk_errors_before_;
         for (auto& each : broker.directories())
-            for (std::size_t n = 0; n < broker_.other_disks.size(); ++n)
-                if (each.root && serving_.settings.data_directories[n + 1] == each.name)
-                    broker_.other_disks[n].used = true;
+            for (std::size_t n = 0; n < broker_.other_disks.size(); ++n) {
+                if (!each.root || serving_.settings.data_directories[n + 1] != each.name) continue;
+                auto& other = broker_.other_disks[n];
+                other.used = true;
+                other.copy_older |= all_well && other.away == Node::Away::no;
+            }
     }
     // The broker's process is over, however that came.
     void ended() {
@@ -267,9 +272,10 @@ private:
         power.dies_behind_count = chance.between(1, chance.one_in(2) ? 3 : 12);
         broker_.dies_without_power = !page_cache_ && !chance.one_in(4);
     }
-    // What was lost is back at some start; and some are away at one.
+    // What was lost is back at some start; and some are away at one, or an older copy is in their place.
     void plan_disks() {
         auto& chance = world_.directories;
+        auto& copies = world_.copies;
         for (auto& other : broker_.other_disks) {
             bool away = !work_.calm && other.used && chance.one_in(other.disk.lost ? 2 : 8);
             world_.disk_errors += away;
@@ -277,7 +283,16 @@ private:
             other.away = !away || other.disk.lost ? Node::Away::no
                          : chance.one_in(2)       ? Node::Away::unreadable
                                                   : Node::Away::unmounted;
+            if (work_.calm || !other.used || other.disk.lost || other.away != Node::Away::no) continue;
+            if (other.copy && other.copy_older && copies.one_in(8)) {
+                other.away = Node::Away::older;
+                ++world_.disk_errors;
+            } else if (copies.one_in(4)) {
+                other.copy = other.disk.copy();
+                other.copy_older = false;
+            }
         }
+        disk_errors_before_ = world_.disk_errors;
     }
     DiskState& any_disk() {
         auto n = std::size_t(world_.directories.below(broker_.other_disks.size() + 1));
@@ -596,7 +611,9 @@ private:
         // Who made them is not asked about them.
         std::erase_if(there, [&](auto& place) { return !ledger_.places().contains(place); });
         std::erase_if(away, [&](auto& place) { return !ledger_.places().contains(place); });
-        other.away = chance.one_in(2) ? Node::Away::unreadable : Node::Away::unmounted;
+        other.away = other.copy && other.copy_older && world_.copies.one_in(2) ? Node::Away::older
+                     : chance.one_in(2)                                        ? Node::Away::unreadable
+                                                                               : Node::Away::unmounted;
         for (int lives = 0; lives < 2; ++lives) {
             if (lives == 1) other.away = Node::Away::no, there.merge(away), away.clear();
             bool read = false;
@@ -683,6 +700,7 @@ private:
     int kills_ = 0, power_cuts_ = 0, stops_ = 0, failures_ = 0;
     std::uint64_t clock_jumps_ = 0;
     std::optional<std::string> failure_;  // Of the life that ended last.
+    std::uint64_t disk_errors_before_ = 0;
     std::int64_t compaction_backoff_ms_ = 0;
     bool cleaner_waits_ = false;
     bool over_ = false, page_cache_ = false, ready_ = false;

@@ -1,6 +1,7 @@
-"""Several data directories in real processes: one fails, one is not there, a disk is full."""
+"""Several data directories in real processes: one fails, is not there or an older copy, a disk is full."""
 
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -8,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import records
-from broker import CLIENT_BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
+from broker import BINARY, CLIENT_BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
 
 STORAGE_ERROR, LEADER_NOT_AVAILABLE = 56, 5
 PARTITIONS = 4
@@ -167,6 +168,141 @@ def test_a_directory_that_is_gone_for_good_is_given_up():
                 assert c.end_offset("spread", partition) == 0
                 assert produce(c, partition, b"anew") == (0, 0)
         check(broker, home | other, set())
+
+
+def copied(path, name):
+    return shutil.copytree(path, path.with_name(name))
+
+
+def put_back(copy, path, aside):
+    """What was there is kept aside, and given."""
+    replaced = path.rename(path.with_name(aside))
+    shutil.copytree(copy, path)
+    return replaced
+
+
+def produce_all(broker, partitions, value, offset):
+    with broker.connect() as c:
+        for partition in partitions:
+            assert produce(c, partition, value) == (0, offset)
+
+
+def accept(path, *words):
+    command = [str(BINARY), "log", "accept", "--data", str(path), *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=ENVIRONMENT, check=False
+    )
+
+
+def expect_no_start(broker, text):
+    try:
+        broker.start()
+    except AssertionError:
+        assert broker.process.wait(5) == 1
+    assert broker.process.poll() == 1 and text in broker.output(), broker.output()
+
+
+def test_an_older_copy_of_a_directory_is_not_taken_for_it():
+    for end in (Broker.stop, Broker.kill9):
+        with SpreadBroker() as broker:
+            home, other = filled(broker)
+            broker.stop()
+            older = copied(broker.other, "older")
+            broker.start()
+            produce_all(broker, home | other, b"second", 1)
+            end(broker)
+            newest = put_back(older, broker.other, "newest")
+            for _ in range(2):
+                broker.start()
+                check(broker, home, other, ends=2)
+                assert f"the data directory {broker.other} is away: it is an older copy of itself" in broker.output()
+                assert f"`fulmar log accept --data {broker.other}`" in broker.output()
+                end(broker)
+            assert sorted(p.name for p in broker.other.iterdir()) == sorted(p.name for p in older.iterdir())
+            shutil.rmtree(broker.other)
+            newest.rename(broker.other)
+            broker.start()
+            check(broker, home | other, set(), ends=2)
+
+
+def test_so_is_one_that_was_made_while_it_ran():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        older = copied(broker.other, "older")
+        produce_all(broker, home | other, b"second", 1)
+        broker.stop()
+        put_back(older, broker.other, "newest")
+        broker.start()
+        check(broker, home, other, ends=2)
+
+
+def test_an_older_copy_that_is_accepted_is_served_as_it_was_then():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        broker.stop()
+        older = copied(broker.other, "older")
+        broker.start()
+        produce_all(broker, home | other, b"second", 1)
+        broker.kill9()
+        newest = put_back(older, broker.other, "newest")
+        broker.start()
+        check(broker, home, other, ends=2)
+        broker.stop()
+        asked = accept(broker.other)
+        assert asked.returncode == 1 and "nothing was changed; --yes goes on" in asked.stderr, asked.stderr
+        broker.start()
+        check(broker, home, other, ends=2)
+        broker.stop()
+        done = accept(broker.other, "--yes")
+        assert done.returncode == 0 and done.stdout.endswith("Accepted.\n"), done.stdout + done.stderr
+        broker.start()
+        assert f"the data directory {broker.other} is an older copy of itself, and accepted" in broker.output()
+        check(broker, home, set(), ends=2)
+        check(broker, other, set(), ends=1)
+        produce_all(broker, other, b"another second", 1)
+        broker.restart()
+        check(broker, home | other, set(), ends=2)
+        in_use = accept(broker.other, "--yes")
+        assert in_use.returncode == 1 and "is in use by another Fulmar" in in_use.stderr
+        broker.stop()
+        for copy in (newest, older):  # Neither that which was given up, nor that one once more.
+            accepted = put_back(copy, broker.other, "accepted")
+            broker.start()
+            check(broker, home, other, ends=2)
+            broker.stop()
+            shutil.rmtree(broker.other)
+            accepted.rename(broker.other)
+        broker.start()
+        check(broker, home | other, set(), ends=2)
+
+
+def test_with_a_home_that_is_an_older_copy_a_broker_does_not_start():
+    with SpreadBroker() as broker:
+        home, other = filled(broker)
+        broker.stop()
+        older = copied(broker.data, "older")
+        broker.start()
+        with broker.connect() as c:
+            c.create_topic("later")
+        produce_all(broker, home | other, b"second", 1)
+        broker.kill9()
+        newest = put_back(older, broker.data, "newest")
+        for _ in range(2):
+            expect_no_start(broker, f"the data directory {broker.data} is an older copy of itself")
+        assert f"`fulmar log accept --data {broker.data}`" in broker.output()
+        copy = put_back(newest, broker.data, "copy")
+        broker.start()
+        check(broker, home | other, set(), ends=2)
+        broker.stop()
+        shutil.rmtree(broker.data)
+        copy.rename(broker.data)
+        assert accept(broker.data, "--yes").returncode == 0
+        broker.start()
+        check(broker, home, set(), ends=1)
+        check(broker, other, set(), ends=2)
+        produce_all(broker, home, b"another second", 1)
+        broker.restart()
+        check(broker, home | other, set(), ends=2)
 
 
 def test_without_its_home_a_broker_does_not_start():
