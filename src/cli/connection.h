@@ -32,6 +32,8 @@ public:
         T message;
         const T* operator->() const { return &message; }
     };
+    // Whether the broker knows the API of a response at all.
+    template <class T> bool serves() const { return spoken_.contains(T::key); }
     // In a version of `usable`, the newest that the broker speaks.
     template <class T, class Q>
     std::expected<Answer<T>, std::string> call(const Q& question, wire::Versions usable) {

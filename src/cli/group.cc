@@ -38,11 +38,8 @@ std::optional<std::map<std::string, std::vector<std::int32_t>>> owned_of(Bytes a
 }
 
 Group group_of(const kafka::DescribeGroupsResponse::Group& said) {
-    Group group{std::string(said.group_id),
-                std::string(said.group_state),
-                std::string(said.protocol_type),
-                std::string(said.protocol_data),
-                {}};
+    Group group{std::string(said.group_id), std::string(said.group_state), std::string(said.protocol_type),
+                std::string(said.protocol_data)};
     for (auto& m : said.members) {
         Group::Member member{
             std::string(m.member_id), std::string(m.client_id), std::string(m.client_host), {}, {}};
@@ -107,6 +104,21 @@ std::expected<std::vector<ListedGroup>, std::string> all_groups(Connection& brok
 
 std::expected<std::vector<FoundGroup>, std::string> ask_groups(Connection& broker,
                                                                const std::vector<std::string>& names) {
+    auto found = ask_classic_groups(broker, names);
+    if (!found) return found;
+    std::vector<std::string> others;
+    for (std::size_t n = 0; n < names.size(); ++n)
+        if ((*found)[n] && !*(*found)[n] && !names[n].empty()) others.push_back(names[n]);
+    if (others.empty()) return found;
+    auto of_consumers = ask_consumer_groups(broker, others);
+    if (!of_consumers) return of_consumers;
+    auto next = of_consumers->begin();
+    for (std::size_t n = 0; n < names.size(); ++n)
+        if ((*found)[n] && !*(*found)[n] && !names[n].empty()) (*found)[n] = std::move(*next++);
+    return found;
+}
+std::expected<std::vector<FoundGroup>, std::string> ask_classic_groups(
+    Connection& broker, const std::vector<std::string>& names) {
     std::vector<std::string_view> asked(names.begin(), names.end());
     kafka::DescribeGroupsRequest question;
     question.groups = asked;
@@ -196,7 +208,7 @@ Outcome run(const GroupListOptions& options) {
         for (std::size_t n = 0; n < some.size(); ++n) {
             auto& [name, state, type, protocol_type] = some[n];
             auto& one = (*found)[n];
-            bool gone = one && !*one && type == "classic";
+            bool gone = one && !*one;
             if (gone) continue;
             auto members = one && *one ? std::to_string((*one)->members.size()) : "";
             if (options.json)

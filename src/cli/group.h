@@ -28,14 +28,20 @@ struct Group {
         std::optional<std::map<std::string, std::vector<std::int32_t>>> owned;
     };
     std::string name, state, protocol_type, protocol;
-    std::vector<Member> members;
+    std::vector<Member> members{};
+    std::string type = "classic";  // Or "consumer" (KIP-848); then `protocol` is the broker's assignor.
 };
-// Nothing when there is no such classic group.
+// Nothing when there is no such group.
 std::expected<std::optional<Group>, std::string> find_group(Connection& broker, const std::string& name);
 // What each coordinator says at once; of those that say nothing, the error's code.
 using FoundGroup = std::expected<std::optional<Group>, kafka::ErrorCode>;
 std::expected<std::vector<FoundGroup>, std::string> ask_groups(Connection& broker,
                                                                const std::vector<std::string>& names);
+// Of the classic protocol alone, and of KIP-848 alone.
+std::expected<std::vector<FoundGroup>, std::string> ask_classic_groups(Connection& broker,
+                                                                       const std::vector<std::string>& names);
+std::expected<std::vector<FoundGroup>, std::string> ask_consumer_groups(
+    Connection& broker, const std::vector<std::string>& names);  // consumer_groups.cc
 
 // How far a group has come, by topic and partition.
 using CommittedOffsets = std::map<std::string, std::map<std::int32_t, std::int64_t>>;

@@ -75,8 +75,8 @@ std::string member_or_null(std::string_view name, const std::optional<std::strin
 }
 
 void print_json(const Group& group, const AllProgress& all) {
-    auto line = fmt::format("{{{},{},\"type\":\"classic\",{},{},\"lag\":{},\"members\":[",
-                            json_member("name", group.name), json_member("state", group.state),
+    auto line = fmt::format("{{{},{},{},{},{},\"lag\":{},\"members\":[", json_member("name", group.name),
+                            json_member("state", group.state), json_member("type", group.type),
                             json_member("protocol_type", group.protocol_type),
                             json_member("protocol", group.protocol), or_null(sums_of(all).lag));
     for (auto& member : group.members) {
@@ -117,7 +117,7 @@ std::string owned_text(const Group::Member& member) {
 void print_text(const Group& group, const AllProgress& all) {
     auto sums = sums_of(all);
     auto how = group.protocol.empty() ? "" : fmt::format(", shared out by {}", shown(group.protocol));
-    fmt::print("group {}, classic, {}, {}{}\n", shown(group.name), shown(group.state),
+    fmt::print("group {}, {}, {}, {}{}\n", shown(group.name), group.type, shown(group.state),
                counted(group.members.size(), "member"), how);
     auto rest = sums.unknown == 0 ? "" : fmt::format(", not known of {} more", sums.unknown);
     if (sums.lag) fmt::print("lag {} in {}{}\n", *sums.lag, counted(sums.known, "partition"), rest);

@@ -155,6 +155,48 @@ def restart_static_member(broker, folder, kinds, end=Member.kill9):
     return {group.name: group for group in groups}
 
 
+def roll(broker, folder, kinds, ways):
+    """Three members, replaced one by one by members of another way, and those by ones of the next way.
+
+    `ways`: of each the words of its members, with the type that the group has in the end. Gives the stream, too.
+    """
+    first, *others = ways
+    with broker.connect() as c:
+        for _, name, _ in kinds:
+            c.create_topic(name, PARTITIONS)
+    groups = [Group(client, broker, folder, name, name, **words) for client, name, words in kinds]
+    side_by_side = Groups(broker, groups)
+    stream = Stream(broker.address, [group.topic for group in groups])
+    try:
+        for group in groups:
+            for _ in range(3):
+                group.join(**first[0])
+        side_by_side.until_shared()
+        side_by_side.until_reading()
+        for words, kind in others:
+            for _ in range(3):
+                for group in side_by_side.well:
+                    group.join(**words)
+                    group.oldest = group.present[0]
+                side_by_side.until_shared()
+                for group in side_by_side.well:
+                    group.oldest.ask_to_end()
+                side_by_side.until("the oldest has left", lambda g: g.oldest.closed and not g.oldest.running)
+                side_by_side.until_shared()
+            side_by_side.note_types()
+            for group in side_by_side.well:
+                if group.type != kind:
+                    group.fail(f"it is {group.type}, not {kind}")
+        side_by_side.until_reading()
+        stream.stop()
+        side_by_side.until("all messages seen", lambda g: set(stream.acknowledged[g.topic]) <= set(g.seen()))
+        side_by_side.until_lag_is_zero()
+    finally:
+        stream.stopping.set()
+        side_by_side.cleanup()
+    return {group.name: group for group in groups}, stream
+
+
 def expect_survival(crashed, name, kind):
     """It shared its partitions again, saw all, committed all, and left."""
     groups, stream = crashed

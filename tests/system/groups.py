@@ -34,6 +34,7 @@ class Group:
         self.type = None  # as the broker lists it
         self.before = self.events_before = None  # by member: what it owned at a moment, and how many events that made
         self.grown = None  # what each owned when a third was there
+        self.oldest = None  # the member that is to be replaced
         self.shrunk_at = None  # microseconds; when the third had gone and all was shared again
         self.commits = {}  # by partition: (microseconds, offset) of what the broker told a client of no group
 
@@ -42,7 +43,7 @@ class Group:
 
     def join(self, session_ms=SESSION_MS, **words):
         name = f"{self.name}-{len(self.members)}"
-        member = Member(self.client, self.folder, name, session_ms=session_ms, **self.words, **words)
+        member = Member(self.client, self.folder, name, **{**self.words, "session_ms": session_ms, **words})
         self.members.append(member)
         return member
 

@@ -27,8 +27,12 @@ Task<Answer> handle_api_versions(Call& call) {
     std::vector<ApiVersionsResponse::ApiVersion> keys;
     for (auto& route : routes()) keys.push_back({route.key, route.oldest, route.newest});
     response.api_keys = keys;
-    // No feature is finalised; the epoch says how far that is known, and must never go back.
-    response.finalized_features_epoch = 0;
+    // What clients and tools may rely on: groups of KIP-848. The epoch must never go back.
+    ApiVersionsResponse::SupportedFeatureKey supported{"group.version", 0, 1};
+    ApiVersionsResponse::FinalizedFeatureKey finalized{"group.version", 1, 1};
+    response.supported_features = std::span(&supported, 1);
+    response.finalized_features = std::span(&finalized, 1);
+    response.finalized_features_epoch = 1;
     co_return answer(call, response);
 }
 
