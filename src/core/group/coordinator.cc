@@ -8,6 +8,9 @@
 
 namespace fulmar::group {
 
+// At the end of a rebalance there is one for each member of a group, all at once.
+static_assert(sizeof(Coordinator::Answer) <= 256);
+
 namespace {
 
 // What the rules of classic groups say, among what else there is.
@@ -103,8 +106,8 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
         void operator()(const Describe& wanted) const {
             auto [classic, consumer] = self.known(wanted.group);
             Described described;
-            if (classic) described.group = *classic;
-            if (consumer) described.consumer = *consumer;
+            if (classic) described.group = std::make_shared<const Group>(*classic);
+            if (consumer) described.consumer = std::make_shared<const ConsumerGroup>(*consumer);
             if (consumer) described.assignor = assignor_of(*consumer, self.rules_.consumers.assignor);
             tell(std::move(described));
         }

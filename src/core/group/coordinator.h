@@ -7,6 +7,8 @@
 // offsets lapse when `Expire` is asked for, by a host that believes its clock.
 #pragma once
 
+#include <memory>
+
 #include "core/group/consumer.h"
 #include "core/group/offsets.h"
 
@@ -72,9 +74,9 @@ public:
         GroupError error{};
         std::vector<std::pair<Place, std::optional<Committed>>> offsets;
     };
-    struct Described {  // At most one of them.
-        std::optional<Group> group;
-        std::optional<ConsumerGroup> consumer;
+    struct Described {  // At most one of them; elsewhere, since it would make all answers as large.
+        std::shared_ptr<const Group> group;
+        std::shared_ptr<const ConsumerGroup> consumer;
         std::string assignor;  // Of the latter.
     };
     using AnyPhase = std::variant<Phase, ConsumerPhase>;

@@ -30,13 +30,13 @@ public:
             auto text = described.group ? "Group {} is not a consumer group." : "Group {} not found.";
             return refuse(ErrorCode::group_id_not_found, fmt::format(fmt::runtime(text), shown));
         }
-        group_ = std::move(*described.consumer);
-        told_.group_state = to_text(group_.phase());
-        told_.group_epoch = group_.epoch.epoch;
-        told_.assignment_epoch = group_.target_epoch.epoch;
+        group_ = std::move(described.consumer);
+        told_.group_state = to_text(group_->phase());
+        told_.group_epoch = group_->epoch.epoch;
+        told_.assignment_epoch = group_->target_epoch.epoch;
         assignor_ = std::move(described.assignor);
         told_.assignor_name = assignor_;
-        for (auto& [id, member] : group_.members()) note(id, member);
+        for (auto& [id, member] : group_->members()) note(id, member);
         told_.members = members_;
         if (with_operations) told_.authorized_operations = operations::group;
     }
@@ -69,13 +69,13 @@ private:
                             .subscribed_topic_names = named,
                             .subscribed_topic_regex = said.pattern ? std::string_view(*said.pattern) : "",
                             .assignment = view(holds),
-                            .target_assignment = view(group_.target(id)),
+                            .target_assignment = view(group_->target(id)),
                             .member_type = said.classic ? Shape::Member::classic : Shape::Member::consumer});
         bytes_ += id.size() + said.bytes() + 60;
     }
 
     const cluster::Image& image_;
-    group::ConsumerGroup group_;
+    std::shared_ptr<const group::ConsumerGroup> group_;
     Shape::Group told_{};
     std::string message_, assignor_;
     std::vector<Shape::Member> members_;

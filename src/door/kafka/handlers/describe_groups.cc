@@ -14,7 +14,7 @@ namespace {
 
 // One group, and the strings that its answer views.
 struct Described {
-    std::optional<group::Group> group{};
+    std::shared_ptr<const group::Group> group{};
     bool other_kind = false;  // It is a consumer group.
     std::string message{};
     std::vector<DescribeGroupsResponse::Member> members{};
@@ -70,7 +70,7 @@ Task<Answer> handle_describe_groups(Call& call) {
         if (!told) co_return Answer::close();
         if (*told) {
             one.group = std::move((*told)->group);
-            one.other_kind = (*told)->consumer.has_value();
+            one.other_kind = (*told)->consumer != nullptr;
             groups.push_back(told_of(name, one, call.version()));
         } else {
             groups.emplace_back().group_id = name;
