@@ -48,6 +48,9 @@ enum class Bug : std::uint8_t {
     taken_before_released,          // A consumer gets partitions that another one has not given back yet.
     old_epoch_commits,              // Offsets are taken from a consumer of an earlier epoch.
     revocation_without_deadline,    // A consumer may take its time to give back partitions.
+    epochs_not_logged,              // What a consumer has, and in which epoch, the log is not told.
+    lost_answer_fences,             // A consumer that has not heard of its next epoch is not heard either.
+    migration_loses_member,         // A group that goes over to the newer protocol leaves one behind.
     cut_batch_is_damage,            // A machine's log that goes on behind what was read at once is damaged.
 };
 

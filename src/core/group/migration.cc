@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/arena.h"
+#include "base/planted.h"
 #include "core/group/bytes.h"
 #include "wire/kafka/consumer_protocol.h"
 
@@ -120,9 +121,11 @@ std::expected<Upgraded, std::string> upgrade(const std::string& name, const Grou
         events.emplace_back(WroteTargetEpoch{name, TargetEpoch{std::max(classic->generation, 1), {}}});
         for (auto& event : events) group::apply(made.group, event);
         made.outcome.add(std::move(events));
-        for (auto& [id, member] : classic->members)
+        for (auto& [id, member] : classic->members) {
+            if (&member == &classic->members.rbegin()->second && planted(Bug::migration_loses_member)) break;
             if (auto added = add(made, name, *classic, member, setting); !added)
                 return std::unexpected(added.error());
+        }
     }
     made.outcome.events.emplace_back(GroupEvent(WroteGroup{name, std::nullopt}));
     return made;
