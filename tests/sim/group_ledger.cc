@@ -58,6 +58,8 @@ void GroupLedger::fetched(const Place& place, Offset offset, std::string_view ta
                              std::to_underlying(offset), std::to_underlying(commit.offset)));
     if (commit.outcome == Outcome::refused)
         complain(fmt::format("refused, and there: {} is {}", text_of(place), std::to_underlying(offset)));
+    if (commit.gone)
+        complain(fmt::format("deleted, and there: {} is {}", text_of(place), std::to_underlying(offset)));
     for (auto& [other_tag, other] : all) {
         bool stands = other.outcome == Outcome::taken && other.told_us < asked.at_us;
         if (stands && precedes(commit, other))
@@ -67,12 +69,35 @@ void GroupLedger::fetched(const Place& place, Offset offset, std::string_view ta
     }
     if (commit.outcome != Outcome::taken) commit.outcome = Outcome::taken, commit.told_us = now_us;
 }
+bool GroupLedger::may_be_gone(const Place& place, const Commit& commit) const {
+    return commit.may_be_gone || std::ranges::any_of(deletions_, [&](auto& each) {
+               auto& deletion = each.second;
+               bool here = !deletion.place || *deletion.place == place;
+               return here && commit.asked.life <= deletion.asked.life;
+           });
+}
+int GroupLedger::deletes(const std::optional<Place>& place, Asked asked) {
+    deletions_[++last_deletion_] = {place, asked};
+    return last_deletion_;
+}
+void GroupLedger::deleted(int number, Outcome outcome, std::int64_t now_us) {
+    if (outcome == Outcome::unknown) return;
+    auto [place, asked] = deletions_.at(number);
+    deletions_.erase(number);
+    for (auto& [at, commits] : commits_) {
+        if (outcome == Outcome::refused || (place && at != *place)) continue;
+        for (auto& [tag, commit] : commits) {
+            commit.gone |= commit.outcome == Outcome::taken && commit.told_us < asked.at_us;
+            commit.may_be_gone |= commit.asked.at_us < now_us;
+        }
+    }
+}
 void GroupLedger::missing(const Place& place, Asked asked, const std::optional<Generation>& during) {
     ++fetched_count;
     for (auto& [tag, commit] : commits_[place]) {
         bool stands = commit.outcome == Outcome::taken && commit.told_us < asked.at_us;
         bool used = !offsets_lapse || (during && commit.by == *during);
-        if (stands && used)
+        if (stands && used && !may_be_gone(place, commit))
             return complain(fmt::format("forgotten: {} is nothing, and {} was acknowledged", text_of(place),
                                         std::to_underlying(commit.offset)));
     }

@@ -36,6 +36,10 @@ public:
     void fetched(const Place& place, Offset offset, std::string_view tag, Asked asked, std::int64_t now_us);
     // Nothing is. `during`: the generation in which the group has been all the time since it was asked.
     void missing(const Place& place, Asked asked, const std::optional<Generation>& during);
+    // What is committed, of one partition or of all, will be deleted. As long as that is not known it may be
+    // at any time while the broker lives that was asked.
+    int deletes(const std::optional<Place>& place, Asked asked);
+    void deleted(int number, Outcome outcome, std::int64_t now_us);
     void complain(const std::string& what) { ledger_.complain(what + " (" + group_ + ")"); }
     std::uint64_t taken_count = 0, fetched_count = 0, generations_count = 0;
 
@@ -46,7 +50,13 @@ private:
         Asked asked;
         Outcome outcome = Outcome::unknown;
         std::int64_t told_us = 0;
+        bool gone = false, may_be_gone = false;
     };
+    struct Deletion {
+        std::optional<Place> place;
+        Asked asked;
+    };
+    bool may_be_gone(const Place& place, const Commit& commit) const;
     // Whether `before` can only have come in front of `after`.
     static bool precedes(const Commit& before, const Commit& after);
     std::string text_of(const Place& place) const;
@@ -56,6 +66,8 @@ private:
     std::map<Generation, std::map<Place, std::string>> owners_;
     std::map<std::pair<Generation, std::string>, std::set<Place>> assignments_;
     std::map<Place, std::map<std::string, Commit>> commits_;
+    std::map<int, Deletion> deletions_;  // Of which it is not known.
+    int last_deletion_ = 0;
     int last_tag_ = 0;
 };
 

@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
-#include "tests/sim/groups.h"
+#include "tests/sim/group_client.h"
 #include "wire/kafka/consumer_protocol.h"
 #include "wire/kafka/heartbeat.h"
 #include "wire/kafka/join_group.h"
 #include "wire/kafka/leave_group.h"
-#include "wire/kafka/offset_commit.h"
 #include "wire/kafka/sync_group.h"
 
 namespace fulmar::sim {
@@ -14,22 +13,19 @@ using namespace kafka;
 
 namespace {
 
-// What a disk and a network take, at their slowest.
-constexpr Millis slack{5'000};
-
-class Member {
+class Member : GroupClient {
 public:
-    Member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan plan)
-        : seam_(seam), work_(work), group_(group), plan_(plan), client_(seam, work.server) {
-        if (plan.is_static) instance_ = fmt::format("instance.{}", plan.number);
+    Member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan& plan)
+        : GroupClient(seam, work, group, plan, work.world.groups) {
         join_version_ = int(chance().between(plan.is_static ? 5 : 2, JoinGroupRequest::newest));
         commit_version_ = int(chance().between(plan.is_static ? 7 : 2, 9));
         fetch_version_ = int(chance().between(2, 9));
         version_ = int(chance().between(plan.is_static ? 3 : 0, 4));
     }
 
+    // Until its group is released, or it goes over to the other protocol.
     Task<> run() {
-        while (!group_.released) {
+        while (!group_.released && !migrates_) {
             auto went = co_await round();
             settle();
             if (!went) {
@@ -38,53 +34,18 @@ public:
             }
         }
         if (chance().one_in(2) && client_.connected()) (void)co_await leave();
-        ++work_.clients_done;
+        group_.in_it.erase(plan_.number);
     }
 
 private:
-    using Generation = GroupLedger::Generation;
-    using Asked = GroupLedger::Asked;
-    using Outcome = GroupLedger::Outcome;
-
-    Chance& chance() { return work_.world.groups; }
-    Asked asked() const { return {work_.world.now, work_.broker.lives}; }
-    Task<> pause(std::int64_t most_ms) {
-        co_await Timer(seam_.loop, Millis(1 + chance().below(std::uint64_t(most_ms))));
-    }
-    std::int64_t session_ms() const { return group_.session_timeout.count(); }
-    std::int64_t rebalance_ms() const { return group_.rebalance_timeout.count(); }
     // A rebalance that goes on, and one behind it.
     Millis join_most() const {
         return 2 * (group_.rebalance_timeout + group_.session_timeout) + group_.initial_delay + slack;
     }
-    bool misbehaves(std::uint64_t n) { return !settling_ && chance().one_in(n); }
-    void settle() {
-        if (!work_.calm || settling_ || steps_ < plan_.steps_least) return;
-        settling_ = true;
-        ++group_.settling;
-    }
-
-    template <class Q, class A>
-    Task<Result<A>> call(std::string_view what, const Q& request, int version, Arena& arena, Frame& frame,
-                         Millis most = slack) {
-        auto [at, life] = asked();
-        group_.waits[plan_.number] = {what, at, life, most};
-        auto told = co_await ask<Q, A>(client_, request, version, arena, frame);
-        group_.waits.erase(plan_.number);
-        co_return told;
-    }
+    bool is_mixed() const { return group_.kind == GroupKind::mixed; }
 
     Task<Result<>> round() {
-        if (!client_.connected()) {
-            co_await co_await client_.connect();
-            if (!ready_ || chance().one_in(4)) {
-                co_await co_await ensure_topics(client_, work_, group_.places, 9);
-                auto found =
-                    co_await co_await find_coordinator(client_, group_.name, int(chance().between(0, 6)));
-                if (found != ErrorCode::none) co_return std::unexpected(Error::refused);
-                ready_ = true;
-            }
-        }
+        co_await co_await be_connected();
         if (group_.alone) {
             mine_.insert(group_.places.begin(), group_.places.end());
         } else if (!joined_) {
@@ -99,15 +60,17 @@ private:
     // --- what it does ------------------------------------------------------------------------------
 
     Task<Result<>> step() {
-        ++steps_;
+        --plan_.steps_least;
+        if (migrates_ = migrates(15); migrates_) co_return {};
         auto what = chance().below(settling_ ? 60 : 100);
         if (group_.alone) what = what % 60;
         if (what < 60) {
             if (what < (group_.alone ? 0 : 30)) co_await co_await heartbeat();
-            else if (what < 50) co_await co_await commit({generation_, id_}, false);
+            else if (what < 50) co_await co_await commit(now(), false);
             else co_await co_await fetch();
         } else if (what < 70) {
-            if (previous_ && previous_->id == id_) co_await co_await commit(*previous_, true);
+            if (previous_ && previous_->id == id_ && previous_->epoch < generation_.number)
+                co_await co_await commit(*previous_, true);
         } else if (what < 76) {
             // Its answer may have been lost: it asks again, and if it leads, for another assignment.
             synced_ = false;
@@ -137,15 +100,13 @@ private:
     }
     void rejoin() {
         heard_us_.reset();
-        if (synced_ && !id_.empty()) previous_ = As{generation_, id_};
+        if (synced_ && !id_.empty()) previous_ = now();
         joined_ = synced_ = false;
         mine_.clear();
         group_.in_it.erase(plan_.number);
     }
     std::string who() const { return instance_.empty() ? id_ : instance_; }
-    std::optional<std::string_view> instance() const {
-        return instance_.empty() ? std::nullopt : std::optional<std::string_view>(instance_);
-    }
+    As now() const { return {generation_, generation_.number, id_}; }
 
     // --- what it is told ---------------------------------------------------------------------------
 
@@ -156,7 +117,13 @@ private:
     // to be one.
     void heard(std::int64_t asked_us, bool knows) {
         bool sure = heard_us_ && work_.world.now < safe_until_us();
-        if (knows || sure) heard_us_ = std::max(asked_us, heard_us_.value_or(asked_us));
+        if (!knows && !sure) return;
+        heard_us_ = std::max(asked_us, heard_us_.value_or(asked_us));
+        // A request to join that is on its way gives back all.
+        bool may_lose = lost_join_life_ == work_.broker.lives;
+        if (synced_)
+            group_.holdings.told(who(), is_mixed() ? mine_ : std::set<Place>(), asked_us, work_.world.now,
+                                 {may_lose ? 0 : safe_until_us()});
     }
     // True: it was done.
     bool judge(std::string_view what, ErrorCode error, bool joins = false) {
@@ -164,11 +131,14 @@ private:
         if (error == ErrorCode::none) return true;
         bool out = error == ErrorCode::unknown_member_id || error == ErrorCode::group_id_not_found;
         bool over = error == ErrorCode::illegal_generation;
-        if ((out || over) && heard_us_ && work_.world.now < safe_until_us())
+        // A group that goes back to the classic protocol begins a generation of which its members know
+        // nothing.
+        if ((out || (over && !is_mixed())) && heard_us_ && work_.world.now < safe_until_us())
             group_.ledger.complain(fmt::format("put out: {} got {} for its {}, {} ms after it was heard of",
                                                who(), kafka::to_text(error), what,
                                                (work_.world.now - *heard_us_) / 1000));
         if (out || error == ErrorCode::fenced_instance_id) {
+            group_.holdings.ends(who());
             forget();
         } else if (over || (error == ErrorCode::rebalance_in_progress && !joins)) {
             rejoin();
@@ -197,6 +167,9 @@ private:
         request.protocol_type = "consumer";
         request.protocols = protocols;
         heard_us_.reset();
+        // It has named nothing that it keeps.
+        group_.holdings.keeps(who(), {});
+        lost_join_life_ = work_.broker.lives;
         if (misbehaves(12)) {  // Nobody will be there for the answer.
             co_await co_await client_.send(request, join_version_);
             co_await pause(rebalance_ms());
@@ -208,6 +181,7 @@ private:
         Frame frame;
         auto told = co_await co_await call<JoinGroupRequest, JoinGroupResponse>(
             "JoinGroup", request, join_version_, arena, frame, join_most());
+        lost_join_life_.reset();
         if (told.error_code == ErrorCode::member_id_required) {
             id_ = told.member_id;
             co_return {};
@@ -218,6 +192,8 @@ private:
         }
         id_ = told.member_id;
         generation_ = {told.generation_id, std::string(told.leader)};
+        // Where none leads, a generation is one of this member's own.
+        if (is_mixed()) generation_.leader = fmt::format("{}.{}", id_, ++joins_);
         joined_ = true;
         leads_ = told.leader == told.member_id && !told.skip_assignment;
         protocol_ = told.protocol_name.value_or("");
@@ -271,7 +247,6 @@ private:
             co_await pause(20);
             co_return {};
         }
-        heard(since.at_us, true);
         mine_.clear();
         if (!told.assignment.empty()) {
             auto assigned = decode_consumer_protocol<ConsumerProtocolAssignment>(told.assignment, arena);
@@ -282,9 +257,11 @@ private:
             for (auto& topic : assigned->assigned_partitions)
                 for (auto partition : topic.partitions) mine_.insert({std::string(topic.topic), partition});
         }
-        group_.ledger.assigned(generation_, who(), mine_);
+        // A consumer group tells a member by and by what it has in one epoch.
+        if (!is_mixed()) group_.ledger.assigned(generation_, who(), mine_);
         synced_ = must_fetch_ = true;
-        group_.in_it[plan_.number] = id_;
+        heard(since.at_us, true);
+        group_.in_it[plan_.number] = {id_, mine_, {}};
         co_return {};
     }
 
@@ -310,13 +287,14 @@ private:
             co_return {};
         }
         // It commits before it lets go, or is busy and only its heartbeats go on.
-        if (chance().one_in(2)) co_await co_await commit({generation_, id_}, false);
+        if (chance().one_in(2)) co_await co_await commit(now(), false);
         if (synced_ && misbehaves(6)) co_await co_await lag();
         if (synced_) rejoin();
         co_return {};
     }
     Task<Result<>> lag() {
         heard_us_.reset();
+        group_.holdings.doubts(who(), 0);
         auto until = seam_.loop.now() + join_most() + slack;
         while (seam_.loop.now() < until && synced_) {
             co_await Timer(seam_.loop, Millis(1 + session_ms() / 3));
@@ -327,81 +305,31 @@ private:
         co_return {};
     }
 
-    struct As {
-        Generation generation;
-        std::string id;
-    };
     Task<Result<>> commit(As as, bool of_old) {
         std::vector<Place> places;
         for (auto& place : of_old ? std::set(group_.places.begin(), group_.places.end()) : mine_)
             if (places.empty() || chance().one_in(2)) places.push_back(place);
         if (places.empty()) co_return {};
-        if (of_old && as.generation.number >= generation_.number) co_return {};
-        auto since = asked();
-        std::vector<std::string> tags;
-        std::deque<OffsetCommitRequest::Partition> partitions;
-        std::vector<OffsetCommitRequest::Topic> topics;
-        for (auto& place : places) {
-            auto& next = next_[place];
-            auto offset = next + chance().between(1, 20);
-            tags.push_back(group_.ledger.commits(place, offset, as.generation, since));
-            auto& one = partitions.emplace_back(place.partition, offset, -1, std::nullopt);
-            topics.push_back({place.topic, {}, std::span(&one, 1)});
-            if (!of_old) next = offset;
-        }
-        for (std::size_t n = 0; n < tags.size(); ++n) partitions[n].committed_metadata = tags[n];
-        OffsetCommitRequest request;
-        request.group_id = group_.name;
-        request.generation_id_or_member_epoch = as.generation.number;
-        request.member_id = as.id;
-        if (commit_version_ >= 7) request.group_instance_id = instance();
-        request.topics = topics;
-        Arena arena(1 << 18);
-        Frame frame;
-        auto told = co_await co_await call<OffsetCommitRequest, OffsetCommitResponse>(
-            "OffsetCommit", request, commit_version_, arena, frame);
-        if (told.topics.size() != places.size()) co_return std::unexpected(Error::damaged);
-        auto error = ErrorCode::none;
-        for (std::size_t n = 0; n < places.size(); ++n) {
-            auto each = told.topics[n].partitions[0].error_code;
-            if (each != ErrorCode::none) error = each;
-            auto outcome = each == ErrorCode::none              ? Outcome::taken
-                           : each == ErrorCode::not_coordinator ? Outcome::unknown
-                                                                : Outcome::refused;
-            group_.ledger.told(places[n], tags[n], outcome, work_.world.now);
-        }
-        if (of_old) {
-            if (error == ErrorCode::none)
-                group_.ledger.complain(
-                    fmt::format("taken from the past: {} committed for generation {}, "
-                                "and is in {}",
-                                who(), as.generation.number, generation_.number));
-            co_return {};
-        }
-        judge("OffsetCommit", error);
+        auto error = co_await co_await GroupClient::commit(as, places, commit_version_, !of_old);
+        if (!of_old) judge("OffsetCommit", error);
+        else if (error == ErrorCode::none)
+            complain("taken from the past", who(),
+                     fmt::format("committed for generation {}, and is in {}", as.epoch, generation_.number));
         co_return {};
     }
 
     Task<Result<>> fetch() {
-        std::vector<Place> places(mine_.begin(), mine_.end());
-        if (places.empty()) co_return {};
+        if (mine_.empty()) co_return {};
         auto since = asked();
         auto by = generation_;
-        group_.waits[plan_.number] = {"OffsetFetch", since.at_us, since.life, slack};
-        auto answered = co_await fetch_offsets(client_, group_.name, places, fetch_version_);
-        group_.waits.erase(plan_.number);
-        auto told = co_await std::move(answered);
+        const As nobody;
+        auto told = co_await co_await GroupClient::fetch(nobody, mine_, fetch_version_);
         auto now = work_.world.now;
         if (!judge("OffsetFetch", told.error)) {
             must_fetch_ = true;
             co_return {};
         }
-        std::vector<Place> none;
-        for (auto& [place, offset, tag] : told.offsets) {
-            if (offset == Offset{-1}) none.push_back(place);
-            else group_.ledger.fetched(place, offset, tag, since, now);
-            next_[place] = std::max(offset, Offset{0});
-        }
+        auto none = note(told, since);
         if (none.empty()) co_return {};
         std::optional<Generation> during;
         if (group_.ledger.offsets_lapse && !group_.alone) {
@@ -422,6 +350,7 @@ private:
         request.member_id = id_;
         request.members = std::span(&me, 1);
         heard_us_.reset();
+        group_.holdings.ends(who());
         Arena arena(1 << 16);
         Frame frame;
         auto told = co_await co_await call<LeaveGroupRequest, LeaveGroupResponse>("LeaveGroup", request,
@@ -430,15 +359,8 @@ private:
         co_return {};
     }
 
-    Seam& seam_;
-    Workload& work_;
-    ConsumerGroup& group_;
-    const MemberPlan plan_;
-    Client client_;
-    std::string instance_;  // Of a static member.
     int join_version_, commit_version_, fetch_version_, version_;
-    int steps_ = 0;
-    bool ready_ = false, settling_ = false;
+    bool migrates_ = false;
 
     std::string id_, protocol_;
     Generation generation_;
@@ -448,11 +370,13 @@ private:
     std::map<Place, Offset> next_;
     std::optional<As> previous_;
     std::optional<std::int64_t> heard_us_;
+    std::optional<int> lost_join_life_;  // In which a request to join was not answered.
+    int joins_ = 0;
 };
 
 }  // namespace
 
-Task<> be_member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan plan) {
+Task<> be_classic(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan& plan) {
     Member member(seam, work, group, plan);
     co_await member.run();
 }

@@ -19,6 +19,27 @@ static void plan_settings(Chance& chance, Settings& settings, bool much, bool la
     settings.offsets_retention_check_interval = Millis(chance.between(10, 200));
 }
 
+static void plan_newer(Chance& chance, ConsumerGroup& group) {
+    if (group.alone || chance.one_in(2)) return;
+    group.kind = chance.one_in(2) ? GroupKind::mixed : GroupKind::newer;
+}
+// What is the broker's for all groups of the newer protocol is theirs.
+static void plan_newer_settings(World& world, Settings& settings, std::deque<ConsumerGroup>& groups) {
+    auto& chance = world.consumers;
+    // Unlike those of the classic protocol, its heartbeats may wait for the disk.
+    auto least = std::max<std::int64_t>(80, 10 * world.job_delay_max / 1'000);
+    auto session = Millis(chance.between(least, 2 * least + 300));
+    auto interval = session / chance.between(4, 8);
+    settings.consumer_min_session_timeout = settings.consumer_min_heartbeat_interval = Millis(1);
+    settings.consumer_session_timeout = session;
+    settings.consumer_heartbeat_interval = interval;
+    for (auto& group : groups) {
+        if (group.kind == GroupKind::classic) continue;
+        group.session_timeout = session;
+        group.heartbeat_interval = interval;
+    }
+}
+
 void plan_groups(World& world, Settings& settings, Ledger& ledger, const std::vector<Place>& places,
                  std::deque<ConsumerGroup>& groups) {
     auto& chance = world.groups;
@@ -28,7 +49,8 @@ void plan_groups(World& world, Settings& settings, Ledger& ledger, const std::ve
     auto count = much ? chance.between(1, 2) : 1;
     for (std::int64_t n = 0; n < count; ++n) {
         auto name = fmt::format("group.{}", n);
-        auto& group = groups.emplace_back(ConsumerGroup{.name = name, .ledger = {ledger, name}});
+        auto& group = groups.emplace_back(
+            ConsumerGroup{.name = name, .ledger = {ledger, name}, .holdings = {ledger, name}});
         for (auto& place : places)
             if (place.topic == places.front().topic || chance.one_in(2)) group.places.push_back(place);
         group.session_timeout = Millis(chance.between(60, 600));
@@ -37,12 +59,25 @@ void plan_groups(World& world, Settings& settings, Ledger& ledger, const std::ve
         group.alone = chance.one_in(much ? 5 : 3);
         group.members = int(group.alone ? chance.between(1, 2) : chance.between(2, much ? 5 : 3));
         group.ledger.offsets_lapse = lapse;
+        plan_newer(world.consumers, group);
+        group.administered = world.consumers.one_in(3);
     }
+    plan_newer_settings(world, settings, groups);
+}
+
+Task<> be_member(Seam& seam, Workload& work, ConsumerGroup& group, MemberPlan plan) {
+    auto& chance = work.world.consumers;
+    // Mixed groups mostly begin with the classic protocol.
+    bool newer = group.kind == GroupKind::newer || (group.kind == GroupKind::mixed && chance.one_in(4));
+    for (; !group.released; newer = !newer)
+        if (newer) co_await be_consumer(seam, work, group, plan);
+        else co_await be_classic(seam, work, group, plan);
+    ++work.clients_done;
 }
 
 int clients_of(const std::deque<ConsumerGroup>& groups) {
     int clients = 0;
-    for (auto& group : groups) clients += group.members + 1;
+    for (auto& group : groups) clients += group.members + 1 + (group.administered ? 1 : 0);
     return clients;
 }
 
@@ -55,6 +90,7 @@ void employ_groups(Seam& seam, Workload& work, std::deque<ConsumerGroup>& groups
             seam.loop.spawn(be_member(seam, work, group, plan));
         }
         seam.loop.spawn(watch_group(seam, work, group));
+        if (group.administered) seam.loop.spawn(administer_group(seam, work, group));
     }
 }
 

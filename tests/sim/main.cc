@@ -61,6 +61,12 @@ constexpr Planted bugs[] = {
     {"late-member-timer", Bug::late_member_timer, "put out:"},
     {"answer-before-commit", Bug::answer_before_commit},
     {"old-generation-commits", Bug::old_generation_commits, "taken from the past:"},
+    {"taken-before-released", Bug::taken_before_released, "two owners:"},
+    {"old-epoch-commits", Bug::old_epoch_commits, "taken from the past:"},
+    {"revocation-without-deadline", Bug::revocation_without_deadline, "kept:"},
+    {"epochs-not-logged", Bug::epochs_not_logged, "put out:"},
+    {"lost-answer-fences", Bug::lost_answer_fences, "put out:"},
+    {"migration-loses-member", Bug::migration_loses_member, "two owners:"},
     {"cut-batch-is-damage", Bug::cut_batch_is_damage, "away:"},
 };
 

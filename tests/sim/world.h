@@ -44,14 +44,16 @@ public:
           directories(seed, 7),
           deaths(seed, 9),
           groups(seed, 10),
-          copies(seed, 11) {}
+          copies(seed, 11),
+          consumers(seed, 12) {}
     // `action` will happen to `where`, unless that dies before; to no core in particular if null.
     void after(Micros delay, Core* where, std::string_view what, std::move_only_function<void()> action);
     bool step();  // The next event. False: there is none, nothing will ever happen again.
     void forget(Node& node);
     void note(std::uint64_t fact) { hash = (hash ^ fact) * 0x100000001b3; }
 
-    Chance schedule, network, disk, programs, workload, faults, directories, deaths, groups, copies;
+    Chance schedule, network, disk, programs, workload, faults, directories, deaths, groups, copies,
+        consumers;
     Profile profile;
     std::uint64_t sends_per_reset = 80;  // On average. 0: none is reset.
     Micros job_delay_max = 1000, job_told_max = 3000;
