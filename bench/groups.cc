@@ -4,6 +4,9 @@
 //   members    a group of so many, over ten times as many partitions: they join, the leader assigns, each
 //   asks
 //              for its own; then one leaves, and all join again: the change
+//   consumers  a group of KIP-848 of so many over ten times as many partitions, of ten topics or, by a
+//              pattern, of as many topics as partitions: they join and come to rest; then one leaves, and all
+//              come to rest again: the change
 //   commits    so many groups commit one offset each: a round
 //   replay     so many committed offsets, from records as the log holds them
 #include <fmt/format.h>
@@ -28,7 +31,8 @@ double cpu_ms() {
 // Takes turns as the host does (broker/machine_host.h), and counts what would be logged.
 class Stage {
 public:
-    explicit Stage(CoordinatorRules rules) : machine_(rules) {}
+    explicit Stage(CoordinatorRules rules, const cluster::Image* image = nullptr)
+        : machine_(std::move(rules), image) {}
     void ask(const Coordinator::Command& command) {
         settle();
         take(machine_.decide(command, Ticket{++ticket_}, clocks_));
@@ -36,11 +40,14 @@ public:
     }
     void pass(Millis time) {
         clocks_.now = clocks_.now + time;
+        clocks_.wall = clocks_.wall + time;
         settle();
     }
+    const ConsumerGroup& consumers() const { return *machine_.find_consumer("g"); }
     std::size_t answers = 0, logged_bytes = 0;
     std::string last_id;
     std::int32_t generation = -1;
+    ConsumerBeaten beaten;
 
 private:
     void settle() {
@@ -55,6 +62,7 @@ private:
             ++answers;
             auto* joined = std::get_if<Joined>(&answer);
             if (joined && joined->error == GroupError::none) generation = joined->generation;
+            if (auto* told = std::get_if<ConsumerBeaten>(&answer)) beaten = *told;
         }
     }
     Coordinator machine_;
@@ -109,6 +117,73 @@ Change change(int count) {
     return told;
 }
 
+// Members of a group of the newer protocol, each with what it was told last.
+class Consumers {
+public:
+    Consumers(int count, bool by_pattern) : by_pattern_(by_pattern) {
+        int topics = by_pattern ? 10 * count : 10;
+        for (int n = 0; n < topics; ++n) {
+            cluster::Topic topic{uuid_from(std::uint64_t(n) + 1, 7), fmt::format("topic-{:05}", n), {}, {}};
+            topic.partitions.resize(std::size_t(10 * count / topics));
+            names_.insert(topic.name);
+            image_.apply(cluster::TopicIs{std::make_shared<const cluster::Topic>(std::move(topic))});
+        }
+        for (int n = 0; n < count; ++n) members_.push_back({fmt::format("member-{:06}", n), 0, {}});
+    }
+    // Until nobody has anything to give back or to get; heartbeats of all, a second apart.
+    void settle() {
+        for (int rounds = 0; rounds == 0 || stage_.consumers().phase() != ConsumerPhase::stable; ++rounds) {
+            CHECK(rounds < 20);
+            for (auto& member : members_) beat(member);
+            stage_.pass(Millis(1'000));
+        }
+    }
+    void leave() {
+        ConsumerBeat command{.group = "g", .member_id = members_.back().id, .epoch = leave_epoch};
+        stage_.ask(command);
+        members_.pop_back();
+    }
+    std::size_t logged_bytes() const { return stage_.logged_bytes; }
+
+private:
+    struct Member {
+        std::string id;
+        std::int32_t epoch;
+        Partitions owned;
+    };
+    void beat(Member& member) {
+        ConsumerBeat command{.group = "g", .member_id = member.id, .epoch = member.epoch};
+        command.client_id = "bench";
+        command.owned = member.owned;
+        if (member.epoch == join_epoch) {
+            command.rebalance_timeout = Millis(300'000);
+            if (by_pattern_) command.pattern = "topic-.*";
+            else command.topics = names_;
+        }
+        stage_.ask(command);
+        CHECK(stage_.beaten.error == GroupError::none);
+        member.epoch = stage_.beaten.epoch;
+        if (stage_.beaten.assignment) member.owned = *stage_.beaten.assignment;
+    }
+    const bool by_pattern_;
+    std::set<std::string> names_;
+    cluster::Image image_;
+    Stage stage_{{}, &image_};
+    std::vector<Member> members_;
+};
+Change change_of_consumers(int count, bool by_pattern) {
+    Consumers consumers(count, by_pattern);
+    auto begun = cpu_ms();
+    consumers.settle();
+    Change told{cpu_ms() - begun, 0, consumers.logged_bytes()};
+    begun = cpu_ms();
+    consumers.leave();
+    consumers.settle();
+    told.change_ms = cpu_ms() - begun;
+    told.logged_bytes = consumers.logged_bytes() - told.logged_bytes;
+    return told;
+}
+
 double commits(int groups) {
     Stage stage({});
     auto round = [&] {
@@ -154,8 +229,13 @@ int main(int argc, char** argv) {
     app.add_option("--offsets", offsets)->check(CLI::Range(1, 10'000'000));
     CLI11_PARSE(app, argc, argv);
     auto changed = change(members);
+    auto of_topics = change_of_consumers(members, false), of_pattern = change_of_consumers(members, true);
     fmt::print(
         "{{\"first_ms\": {:.1f}, \"change_ms\": {:.1f}, \"change_logged_bytes\": {}, "
+        "\"consumers_first_ms\": {:.1f}, \"consumers_change_ms\": {:.1f}, \"consumers_change_logged_bytes\": "
+        "{}, "
+        "\"pattern_first_ms\": {:.1f}, \"pattern_change_ms\": {:.1f}, "
         "\"commits_ms\": {:.1f}, \"replay_ms\": {:.1f}}}\n",
-        changed.first_ms, changed.change_ms, changed.logged_bytes, commits(groups), replay(offsets));
+        changed.first_ms, changed.change_ms, changed.logged_bytes, of_topics.first_ms, of_topics.change_ms,
+        of_topics.logged_bytes, of_pattern.first_ms, of_pattern.change_ms, commits(groups), replay(offsets));
 }

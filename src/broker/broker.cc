@@ -402,28 +402,35 @@ Task<bool> Broker::next_checkpoint() {
 Task<> Broker::keep() {
     ++running_;
     auto& home = controller_loop();
-    std::vector<TopicId> removed;
-    std::size_t failures = 0;  // Of directories.
-    bool forgot = false;       // A point that the checkpoint on the disk still knows.
+    std::vector<Reconcile::Removed> removed;
+    bool forgot = false;  // A point that the checkpoint on the disk still knows.
     while (!stopping_) {
         keeper_->set(home.now() + settings_.checkpoint_interval);
         co_await *keeper_;
         if (stopping_) break;
-        for (auto& id : reconcile_->take_removed()) {
+        for (auto& topic : reconcile_->take_removed()) {
             for (auto& points : points_)
-                std::erase_if(points, [&](auto& entry) { return entry.first.topic == id; });
-            placement_->forget(id);
-            removed.push_back(id);
+                std::erase_if(points, [&](auto& entry) { return entry.first.topic == topic.id; });
+            removed.push_back(std::move(topic));
             forgot = true;
         }
         bool written = co_await checkpoint(forgot);
         if (written) forgot = false;
         checkpointed_.notify(home);
         if (written_ && home.now() - renewed_at_ >= generation_every) co_await renew_generations();
-        // What was removed from a directory that failed then may stand there again when it is back.
-        auto now = std::size_t(std::ranges::count_if(failed_, [](auto& why) { return why.has_value(); }));
-        if (std::exchange(failures, now) != now) removed.clear();
-        if (written && !removed.empty()) co_await controller_->files_gone(std::exchange(removed, {}));
+        // What was removed from a directory that has failed since may stand there again when it is back.
+        std::erase_if(removed, [this](auto& topic) {
+            return std::ranges::any_of(topic.directories, [this](auto n) { return failed_[n].has_value(); });
+        });
+        if (!written || removed.empty()) continue;
+        std::vector<TopicId> gone;
+        for (auto& topic : removed) {
+            gone.push_back(topic.id);
+            // Until now it counted: had its directory failed, it might have stood there again.
+            placement_->forget(topic.id);
+        }
+        removed.clear();
+        co_await controller_->files_gone(std::move(gone));
     }
     checkpointed_.notify(home);
     --running_;

@@ -35,7 +35,7 @@ Task<> Reconcile::work() {
         auto gone = std::move(waiting_.front());
         waiting_.pop_front();
         co_await retire(gone.id);
-        if (co_await remove(gone)) removed_.push_back(gone.id);
+        if (auto directories = co_await remove(gone)) removed_.push_back({gone.id, *directories});
     }
     --working_;
     ended_.notify(home_.loop);
@@ -63,10 +63,11 @@ Task<> Reconcile::wait_a_little() {
 }
 
 // That they are gone for good, the checkpoint sees to that no longer knows them: it syncs the same directory.
-Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
+Task<std::optional<std::set<std::size_t>>> Reconcile::remove(const cluster::TopicGone& gone) {
     bool all = true;
+    std::set<std::size_t> directories;
     for (std::int32_t i = 0; i < gone.partitions;) {
-        if (stopping_) co_return false;
+        if (stopping_) co_return std::nullopt;
         auto name = partition_directory_name(gone.name, {gone.id, i});
         auto site = find_({gone.id, i});
         if (site.away) {
@@ -76,6 +77,7 @@ Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
             continue;
         }
         Result<> done;
+        if (site.root) directories.insert(site.directory);
         if (site.root) done = co_await home_.disk.run([&] { return remove_partition(*site.root, name); });
         if (done) {
             ++i;
@@ -93,8 +95,9 @@ Task<bool> Reconcile::remove(const cluster::TopicGone& gone) {
             ++i;
         }
     }
-    if (all) log_info("topic {} was deleted; its files are gone", gone.name);
-    co_return all;
+    if (!all) co_return std::nullopt;
+    log_info("topic {} was deleted; its files are gone", gone.name);
+    co_return directories;
 }
 
 }  // namespace fulmar

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <functional>
+#include <set>
 
 #include "broker/shard.h"
 
@@ -34,21 +35,27 @@ public:
     // Behind that: brings partitions to rest whose files nobody came to. They are for the next start.
     Task<> settle();
 
-    // Topics of which nothing is left, nor will be after a power cut; each is given once.
-    std::vector<TopicId> take_removed() { return std::exchange(removed_, {}); }
+    // Topics of which nothing is left, and where it stood: there it is gone for good once the directory is
+    // synced, and may come back where that cannot be done any more. Each is given once.
+    struct Removed {
+        TopicId id{};
+        std::set<std::size_t> directories{};
+    };
+    std::vector<Removed> take_removed() { return std::exchange(removed_, {}); }
 
 private:
     Task<> work();
     Task<> wait_a_little();
     Task<> retire(const TopicId& id);
-    Task<bool> remove(const cluster::TopicGone& gone);
+    // Where it stood; nothing, when some of it is left.
+    Task<std::optional<std::set<std::size_t>>> remove(const cluster::TopicGone& gone);
 
     Seam& home_;
     Shards& shards_;
     const Find find_;
     const Failed failed_;
     std::deque<cluster::TopicGone> waiting_;
-    std::vector<TopicId> removed_;
+    std::vector<Removed> removed_;
     bool stopping_ = false;
     int working_ = 0;
     Signal wanted_, ended_;

@@ -1,9 +1,10 @@
 """Members of consumer groups: one process each, by seven clients that are all told and heard alike.
 
-Told by words on the command line: bootstrap, group, topics (a,b), protocol (classic or consumer), assignor (classic:
-eager or cooperative; consumer: empty, uniform or range), instance (the id of a static member, or empty), session_ms,
-heartbeat_ms (both for classic), commit_every (messages), held (whether to wait for a line before it joins). A program commits what it has printed, and only that, also
-before it gives partitions back; at SIGTERM it leaves its group and ends.
+Told by words on the command line: bootstrap, group, topics (a,b; or, of KIP-848, a pattern, which begins with ^),
+protocol (classic or consumer), assignor (classic: eager or cooperative; consumer: empty, uniform or range), instance
+(the id of a static member, or empty), session_ms, heartbeat_ms (both for classic), commit_every (messages), held
+(whether to wait for a line before it joins). A program commits what it has printed, and only that, also before it gives
+partitions back; at SIGTERM it leaves its group and ends.
 
 Heard by lines on standard output, the time in microseconds in front:
 

@@ -201,6 +201,40 @@ def test_it_shares_with_members_of_other_clients(broker, run, consume, tmp_path,
         other.cleanup()
 
 
+def test_a_group_of_the_newer_protocol_is_shown(broker, run, consume, tmp_path):
+    with broker.connect() as c:
+        c.create_topic("newer", PARTITIONS)
+    words = {
+        "bootstrap": broker.address, "group": "newer", "topics": "newer", "protocol": "consumer", "assignor": "range",
+        "commit_every": 1,
+    }  # fmt: skip
+    member = Member("librdkafka", tmp_path, "newer", **words)
+    try:
+        until("it owns both", lambda: len(member.owned()) == PARTITIONS)
+        told = described(run, "newer")
+        assert (told["type"], told["state"], told["protocol"]) == ("consumer", "Stable", "range")
+        (only,) = told["members"]
+        assert [(p["topic"], p["partition"]) for p in only["partitions"]] == [("newer", n) for n in range(PARTITIONS)]
+        assert {"name": "newer", "state": "Stable", "type": "consumer", "protocol_type": "consumer", "members": 1} in (
+            lines_of_json(run("group", "list", "--json"))
+        )
+        assert run("group", "describe", "newer").stdout.startswith(
+            "group newer, consumer, Stable, 1 member, shared out by range\n"
+        )
+        expect_failure(run("group", "delete", "newer"), "group newer has 1 member")
+        # Ours speaks the classic protocol, and shares with it.
+        ours = consume("newer", "newer")
+        until("a partition each", lambda: len(member.owned()) == 1)
+        for n in range(PARTITIONS):
+            run("produce", "newer", str(n), "--partition", str(n))
+        until("ours reads its own", lambda: len(ours.lines()) == 1)
+        ours.end()
+        until("it owns both again", lambda: len(member.owned()) == PARTITIONS)
+        until("all is committed", lambda: described(run, "newer")["lag"] == 0)
+    finally:
+        member.cleanup()
+
+
 def test_one_member_too_many_says_so(broker, run, consume):
     with broker.connect() as c:
         c.create_topic("narrow", 1)

@@ -26,6 +26,19 @@ std::int64_t hash_of(const std::set<std::string>& topics, const cluster::Image& 
     return hash == 0 ? 1 : std::int64_t(hash);
 }
 
+// Without what only these say.
+static std::set<std::string> named_without(const ConsumerGroup& group, const std::set<const Said*>& gone) {
+    std::map<std::string_view, std::size_t> less;
+    for (auto* said : gone)
+        for (auto& topic : said->topics) ++less[topic];
+    std::set<std::string> names;
+    for (auto& [topic, count] : group.named()) {
+        auto at = less.find(topic);
+        if (at == less.end() || at->second < count) names.insert(names.end(), topic);
+    }
+    return names;
+}
+
 namespace {
 
 class Advance {
@@ -68,6 +81,7 @@ private:
     }
     bool note_said() {
         auto* before = step_.before;
+        if (before && &before->said == &step_.said) return false;
         if (!before || step_.was || before->said != step_.said)
             add(WroteConsumerMember{step_.group_id, step_.member_id, step_.said});
         return !before || before->said.topics != step_.said.topics ||
@@ -131,21 +145,32 @@ private:
         }
         if (!known) take(step_.member_id, step_.said);
     }
+    // Whether what all of them name is as it was.
+    bool names_as_before() const {
+        if (patterns_ == &matched_) return false;
+        auto& named = group_.named();
+        auto known = [&](auto& topic) { return named.contains(topic); };
+        if (!std::ranges::all_of(step_.said.topics, known)) return false;
+        auto left = [&](auto& topic) { return named.at(topic) > 1 || step_.said.topics.contains(topic); };
+        return !step_.before || std::ranges::all_of(step_.before->said.topics, left);
+    }
     std::set<std::string> subscribed() const {
-        std::set<std::string> topics;
-        for_each_member([&](auto&, auto& said) {
-            topics.insert(said.topics.begin(), said.topics.end());
-            auto at = said.pattern ? patterns_->find(*said.pattern) : patterns_->end();
-            if (at != patterns_->end()) topics.insert(at->second.topics.begin(), at->second.topics.end());
-        });
+        std::set<const Said*> gone;
+        if (step_.before) gone.insert(&step_.before->said);
+        auto topics = named_without(group_, gone);
+        topics.insert(step_.said.topics.begin(), step_.said.topics.end());
+        for (auto& [pattern, matched] : *patterns_)
+            if (naming(pattern) > 0) topics.insert(matched.topics.begin(), matched.topics.end());
         return topics;
     }
     void raise_epoch(bool subscribes_anew) {
-        bool matched_anew = patterns_ == &matched_;
         auto version = image_.topics_version();
-        if (!subscribes_anew && !matched_anew && group_.looked_at == version) return;
-        add(LookedAtTopics{step_.group_id, version});
-        auto hash = hash_of(subscribes_anew || matched_anew ? subscribed() : group_.subscribed(), image_);
+        bool looked_at = group_.looked_at == version;
+        bool same_names = names_as_before();
+        if (!subscribes_anew && same_names && looked_at) return;
+        if (!looked_at) add(LookedAtTopics{step_.group_id, version});
+        auto hash = group_.epoch.topics_hash;
+        if (!same_names || !looked_at) hash = hash_of(subscribed(), image_);
         if (!subscribes_anew && hash == group_.epoch.topics_hash) return;
         done_.epoch = group_.epoch.epoch + 1;
         add(WroteConsumerGroup{step_.group_id, GroupEpoch{done_.epoch, hash}});
@@ -241,20 +266,21 @@ bool may_share_out(const ConsumerGroup& group, const Setting& setting) {
 std::vector<ConsumerEvent> part_with(const std::string& group_id, const ConsumerGroup& group,
                                      const std::set<std::string>& ids, const Setting& setting) {
     std::vector<ConsumerEvent> events;
-    std::set<std::string> topics;
-    std::set<std::string> patterns;
-    for (auto& [id, member] : group.members()) {
-        if (ids.contains(id)) {
-            events.push_back(WroteCurrent{group_id, id, std::nullopt});
-            events.push_back(WroteTarget{group_id, id, std::nullopt});
-            events.push_back(WroteConsumerMember{group_id, id, std::nullopt});
-            continue;
-        }
-        topics.insert(member.said.topics.begin(), member.said.topics.end());
-        if (member.said.pattern) patterns.insert(*member.said.pattern);
+    std::set<const Said*> gone;
+    std::map<std::string_view, std::size_t> patterns;
+    for (auto& id : ids) {
+        auto* member = group.find(id);
+        if (!member) continue;
+        events.push_back(WroteCurrent{group_id, id, std::nullopt});
+        events.push_back(WroteTarget{group_id, id, std::nullopt});
+        events.push_back(WroteConsumerMember{group_id, id, std::nullopt});
+        gone.insert(&member->said);
+        if (member->said.pattern) ++patterns[*member->said.pattern];
     }
+    auto topics = named_without(group, gone);
     for (auto& [pattern, matched] : group.patterns()) {
-        if (patterns.contains(pattern)) topics.insert(matched.topics.begin(), matched.topics.end());
+        if (group.naming(pattern) > patterns[pattern])
+            topics.insert(matched.topics.begin(), matched.topics.end());
         else events.push_back(WrotePattern{group_id, pattern, std::nullopt});
     }
     events.push_back(

@@ -16,8 +16,8 @@ struct Step {
     const std::string& member_id;
     const ConsumerMember* before = nullptr;  // As whom it begins; null: it is new.
     const std::string* was = nullptr;        // The id that it had, when it is a static member come back.
-    Said said{};
-    std::optional<Partitions> owned{};
+    const Said& said;                        // The very one of `before`, when it says nothing new.
+    const std::optional<Partitions>& owned;
 };
 struct Stepped {
     std::vector<ConsumerEvent> events;

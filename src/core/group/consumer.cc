@@ -86,6 +86,13 @@ std::optional<Refusal> check_epoch(const ConsumerBeat& beat, const Current& curr
                     beat.epoch, beat.epoch > current.epoch ? "greater" : "smaller", current.epoch)};
 }
 
+bool says_anew(const ConsumerBeat& beat, const ConsumerMember& before) {
+    auto& said = before.said;
+    return beat.topics || beat.pattern || beat.assignor || beat.rebalance_timeout || said.classic ||
+           (beat.instance_id && beat.instance_id != said.instance_id) ||
+           (beat.rack_id && beat.rack_id != said.rack_id) || beat.client_id != said.client_id ||
+           beat.client_host != said.client_host;
+}
 Said said_in(const ConsumerBeat& beat, const ConsumerMember* before) {
     auto said = before ? before->said : Said{};
     if (beat.instance_id) said.instance_id = beat.instance_id;
@@ -151,14 +158,17 @@ private:
         if (before && before->said.classic && beat_.epoch != join_epoch) return no_such_member(beat_);
         if (before && !was)
             if (auto refusal = check_epoch(beat_, before->current)) return refusal;
-        auto said = said_in(beat_, before);
+        // Most heartbeats say nothing.
+        std::optional<Said> anew;
+        if (!before || was || says_anew(beat_, *before)) anew = said_in(beat_, before);
+        auto& said = anew ? *anew : before->said;
         if (auto refusal = check_room(group, before, said)) return refusal;
         auto stepped =
             advance({beat_.group, group, setting_, beat_.member_id, before, was, said, beat_.owned});
         if (!stepped)
-            return Refusal{GroupError::invalid_pattern,
-                           fmt::format("SubscribedTopicRegex `{}` is not a valid regular expression: {}.",
-                                       beat_.pattern.value_or(""), stepped.error())};
+            return Refusal{
+                GroupError::invalid_pattern,
+                fmt::format("SubscribedTopicRegex is not a valid regular expression: {}.", stepped.error())};
         outcome_.add(std::move(stepped->events));
         auto timers = timers_after(before, was, said, stepped->current);
         outcome_.events.emplace_back(ConsumerEvent(std::move(timers)));

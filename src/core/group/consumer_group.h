@@ -95,6 +95,8 @@ public:
     ConsumerPhase phase() const;
     // What its members name, and what their patterns have matched.
     std::set<std::string> subscribed() const;
+    // What they name, each by how many.
+    const std::map<std::string, std::size_t, std::less<>>& named() const { return named_; }
     bool subscribes(std::string_view topic) const;
     std::size_t naming(const std::string& pattern) const;  // How many members do.
     std::size_t classic_members() const { return classic_; }

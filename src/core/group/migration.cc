@@ -47,13 +47,7 @@ std::expected<void, std::string> add(Upgraded& made, const std::string& name, co
     auto subscription = protocol ? subscription_of(protocol->metadata, setting.image) : std::nullopt;
     auto assigned = assigned_by(member.assignment, setting.image);
     if (!subscription || !assigned) return std::unexpected(std::string(malformed));
-    Said said{.instance_id = member.instance_id,
-              .rack_id = subscription->rack_id,
-              .client_id = member.client_id,
-              .client_host = member.client_host,
-              .topics = subscription->topics,
-              .rebalance_timeout = member.rebalance_timeout,
-              .classic = Said::Classic{member.session_timeout, member.protocols}};
+    auto said = said_of(member, *subscription);
     auto epoch = made.group.epoch.epoch;
     Current current{.epoch = epoch, .previous_epoch = epoch, .assigned = *assigned};
     std::vector<ConsumerEvent> events;

@@ -17,6 +17,17 @@ struct Subscription {
     Partitions owned{};  // Of topics that there are.
 };
 std::optional<Subscription> subscription_of(std::string_view metadata, const cluster::Image& image);
+// What a member of the classic protocol is in a consumer group. `From`: a Member, or a Join.
+template <class From>
+Said said_of(const From& from, const Subscription& subscription) {
+    return {.instance_id = from.instance_id,
+            .rack_id = subscription.rack_id,
+            .client_id = from.client_id,
+            .client_host = from.client_host,
+            .topics = subscription.topics,
+            .rebalance_timeout = from.rebalance_timeout,
+            .classic = Said::Classic{from.session_timeout, from.protocols}};
+}
 // What it is told that it has, in the version in which it speaks.
 std::string assignment_of(const ConsumerMember& member, const cluster::Image& image);
 

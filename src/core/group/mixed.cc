@@ -99,13 +99,7 @@ ConsumerOutcome decide(const ConsumerGroup& group, const Join& join, Ticket tick
     auto& id = nameless ? join.new_member_id : join.member_id;
     auto* was = nameless ? known : nullptr;
     auto* before = group.find(was ? *was : id);
-    Said said{.instance_id = join.instance_id,
-              .rack_id = subscription->rack_id,
-              .client_id = join.client_id,
-              .client_host = join.client_host,
-              .topics = subscription->topics,
-              .rebalance_timeout = join.rebalance_timeout,
-              .classic = Said::Classic{join.session_timeout, join.protocols}};
+    auto said = said_of(join, *subscription);
     auto others = group.said_bytes() - (before ? before->said.bytes() : 0);
     bool room = others + said.bytes() + id.size() <= setting.rules.said_bytes_max;
     if (!room || (!before && group.members().size() >= setting.rules.members_max))

@@ -17,6 +17,7 @@ import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.RangeAssignor;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -84,7 +85,9 @@ public final class GroupConsumer implements ConsumerRebalanceListener {
       say("ready");
       System.in.read();
     }
-    consumer.subscribe(topics, this);
+    // One that begins so is a pattern, which the broker matches.
+    if (topics.get(0).startsWith("^")) consumer.subscribe(new SubscriptionPattern(topics.get(0)), this);
+    else consumer.subscribe(topics, this);
     while (running) {
       ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(100));
       for (ConsumerRecord<String, String> one : records) {
