@@ -28,6 +28,7 @@ struct Machine {
         while (world.step()) {
             if (!wants_power_cut) continue;
             node.disk.root->lose(world, sim::Loss::all_lost);
+            for (auto& other : node.other_disks) other.disk.root->lose(world, sim::Loss::all_lost);
             node.die(true);
             break;
         }
@@ -49,6 +50,9 @@ struct Machine {
             loop, store, sim::ModelStore::World{[this] { return world.programs.next(); }});
     }
     bool has(const std::string& name) const { return node.disk.root->names().contains(name); }
+    bool other_has(const std::string& name) const {
+        return node.other_disks.front().disk.root->names().contains(name);
+    }
 
     sim::World world;
     sim::Node node;
@@ -57,10 +61,10 @@ struct Machine {
     bool wants_power_cut = false, expects_failure = false;  // For this life.
 };
 
-Task<TopicId> create(Broker& broker, std::string name) {
+Task<TopicId> create(Broker& broker, std::string name, int partitions = 1) {
     Controller::CreateTopic wanted;
     wanted.topic.name = std::move(name);
-    wanted.topic.partitions = 1;
+    wanted.topic.partitions = partitions;
     auto high = broker.controller_loop().random();
     wanted.topic.id = uuid_from(high, broker.controller_loop().random());
     std::vector<Controller::CreateTopic> all{wanted};
@@ -164,6 +168,120 @@ TEST(Broker, a_tombstone_outlives_checkpoints_that_fail) {
             EXPECT_TRUE(broker.controller().tombstones().empty());
         };
         machine.live(look);
+    }
+}
+
+// A topic is deleted whose first partition stands in the other directory of two, and that fails before what
+// was removed from it is synced: after a power cut the files are there again, with a tombstone. A start
+// without that directory leaves the tombstone, and one with it removes them.
+struct ComesBack {
+    explicit ComesBack(std::uint64_t seed) : machine(seed) {
+        machine.node.other_disks.emplace_back();
+        machine.settings.data_directories.push_back("./other");
+        machine.settings.checkpoint_interval = 1h;  // They come when they are asked for.
+    }
+    sim::Node::OtherDisk& other() { return machine.node.other_disks.front(); }
+    Task<> fill(Broker& broker, int partitions) {
+        PartitionId beside{co_await create(broker, "beside"), 0};
+        co_await produce(broker, beside);  // It takes the place in the home.
+        id.topic = co_await create(broker, "orders", partitions);
+        name = partition_directory_name("orders", id);
+        for (int n = 0; n < partitions; ++n) co_await produce(broker, {id.topic, n});
+        EXPECT_TRUE(machine.other_has(name));
+        EXPECT_TRUE(co_await broker.next_checkpoint());
+    }
+    Task<> delete_it(Broker& broker) {
+        std::vector<Controller::DeleteTopic> gone{{"orders"}};
+        co_await broker.controller().delete_topics(std::move(gone));
+    }
+    Task<> cut_power(Broker& broker) {
+        EXPECT_TRUE(broker.controller().tombstones().contains(id.topic));
+        machine.wants_power_cut = true;
+        co_await Timer(broker.controller_loop(), 1h);
+    }
+    void expect_it_to_go() {
+        EXPECT_TRUE(machine.other_has(name));
+        other().disk.lost = false;
+        other().away = sim::Node::Away::unreadable;
+        auto wait = [this](Machine&, Broker& broker) -> Task<> {
+            EXPECT_TRUE(broker.offline().contains(id));
+            for (int n = 0; n < 5; ++n) {
+                co_await Timer(broker.controller_loop(), 1s);
+                EXPECT_TRUE(co_await broker.next_checkpoint());
+            }
+            EXPECT_TRUE(broker.controller().tombstones().contains(id.topic));
+        };
+        machine.live(wait);
+        other().away = sim::Node::Away::no;
+        auto look = [](Machine& on, Broker& broker) -> Task<> {
+            for (int n = 0; n < 10 && !broker.controller().tombstones().empty(); ++n) {
+                co_await Timer(broker.controller_loop(), 1s);
+                EXPECT_TRUE(co_await broker.next_checkpoint());
+            }
+            EXPECT_TRUE(broker.controller().tombstones().empty());
+            on.wants_power_cut = true;
+            co_await Timer(broker.controller_loop(), 1h);
+        };
+        machine.live(look);
+        EXPECT_FALSE(machine.other_has(name));
+    }
+    Machine machine;
+    PartitionId id{};
+    std::string name;
+};
+TEST(Broker, what_a_directory_had_of_a_deleted_topic_is_remembered_when_it_fails_in_the_checkpoint_behind) {
+    for (std::uint64_t seed = 0; seed < 10 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        ComesBack scene(seed);
+        auto fail = [&](Machine& on, Broker& broker) -> Task<> {
+            co_await scene.fill(broker, 1);
+            co_await scene.delete_it(broker);
+            auto& loop = broker.controller_loop();
+            for (int n = 0; n < 1'000 && on.other_has(scene.name); ++n) co_await Timer(loop, 1ms);
+            co_await Timer(loop, 100ms);
+            EXPECT_FALSE(on.other_has(scene.name));
+            scene.other().disk.lost = true;
+            EXPECT_TRUE(co_await broker.next_checkpoint());
+            EXPECT_TRUE(broker.directories().back().trouble.starts_with("the checkpoint"));
+            EXPECT_TRUE(co_await broker.next_checkpoint());
+            co_await Timer(loop, 1s);
+            co_await scene.cut_power(broker);
+        };
+        scene.machine.live(fail);
+        scene.expect_it_to_go();
+    }
+}
+// There the topic's second partition, in the home, goes long after that directory has failed.
+TEST(Broker, a_deleted_topic_keeps_its_tombstone_when_a_directory_has_failed_before_all_of_it_was_removed) {
+    for (std::uint64_t seed = 0; seed < 10 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        ComesBack scene(seed);
+        auto fail = [&](Machine& on, Broker& broker) -> Task<> {
+            co_await scene.fill(broker, 2);
+            auto& loop = broker.controller_loop();
+            auto second = partition_directory_name("orders", {scene.id.topic, 1});
+            EXPECT_TRUE(on.has(second));
+            on.world.on_event = [&](std::string_view, const sim::Core*) {
+                if (!on.other_has(scene.name)) on.node.power.exhausted_for = 1'000'000;
+            };
+            co_await scene.delete_it(broker);
+            for (int n = 0; n < 1'000 && on.other_has(scene.name); ++n) co_await Timer(loop, 1ms);
+            scene.other().disk.lost = true;
+            for (int n = 0; n < 10'000 && broker.directories().back().trouble.empty(); ++n)
+                co_await Timer(loop, 1ms);
+            EXPECT_FALSE(broker.directories().back().trouble.empty());
+            EXPECT_TRUE(co_await broker.next_checkpoint());
+            EXPECT_TRUE(on.has(second));
+            on.world.on_event = nullptr;
+            on.node.power.exhausted_for = 0;
+            co_await Timer(loop, 3s);
+            EXPECT_FALSE(on.has(second));
+            EXPECT_TRUE(co_await broker.next_checkpoint());
+            co_await Timer(loop, 1s);
+            co_await scene.cut_power(broker);
+        };
+        scene.machine.live(fail);
+        scene.expect_it_to_go();
     }
 }
 

@@ -299,9 +299,11 @@ Task<Result<Slice>> Partition::read_cold(Offset from, LogPoint limit, std::size_
         learn(view);
         bool wanted = first || (read ? read->range.length > 0 : read.error() != Error::damaged);
         if (wanted) slice = read;
-        // Retention may have come past what had no records.
+        if (!wanted || !slice || !slice->without_records) break;
+        // Retention may have come past what had no records; past all of it, nothing is there any more.
         from = std::max(view.end(), log_start());
-        if (!wanted || !slice || !slice->without_records || from >= limit.offset) break;
+        if (log_start() >= limit.offset) slice = Slice{};
+        if (from >= limit.offset) break;
     }
     if (!slice && slice.error() == Error::damaged) {
         log_error("{}: what was written at offset {} is damaged", name_, std::to_underlying(from));

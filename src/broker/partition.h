@@ -120,7 +120,8 @@ public:
     }
 
     // What is there from `from` up to `limit`, as PartitionLog::read gives it: at once, or nothing when it
-    // takes a job. REQUIRES: log_start <= from <= limit <= log_end.
+    // takes a job. Of what is deleted while that looks for records, nothing. REQUIRES: log_start <= from <=
+    // limit <= log_end.
     std::optional<Result<Slice>> read(Offset from, LogPoint limit, std::size_t bytes_max) const {
         return log_.read(from, limit, bytes_max, true);
     }

@@ -134,6 +134,11 @@ Task<> Fetch::read_on(Shard& there) {
                 part.error = ErrorCode::kafka_storage_error;
                 continue;
             }
+            bool deleted = from < partition->log_start();  // Meanwhile.
+            if ((*slice)->range.length == 0 && deleted) {
+                part.error = ErrorCode::offset_out_of_range;
+                continue;
+            }
             part.found = **slice;
             part.found_until = limit.offset;
         }
