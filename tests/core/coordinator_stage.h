@@ -116,7 +116,7 @@ protected:
         return one ? std::optional(std::to_underlying(one->offset)) : std::nullopt;
     }
     void fail_over() {
-        Coordinator again(rules_);
+        Coordinator again(rules_, &image_);
         for (auto& event : log_) again.apply(event);
         machine_ = std::move(again);
         answers_.clear();
@@ -143,7 +143,8 @@ protected:
     }
 
     CoordinatorRules rules_;
-    Coordinator machine_{rules_};
+    cluster::Image image_;
+    Coordinator machine_{rules_, &image_};
     Clocks clocks_{Instant{1'000}, Timestamp{1'700'000'000'000}};
     std::vector<Coordinator::Event> log_;
     std::map<Ticket, Coordinator::Answer> answers_;

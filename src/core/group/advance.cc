@@ -84,7 +84,9 @@ private:
         if (before && &before->said == &step_.said) return false;
         if (!before || step_.was || before->said != step_.said)
             add(WroteConsumerMember{step_.group_id, step_.member_id, step_.said});
-        return !before || before->said.topics != step_.said.topics ||
+        // A member that takes up a place that was kept leaves its own.
+        bool leaves = step_.was && group_.find(step_.member_id);
+        return !before || leaves || before->said.topics != step_.said.topics ||
                before->said.pattern != step_.said.pattern;
     }
 

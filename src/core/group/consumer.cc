@@ -65,7 +65,8 @@ std::expected<Speaker, Refusal> find(const ConsumerGroup& group, const ConsumerB
             Refusal{GroupError::fenced_instance,
                     fmt::format("Static member {} with instance id {} was fenced by member {}.",
                                 beat.member_id, *beat.instance_id, *id)});
-    if (other->current.epoch != away_epoch)
+    // By the classic protocol a static member goes without a word.
+    if (other->current.epoch != away_epoch && !other->said.classic)
         return std::unexpected(Refusal{
             GroupError::unreleased_instance,
             fmt::format("Static member {} with instance id {} cannot join: the instance id is in use by "

@@ -52,7 +52,7 @@ std::expected<void, std::string> add(Upgraded& made, const std::string& name, co
     Current current{.epoch = epoch, .previous_epoch = epoch, .assigned = *assigned};
     std::vector<ConsumerEvent> events;
     events.emplace_back(WroteConsumerMember{name, member.id, std::move(said)});
-    events.emplace_back(WroteTarget{name, member.id, *assigned});
+    events.emplace_back(WroteTarget{name, member.id, assigned});
     events.emplace_back(WroteCurrent{name, member.id, std::move(current)});
     events.emplace_back(
         TimersSet{name, member.id, setting.clocks.now + std::max(member.session_timeout, Millis(1)), {}});
@@ -130,8 +130,11 @@ ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group, c
     outcome.add(forget(name, group));
     // They have one in common, or they would not have been let in together.
     std::map<std::string, std::size_t> known;
-    for (auto& [id, member] : group.members())
-        for (auto& protocol : member.said.classic->protocols) ++known[protocol.name];
+    for (auto& [id, member] : group.members()) {
+        std::set<std::string> names;  // Some name one twice.
+        for (auto& protocol : member.said.classic->protocols) names.insert(protocol.name);
+        for (auto& name : names) ++known[name];
+    }
     Written written{.protocol_type = std::string(consumer_protocol_type),
                     .generation = group.epoch.epoch,
                     .protocol = std::nullopt,
