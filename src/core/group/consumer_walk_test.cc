@@ -57,9 +57,9 @@ protected:
     }
     void expect_same(const Coordinator& other) {
         auto mine = described(machine_), its = described(other);
-        ASSERT_EQ(mine.consumer.has_value(), its.consumer.has_value());
+        ASSERT_EQ(bool(mine.consumer), bool(its.consumer));
         if (!mine.consumer) {
-            auto group = mine.group.value_or(Group{});
+            auto group = mine.group ? *mine.group : Group{};
             bool settles = group.phase != Phase::stable && group.phase != Phase::empty;
             if (!settles && its.group) EXPECT_TRUE(same_hard_state(group, *its.group));
             return;
