@@ -116,8 +116,8 @@ private:
     Signal ended_;
     std::uint64_t last_ticket_ = 0;
     std::map<Ticket, std::shared_ptr<Reply<Answer>>> open_;
-    std::deque<Waiting> waiting_;                                 // By rising `rests_on`.
-    std::vector<std::pair<Ticket, typename M::Answer>> answers_;  // Of this turn.
+    std::deque<Waiting> waiting_;                                // By rising `rests_on`.
+    std::deque<std::pair<Ticket, typename M::Answer>> answers_;  // Of this turn; keeps no room for many.
     bool serving_ = false, stopping_ = false, running_ = false;
     std::string trouble_;
     bool stalled_ = false;  // Something is due that the log does not take now.
