@@ -430,7 +430,7 @@ Task<> Broker::keep() {
             placement_->forget(topic.id);
         }
         removed.clear();
-        co_await controller_->files_gone(std::move(gone));
+        co_await controller_->files_gone(gone);
     }
     checkpointed_.notify(home);
     --running_;
