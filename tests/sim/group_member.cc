@@ -110,8 +110,10 @@ private:
 
     // --- what it is told ---------------------------------------------------------------------------
 
-    // Until then it is sure to be a member, whatever else comes.
-    std::int64_t safe_until_us() const { return *heard_us_ + 1000 * std::min(session_ms(), rebalance_ms()); }
+    // Until then it is sure to be a member, whatever else comes. The broker's clock has milliseconds.
+    std::int64_t safe_until_us() const {
+        return 1000 * (*heard_us_ / 1000 + std::min(session_ms(), rebalance_ms()));
+    }
     // It was taken for a member, and told of no rebalance, when it asked for something then; a commit does
     // not tell of one. Who loads answers a heartbeat without knowing: that counts only while it is still sure
     // to be one.
