@@ -14,6 +14,7 @@
 #include <climits>
 #include <cstring>
 #include <expected>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -21,6 +22,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/ids.h"
 #include "base/pieces.h"
 #include "base/time.h"
@@ -191,6 +193,9 @@ private:
     std::optional<std::size_t> length() {
         if (flexible_) {
             auto n = varint();
+            // A text is never longer, whatever its length is written in: it may have to be told again in
+            // sixteen bits.
+            if (std::same_as<T, std::string_view> && n > INT16_MAX + 1) bad(DecodeError::length);
             return n ? std::optional<std::size_t>(n - 1) : std::nullopt;
         }
         Length<T> n = 0;
@@ -318,6 +323,7 @@ public:
 private:
     template <Sized T>
     void length(std::optional<std::size_t> n) {
+        CHECK(!n || *n <= std::size_t(std::numeric_limits<Length<T>>::max()));
         if (flexible_) varint(n ? std::uint32_t(*n + 1) : 0);
         else write(n ? Length<T>(*n) : Length<T>(-1));
     }

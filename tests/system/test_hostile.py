@@ -18,6 +18,7 @@ import recorded
 import records
 from broker import SANITIZER_FACTOR, Broker
 from connection import Closed
+from groups import coordinator_answer
 
 FRAME_BYTES_MAX = 104_857_600
 PEAK_GROWTH_MAX = (64 << 20) * SANITIZER_FACTOR
@@ -400,3 +401,24 @@ def test_a_connection_that_rests_after_a_large_request_goes_on(broker):
             time.sleep(12)  # Longer than a buffer was ever kept.
         assert c.call("ApiVersions", 0)["ErrorCode"] == 0
         assert c.call("ApiVersions", 0)["ErrorCode"] == 0
+
+
+def test_a_text_that_could_not_be_kept_is_refused():
+    """Keys of __consumer_offsets have sixteen bits for a length: one beyond that could not be read again."""
+    joined = {
+        "GroupId": "long", "MemberEpoch": 0, "RebalanceTimeoutMs": 30_000, "SubscribedTopicNames": ["t"],
+        "TopicPartitions": [],
+    }  # fmt: skip
+    with Broker() as broker:
+        with broker.connect() as c:
+            longest = {**joined, "MemberId": "m" * 32_767}
+            assert coordinator_answer(c, "ConsumerGroupHeartbeat", 1, longest)["ErrorCode"] == 0
+        for size in (32_768, 40_000, 70_000):
+            with broker.connect() as c, pytest.raises(Closed):
+                c.call("ConsumerGroupHeartbeat", 1, {**joined, "MemberId": "m" * size})
+        broker.kill9()
+        broker.start()
+        with broker.connect() as c:
+            assert coordinator_answer(c, "ConsumerGroupHeartbeat", 1, {**joined, "MemberId": "m"})["ErrorCode"] == 0
+            (group,) = c.call("ConsumerGroupDescribe", 1, {"GroupIds": ["long"] * 100})["Groups"]
+        assert sorted(len(m["MemberId"]) for m in group["Members"]) == [1, 32_767]

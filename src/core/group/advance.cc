@@ -61,18 +61,23 @@ public:
         bool changed = !step_.before || step_.was || next != step_.before->current;
         done_.current = std::move(next);
         if (changed) add(WroteCurrent{step_.group_id, step_.member_id, done_.current});
+        part_with_old_id();
         return std::move(done_);
     }
 
 private:
     void add(ConsumerEvent event) { done_.events.push_back(std::move(event)); }
 
-    // What the old id had is the new one's.
-    void note_replacement() {
+    // What the old id had is the new one's, and until that is written the old one's: the log may end between
+    // any two records of a step.
+    void part_with_old_id() {
         if (!step_.was) return;
         add(WroteCurrent{step_.group_id, *step_.was, std::nullopt});
         add(WroteTarget{step_.group_id, *step_.was, std::nullopt});
         add(WroteConsumerMember{step_.group_id, *step_.was, std::nullopt});
+    }
+    void note_replacement() {
+        if (!step_.was) return;
         add(WroteTarget{step_.group_id, step_.member_id, group_.target(*step_.was)});
         done_.current.epoch = done_.current.previous_epoch = 0;
         done_.current.state = MemberState::stable;
@@ -119,6 +124,10 @@ private:
         if (mine && !mine->empty() && !known.contains(*mine)) {
             auto topics = match_topics(*mine, image_, rules_.internal_topics);
             if (!topics) return topics.error();
+            std::size_t bytes = 0;
+            for (auto& topic : *topics) bytes += topic.size();
+            if (group_.matched_bytes() + bytes > rules_.said_bytes_max)
+                return "with what the group's other patterns match it is too much to keep";
             changes[*mine] = matched_now(std::move(*topics));
         }
         if (again) add(MatchedTopics{step_.group_id, version, now});
@@ -175,7 +184,9 @@ private:
         if (!same_names || !looked_at) hash = hash_of(subscribed(), image_);
         if (!subscribes_anew && hash == group_.epoch.topics_hash) return;
         done_.epoch = group_.epoch.epoch + 1;
-        add(WroteConsumerGroup{step_.group_id, GroupEpoch{done_.epoch, hash}});
+        // In front of what it is for: where the log ends in between, partitions are shared out once more.
+        done_.events.insert(done_.events.begin(),
+                            WroteConsumerGroup{step_.group_id, GroupEpoch{done_.epoch, hash}});
     }
 
     const Partitions& target_before(const std::string& id) const {
@@ -267,7 +278,8 @@ bool may_share_out(const ConsumerGroup& group, const Setting& setting) {
 
 std::vector<ConsumerEvent> part_with(const std::string& group_id, const ConsumerGroup& group,
                                      const std::set<std::string>& ids, const Setting& setting) {
-    std::vector<ConsumerEvent> events;
+    // The epoch comes first, as above.
+    std::vector<ConsumerEvent> events(1);
     std::set<const Said*> gone;
     std::map<std::string_view, std::size_t> patterns;
     for (auto& id : ids) {
@@ -285,8 +297,8 @@ std::vector<ConsumerEvent> part_with(const std::string& group_id, const Consumer
             topics.insert(matched.topics.begin(), matched.topics.end());
         else events.push_back(WrotePattern{group_id, pattern, std::nullopt});
     }
-    events.push_back(
-        WroteConsumerGroup{group_id, GroupEpoch{group.epoch.epoch + 1, hash_of(topics, setting.image)}});
+    events.front() =
+        WroteConsumerGroup{group_id, GroupEpoch{group.epoch.epoch + 1, hash_of(topics, setting.image)}};
     return events;
 }
 

@@ -114,10 +114,16 @@ void share_as_far_as_possible(const Sharing& sharing, Shares& shares) {
         auto at = subscribers.find(partition.topic);
         return std::pair(at == subscribers.end() ? 0 : at->second.size(), partition);
     });
-    for (auto& partition : left)
-        if (auto at = subscribers.find(partition.topic); at != subscribers.end())
-            shares.give(least(at->second, shares), partition);
-    std::uint64_t steps_left = 100'000'000;
+    std::uint64_t steps_left = 20'000'000;
+    std::size_t turn = 0;
+    for (auto& partition : left) {
+        auto at = subscribers.find(partition.topic);
+        if (at == subscribers.end()) continue;
+        auto& able = at->second;
+        bool looks = steps_left >= able.size();  // Else they come in turn.
+        steps_left -= looks ? able.size() : 0;
+        shares.give(looks ? least(able, shares) : able[turn++ % able.size()], partition);
+    }
     for (bool moved = true; moved;) {
         moved = false;
         auto owners = shares.owners();

@@ -163,7 +163,11 @@ private:
         std::optional<Said> anew;
         if (!before || was || says_anew(beat_, *before)) anew = said_in(beat_, before);
         auto& said = anew ? *anew : before->said;
-        if (auto refusal = check_room(group, before, said)) return refusal;
+        auto* place = was ? was : before ? &beat_.member_id : nullptr;
+        if (anew && !has_room(group, place, beat_.member_id, said, setting_.rules))
+            return Refusal{
+                GroupError::group_full,
+                fmt::format("The consumer group {} has reached its maximum capacity.", beat_.group)};
         auto stepped =
             advance({beat_.group, group, setting_, beat_.member_id, before, was, said, beat_.owned});
         if (!stepped)
@@ -175,14 +179,6 @@ private:
         outcome_.events.emplace_back(ConsumerEvent(std::move(timers)));
         finish(before, was, *stepped);
         return std::nullopt;
-    }
-    std::optional<Refusal> check_room(const ConsumerGroup& group, const ConsumerMember* before,
-                                      const Said& said) const {
-        auto others = group.said_bytes() - (before ? before->said.bytes() : 0);
-        bool room = others + said.bytes() + beat_.member_id.size() <= setting_.rules.said_bytes_max;
-        if ((before || group.members().size() < setting_.rules.members_max) && room) return std::nullopt;
-        return Refusal{GroupError::group_full,
-                       fmt::format("The consumer group {} has reached its maximum capacity.", beat_.group)};
     }
     // It is missed after a session without a word; and after its rebalance time-out, if it does not give back
     // what it must.
@@ -242,6 +238,13 @@ private:
 };
 
 }  // namespace
+
+bool has_room(const ConsumerGroup& group, const std::string* was, const std::string& id, const Said& said,
+              const ConsumerRules& rules) {
+    auto others = group.said_bytes() - (was ? was->size() + group.find(*was)->said.bytes() : 0);
+    bool room = others + said.bytes() + id.size() <= rules.said_bytes_max;
+    return room && (was || group.members().size() < rules.members_max);
+}
 
 ConsumerOutcome decide(const Known& known, const ConsumerBeat& beat, Ticket ticket, const Setting& setting) {
     return Beat(known, beat, ticket, setting).run();

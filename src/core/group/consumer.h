@@ -139,6 +139,10 @@ bool restless(const ConsumerGroup& group, const ConsumerRules& rules);
 // drop it.
 void apply(ConsumerGroup& group, const ConsumerEvent& event);
 
+// Whether what a member says fits beside what the others say. `was`: the id of the one whose place it takes,
+// itself perhaps; null: it is new.
+bool has_room(const ConsumerGroup& group, const std::string* was, const std::string& id, const Said& said,
+              const ConsumerRules& rules);
 // Whether a member may commit. `speaks_epochs`: its request is of a version that knows them.
 GroupError check_commit(const ConsumerGroup& group, const std::string& member_id,
                         const std::optional<std::string>& instance_id, std::int32_t epoch,

@@ -16,11 +16,14 @@ std::string_view to_text(ConsumerPhase phase) {
     return "";
 }
 
+// Each name is kept and looked for by itself, so that many short ones cost more than their letters.
+static constexpr std::size_t name_cost_bytes = 64;
+
 std::size_t Said::bytes() const {
     auto of = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
     auto bytes = of(instance_id) + of(rack_id) + of(pattern) + of(assignor) + client_id.size();
     bytes += client_host.size();
-    for (auto& topic : topics) bytes += topic.size();
+    for (auto& topic : topics) bytes += topic.size() + name_cost_bytes;
     if (!classic) return bytes;
     for (auto& protocol : classic->protocols) bytes += protocol.name.size() + protocol.metadata.size();
     return bytes;
@@ -141,20 +144,36 @@ void ConsumerGroup::remove(const std::string& id) {
 void ConsumerGroup::put(const std::string& id, Current current) {
     auto [at, fresh] = members_.try_emplace(id);
     auto& member = at->second;
-    if (fresh) expiries_.emplace(member.expires, id);
-    else count(id, member, -1);
+    if (fresh) {
+        expiries_.emplace(member.expires, id);
+        count(id, member, 1);
+    }
+    behind_ -= is_behind(member) ? 1 : 0;
     disown(id, member.current.assigned);
     disown(id, member.current.revoking);
     member.current = std::move(current);
     own(id, member.current.assigned);
     own(id, member.current.revoking);
-    count(id, member, 1);
+    behind_ += is_behind(member) ? 1 : 0;
 }
 void ConsumerGroup::put_target(const std::string& id, Partitions target) {
     targets_.insert_or_assign(id, std::move(target));
 }
+static std::size_t bytes_of(const Matched& matched) {
+    std::size_t bytes = 0;
+    for (auto& topic : matched.topics) bytes += topic.size() + name_cost_bytes;
+    return bytes;
+}
 void ConsumerGroup::put_pattern(const std::string& pattern, Matched matched) {
-    patterns_.insert_or_assign(pattern, std::move(matched));
+    remove_pattern(pattern);
+    matched_bytes_ += bytes_of(matched);
+    patterns_.emplace(pattern, std::move(matched));
+}
+void ConsumerGroup::remove_pattern(const std::string& pattern) {
+    auto at = patterns_.find(pattern);
+    if (at == patterns_.end()) return;
+    matched_bytes_ -= bytes_of(at->second);
+    patterns_.erase(at);
 }
 void ConsumerGroup::put_target_epoch(TargetEpoch to) {
     target_epoch = to;

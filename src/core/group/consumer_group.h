@@ -101,6 +101,7 @@ public:
     std::size_t naming(const std::string& pattern) const;  // How many members do.
     std::size_t classic_members() const { return classic_; }
     std::size_t said_bytes() const { return said_bytes_; }
+    std::size_t matched_bytes() const { return matched_bytes_; }  // Of what its patterns have matched.
     std::optional<Instant> deadline() const;
     const std::set<std::pair<Instant, std::string>>& expiries() const { return expiries_; }
     const std::set<std::pair<Instant, std::string>>& acts() const { return acts_; }
@@ -112,7 +113,7 @@ public:
     void put_target(const std::string& id, Partitions target);
     void remove_target(const std::string& id) { targets_.erase(id); }
     void put_pattern(const std::string& pattern, Matched matched);
-    void remove_pattern(const std::string& pattern) { patterns_.erase(pattern); }
+    void remove_pattern(const std::string& pattern);
     void put_target_epoch(TargetEpoch to);
     // Soft. REQUIRES: there is such a member.
     void set_timers(const std::string& id, Instant expires, std::optional<Instant> act_by);
@@ -138,7 +139,7 @@ private:
     std::map<TopicId, std::map<std::int32_t, std::string>> owners_;      // By partition, the member's id.
     std::map<std::string, std::size_t, std::less<>> named_, patterned_;  // Members, by what they name.
     std::set<std::pair<Instant, std::string>> expiries_, acts_;          // Of members.
-    std::size_t behind_ = 0, classic_ = 0, said_bytes_ = 0;
+    std::size_t behind_ = 0, classic_ = 0, said_bytes_ = 0, matched_bytes_ = 0;
 };
 
 }  // namespace fulmar::group

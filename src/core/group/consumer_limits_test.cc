@@ -142,7 +142,7 @@ TEST_F(ConsumerLimits, a_group_takes_no_more_members_than_it_may) {
     EXPECT_EQ(refusal(first_as("i", "new")), GroupError::none);
 }
 TEST_F(ConsumerLimits, what_members_say_has_a_bound) {
-    rules_.consumers.said_bytes_max = 99;
+    rules_.consumers.said_bytes_max = 220;
     machine_.set_rules(rules_);
     std::string text(60, 'x');
     come(a_);

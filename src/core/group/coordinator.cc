@@ -137,9 +137,7 @@ void Coordinator::decide(Decision<Coordinator>& decision, const Join& join, Tick
         return take(decision, group::decide(*consumer, join, ticket, setting(clocks)));
     // One without members is of whichever kind comes next.
     auto outcome = group::decide(static_cast<const Group*>(nullptr), join, ticket, rules_, clocks);
-    if (!outcome.events.empty())
-        for (auto& event : group::forget(join.group, *consumer))
-            decision.events.emplace_back(std::move(event));
+    if (!outcome.events.empty()) forget_group(decision, join.group, all_.at(join.group));
     take(decision, std::move(outcome));
 }
 

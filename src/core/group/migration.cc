@@ -47,6 +47,9 @@ std::expected<void, std::string> add(Upgraded& made, const std::string& name, co
     auto subscription = protocol ? subscription_of(protocol->metadata, setting.image) : std::nullopt;
     auto assigned = assigned_by(member.assignment, setting.image);
     if (!subscription || !assigned) return std::unexpected(std::string(malformed));
+    // A leader may have given one to two.
+    for (auto& [topic, indexes] : *assigned)
+        std::erase_if(indexes, [&](auto index) { return made.group.owner(topic, index) != nullptr; });
     auto said = said_of(member, *subscription);
     auto epoch = made.group.epoch.epoch;
     Current current{.epoch = epoch, .previous_epoch = epoch, .assigned = *assigned};

@@ -61,6 +61,12 @@ bool fits(const ConsumerGroup& group, const Join& join) {
     return std::ranges::any_of(join.protocols, [&](auto& each) { return known[each.name] == others; });
 }
 
+std::size_t said_bytes(const Join& join) {
+    auto bytes = join.member_id.size() + join.client_id.size();
+    for (auto& each : join.protocols) bytes += each.name.size() + each.metadata.size();
+    return bytes;
+}
+
 TimersSet timers(const std::string& group, const std::string& id, const Said& said, Instant now,
                  std::optional<Instant> act_by) {
     return {group, id, now + std::max(said.classic->session_timeout, Millis(1)), act_by};
@@ -85,9 +91,6 @@ ConsumerOutcome decide(const ConsumerGroup& group, const Join& join, Ticket tick
     if (!allowed || join.protocol_type != consumer_protocol_type || join.protocols.empty() ||
         !fits(group, join))
         return refused(GroupError::inconsistent_protocol);
-    auto subscription = subscription_of(join.protocols.front().metadata, setting.image);
-    if (!subscription) return refused(GroupError::inconsistent_protocol);
-
     auto* known = join.instance_id ? group.static_member(*join.instance_id) : nullptr;
     bool nameless = join.member_id.empty();
     if (nameless && !known && !join.instance_id && join.must_know_id)
@@ -99,11 +102,13 @@ ConsumerOutcome decide(const ConsumerGroup& group, const Join& join, Ticket tick
     auto& id = nameless ? join.new_member_id : join.member_id;
     auto* was = nameless ? known : nullptr;
     auto* before = group.find(was ? *was : id);
+    auto full = GroupError::group_full;
+    // To read it takes memory and time by its size.
+    if (said_bytes(join) > setting.rules.said_bytes_max) return refused(full);
+    auto subscription = subscription_of(join.protocols.front().metadata, setting.image);
+    if (!subscription) return refused(GroupError::inconsistent_protocol);
     auto said = said_of(join, *subscription);
-    auto others = group.said_bytes() - (before ? before->said.bytes() : 0);
-    bool room = others + said.bytes() + id.size() <= setting.rules.said_bytes_max;
-    if (!room || (!before && group.members().size() >= setting.rules.members_max))
-        return refused(GroupError::group_full);
+    if (!has_room(group, before ? (was ? was : &id) : nullptr, id, said, setting.rules)) return refused(full);
     auto stepped = advance({join.group, group, setting, id, before, was, said, subscription->owned});
     if (!stepped) return refused(GroupError::inconsistent_protocol);
     outcome.add(std::move(stepped->events));

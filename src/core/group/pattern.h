@@ -13,7 +13,7 @@ namespace fulmar::group {
 // A longer one, or one that makes a larger program, is refused: what a match costs, at worst, is a step of
 // the program for each byte of a name.
 inline constexpr std::size_t pattern_bytes_max = 4'096;
-inline constexpr std::uint64_t match_steps_max = 200'000'000;
+inline constexpr std::uint64_t match_steps_max = 50'000'000;
 
 // The topics whose whole name it matches, but none of `except`. An error: it is none, or costs too much; says
 // why.

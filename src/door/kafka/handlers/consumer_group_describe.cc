@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <set>
 
 #include "core/group/reconcile.h"
 #include "door/kafka/groups.h"
@@ -94,7 +95,10 @@ Task<Answer> handle_consumer_group_describe(Call& call) {
     if (!request) co_return Answer::close();
     std::deque<Described> described;
     std::size_t bytes = 0;
+    std::set<std::string_view> seen;
     for (auto name : request->group_ids) {
+        // One that is named again takes as much memory again, and tells nothing new.
+        if (!seen.insert(name).second) continue;
         auto& one = described.emplace_back(call, name);
         if (name.empty()) {
             one.refuse(ErrorCode::invalid_group_id);

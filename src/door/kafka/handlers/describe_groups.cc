@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <set>
 
 #include "door/kafka/groups.h"
 #include "door/kafka/handlers/handlers.h"
@@ -64,7 +65,10 @@ Task<Answer> handle_describe_groups(Call& call) {
     std::deque<Described> described;
     std::vector<DescribeGroupsResponse::Group> groups;
     std::size_t bytes = 0;
+    std::set<std::string_view> seen;
     for (auto name : request->groups) {
+        // One that is named again takes as much memory again, and tells nothing new.
+        if (!seen.insert(name).second) continue;
         auto& one = described.emplace_back();
         auto told = co_await ask_group<Coordinator::Described>(call, name, Coordinator::Describe{own(name)});
         if (!told) co_return Answer::close();

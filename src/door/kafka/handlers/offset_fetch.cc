@@ -1,6 +1,7 @@
 #include "wire/kafka/offset_fetch.h"
 
 #include <deque>
+#include <set>
 
 #include "door/kafka/groups.h"
 #include "door/kafka/handlers/handlers.h"
@@ -34,7 +35,10 @@ std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& reques
         for (auto& topic : *request.topics) one.topics->push_back({topic.name, {}, topic.partition_indexes});
         return all;
     }
+    std::set<std::string_view> all_of;
     for (auto& group : request.groups) {
+        // Asked for all of one again, it would take as much memory again, and tell nothing new.
+        if (!group.topics && !all_of.insert(group.group_id).second) continue;
         auto& one = all.emplace_back(group.group_id);
         // Tools name neither.
         bool tool = group.member_epoch < 0 && group.member_id.value_or("").empty();
