@@ -135,16 +135,6 @@ TEST_F(Verbs, one_message_is_shown_with_what_surrounds_it) {
     expect_failure({"consume", "many", "--at", "2"}, "topic many has 7 partitions");
 }
 
-TEST_F(Verbs, a_group_goes_on_where_it_was) {
-    verb({"produce", "orders", "one", "two", "three"});
-    EXPECT_EQ(verb({"consume", "orders", "--group", "g", "--count", "2"}).out, "one\ntwo\n");
-    auto ran = verb({"consume", "orders", "--group", "g", "--until-end"});
-    EXPECT_EQ(ran.code, exit_done) << ran.err;
-    EXPECT_EQ(ran.out, "three\n");
-    EXPECT_EQ(verb({"consume", "orders", "--group", "g", "--until-end"}).out, "");
-    EXPECT_EQ(verb({"consume", "orders", "--group", "h", "--count", "1"}).out, "one\n");
-}
-
 TEST_F(Verbs, a_key_goes_where_javas_clients_put_it) {
     // What Java's clients take as the hash of these keys (murmur2 as Kafka has it).
     for (auto& [key, hash] :

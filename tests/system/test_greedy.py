@@ -112,14 +112,23 @@ def throttled(size):
 
 def test_configs_larger_than_a_commit_are_refused(broker):
     with broker.connect() as c:
+        # They stand in each of the topic's twenty parts.
         for key in ("leader_replication_throttled_replicas", "follower_replication_throttled_replicas"):
-            (topic,) = create(c, ["wordy"], **{key: throttled(700_000)})
+            (topic,) = create(c, ["wordy"], 10_000, 4, **{key: throttled(32_000)})
             assert topic["ErrorCode"] == POLICY_VIOLATION, topic
-        # In each of its twenty parts, too.
-        (topic,) = create(c, ["wordy"], 10_000, 4, leader_replication_throttled_replicas=throttled(32_000))
-        assert topic["ErrorCode"] == POLICY_VIOLATION, topic
         (topic,) = create(c, ["wordy"])
         assert topic["ErrorCode"] == 0
+
+
+def test_no_string_is_longer_than_an_int16_counts(broker):
+    # A compact string could be; no reader of Kafka's takes one, and what is stored has the older strings.
+    with broker.connect() as c:
+        (topic,) = create(c, ["lengthy"], leader_replication_throttled_replicas=throttled(32_768))
+        assert topic["ErrorCode"] == POLICY_VIOLATION, topic  # More than a topic may have, and read.
+        with pytest.raises(Closed):
+            create(c, ["lengthy"], leader_replication_throttled_replicas=throttled(32_772))
+    with broker.connect() as c:
+        assert c.call("ApiVersions", 0)["ErrorCode"] == 0
 
 
 def test_a_full_store_refuses_topics_and_goes_on():
