@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
+#include "base/check.h"
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/serve.h"
@@ -47,11 +49,16 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
 
     auto cores = settings->cores == 0 ? real::available_cores() : int(settings->cores);
     // Beside those that wait for the disk, one a core that opens and compresses batches.
-    real::Runtime runtime(cores, int(settings->disk_threads) + cores, std::move(data));
+    real::Runtime runtime(cores, int(settings->disk_threads) + cores, data,
+                          {.limit = settings->disk_timeout});
     Serving serving;
     serving.settings = *settings;
-    serving.open_store = [](Loop& loop, const std::string& directory) {
-        return coord::open_embedded(loop, directory + "/coord");
+    serving.open_store = [&](Loop& loop, const std::string& directory) {
+        auto home = data[std::size_t(std::ranges::find(directories, directory) - directories.begin())];
+        CHECK(home.has_value());
+        auto under_way = real::operation_on(**home);
+        return coord::open_embedded(loop, directory + "/coord",
+                                    [home] { return real::operation_on(**home); });
     };
     serving.owner = fmt::format("process {}", ::getpid());
     serving.explain_taken = cli::explain_taken;

@@ -106,12 +106,19 @@ Task<> Broker::renew_generations() {
     if (data_->present().size() == 1) co_return;  // Nobody else is there to remember what it is.
     std::vector<bool> failed;
     for (auto& why : failed_) failed.push_back(why.has_value());
-    auto renewed = co_await host_.cores[0]->disk.run([&] { return data_->renew_generations(failed); });
-    for (std::size_t n = 0; n < renewed.size(); ++n) {
-        if (renewed[n]) continue;
+    using Renewed = std::vector<Result<>>;
+    auto renewed = co_await host_.cores[0]->disk.run(
+        [&]() -> Result<Renewed> { return data_->renew_generations(failed); });
+    if (!renewed) {  // One of them does not answer: which, it says to whatever is asked of it.
+        written_ = true;
+        co_return;
+    }
+    for (std::size_t n = 0; n < renewed->size(); ++n) {
+        auto& outcome = (*renewed)[n];
+        if (outcome) continue;
         auto why = fmt::format("the generation of the data directory {} cannot be written: {}",
-                               data_->present()[n].name(), to_text(renewed[n].error()));
-        if (renewed[n].error() == Error::full || renewed[n].error() == Error::exhausted) {
+                               data_->present()[n].name(), to_text(outcome.error()));
+        if (outcome.error() == Error::full || outcome.error() == Error::exhausted) {
             log_warning("{}", why);
             written_ = true;
         } else {

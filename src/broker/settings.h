@@ -44,6 +44,7 @@ struct Settings {
     std::int64_t broker_id;
     std::int64_t cores;  // 0: as many as there are CPUs.
     std::int64_t disk_threads;
+    Millis disk_timeout;
     bool auto_create_topics;
     bool delete_topics;
     std::int64_t num_partitions;

@@ -41,6 +41,7 @@ public:
     Result<std::vector<Entry>> list() override { return none; }
     Result<> sync() override { return ++syncs, outcome; }
     Result<Space> space() override { return none; }
+    Millis unanswered() const override { return Millis{0}; }
     Result<std::unique_ptr<Lock>> lock(const std::string&) override { return none; }
 
 private:

@@ -42,11 +42,12 @@ protected:
 
 class Embedded final : public Store {
 public:
-    Embedded(Loop& loop, std::unique_ptr<Database> database, Tree tree)
+    Embedded(Loop& loop, std::unique_ptr<Database> database, Tree tree, AtWork at_work)
         : loop_(loop),
           database_(std::move(database)),
           tree_(std::move(tree)),
           last_create_id_(database_->first_of_block() - 1),
+          at_work_(std::move(at_work)),
           thread_([this] { run(); }) {}
     ~Embedded() override {
         CHECK(under_way_ == 0);
@@ -94,6 +95,7 @@ private:
     Tree tree_;
     std::int64_t last_create_id_;
     bool in_transaction_ = false, broken_ = false;
+    const AtWork at_work_;
     std::thread thread_;  // Last: it begins when all else is there.
 };
 
@@ -151,6 +153,7 @@ Op* Embedded::take() {
 // An answer, even to a read, leaves when all that it rests on is on disk.
 void Embedded::run() {
     while (auto* batch = take()) {
+        auto at_work = at_work_ ? at_work_() : nullptr;
         for (auto* op = batch; op && !broken_; op = op->next) static_cast<Call*>(op)->execute();
         if (std::exchange(in_transaction_, false) && !broken_ && !database_->commit()) break_down();
         while (batch) {
@@ -203,7 +206,8 @@ std::expected<std::vector<std::int64_t>, Refusal> Embedded::apply(std::span<cons
 
 }  // namespace
 
-std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, const std::string& directory) {
+std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, const std::string& directory,
+                                                                 AtWork at_work) {
     auto database = Database::open(directory);
     if (!database) return std::unexpected(database.error());
     Tree tree;
@@ -215,7 +219,7 @@ std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, con
     if (auto orphan = tree.orphan())
         return std::unexpected(
             fmt::format("{}: the store is damaged: its node {} has no parent", directory, *orphan));
-    return std::make_unique<Embedded>(loop, std::move(*database), std::move(tree));
+    return std::make_unique<Embedded>(loop, std::move(*database), std::move(tree), std::move(at_work));
 }
 
 }  // namespace fulmar::coord

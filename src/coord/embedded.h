@@ -5,6 +5,7 @@
 // is the life of the object: ephemerals are in memory only.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "coord/store.h"
@@ -16,7 +17,11 @@ namespace fulmar::coord {
 // milliseconds: for a program's start. The error is a sentence for people: what is wrong, with which
 // file, and what to do.
 //
+// While it is at its files, what `at_work` gave lives: so its owner knows for how long. On its thread.
+//
 // REQUIRES of its owner: every call has been answered before the store is destroyed.
-std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, const std::string& directory);
+using AtWork = std::function<std::shared_ptr<void>()>;
+std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, const std::string& directory,
+                                                                 AtWork at_work = {});
 
 }  // namespace fulmar::coord

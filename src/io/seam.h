@@ -191,11 +191,14 @@ public:
 };
 
 // Blocking work, off the loop. A job is a plain function over File and Directory: it awaits nothing,
-// and touches nothing that the loop may touch meanwhile. Jobs run in parallel and in no order.
+// and touches nothing that the loop may touch meanwhile. Jobs run in parallel and in no order. One that waits
+// for a disk that does not answer (log/files.h) ends with `failed`, where what it returns can say so; where
+// it cannot, the process ends.
 class Disk {
 public:
     struct Job : Op {
         virtual void execute() = 0;
+        virtual bool give_up() = 0;  // In place of its end: with `failed`. False: it has no such result.
 
     protected:
         ~Job() = default;
@@ -207,6 +210,15 @@ public:
         F work;
         std::optional<std::invoke_result_t<F&>> result;
         void execute() override { result.emplace(work()); }
+        bool give_up() override {
+            using Failed = std::unexpected<Error>;
+            if constexpr (std::is_constructible_v<std::invoke_result_t<F&>, Failed>) {
+                result.emplace(Failed(Error::failed));
+                return true;
+            } else {
+                return false;
+            }
+        }
         void await_suspend(std::coroutine_handle<> here) {
             this->waiter = here;
             disk.start(*this);

@@ -36,6 +36,7 @@ std::expected<DataDirectory, DataDirectory::Unusable> open(Directory& root, Dire
         Result<std::vector<Entry>> list() override { return d.list(); }
         Result<> sync() override { return d.sync(); }
         Result<Space> space() override { return d.space(); }
+        Millis unanswered() const override { return d.unanswered(); }
         Result<std::unique_ptr<Lock>> lock(const std::string& n) override { return d.lock(n); }
         Directory& d;
     };

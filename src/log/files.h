@@ -5,6 +5,9 @@
 // once on disjoint ranges or names. After `failed` nothing in that file is certain: no retry. Neither holds a
 // handle for good: whatever is done with one may need one, and `exhausted` says that none was left; nothing
 // was done then. What was written needs none to be synced.
+//
+// A disk may never answer. Once an operation has waited for as long as a program allows, that job is told
+// `failed`, and from then on so is whatever is asked of that root.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/time.h"
 
 namespace fulmar {
 
@@ -68,6 +72,8 @@ public:
         std::uint64_t total_bytes = 0, usable_bytes = 0;
     };
     virtual Result<Space> space() = 0;
+    // How long the oldest operation below its root has been under way; 0: none is. Never blocks.
+    virtual Millis unanswered() const = 0;
     // An exclusive lock on the file `name`, made if missing; `busy` when another process holds it.
     virtual Result<std::unique_ptr<Lock>> lock(const std::string& name) = 0;
 };

@@ -147,6 +147,12 @@ Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power:
     auto outcome = power.operate(world, needs);
     if (outcome.error || power.state != Power::State::on) return outcome;
     if (disk.lost) return {Error::failed, false, false};
+    if (disk.given_up(world)) return {Error::failed, false, false};
+    if (disk.hang && world.in_job && world.now < disk.hang->until) {
+        world.job_hangs |= disk.hang->until - disk.hang->since > DiskState::answer_limit;
+        world.job_waits_until = std::max(world.job_waits_until, disk.hang->until);
+        if (world.job_hangs) return {Error::failed, false, false};
+    }
     bool full = needs == Power::Needs::room && disk.quota > 0 && disk.used() + bytes >= disk.quota;
     if (full) return {Error::full, true, true};
     return outcome;
@@ -326,10 +332,12 @@ public:
         return entries;
     }
     Result<Space> space() override {
-        if (disk_.lost) return std::unexpected(Error::failed);
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::nothing); outcome.error)
+            return std::unexpected(*outcome.error);
         if (disk_.quota == 0) return Space{1ULL << 40, 1ULL << 39};
         return Space{disk_.quota, disk_.quota - std::min(disk_.quota, disk_.used())};
     }
+    Millis unanswered() const override { return Millis(disk_.unanswered(world_) / 1000); }
     Result<> sync() override {
         AtWork here(the_world);
         auto outcome = operate(world_, power_, disk_, Power::Needs::handle);

@@ -93,8 +93,21 @@ struct DirectoryState {
 // A node's disk. It outlives the node's lives.
 struct DiskState {
     std::shared_ptr<DirectoryState> root = std::make_shared<DirectoryState>();
-    std::set<std::string> locks;    // Of the process that lives.
-    bool lost = false;              // Every operation on it fails, until it is back.
+    std::set<std::string> locks;  // Of the process that lives.
+    bool lost = false;            // Every operation on it fails, until it is back.
+    // It does not answer meanwhile: what the page cache takes is taken, and jobs wait. Those that would wait
+    // for longer than the limit are given up, and the disk with them.
+    struct Hang {
+        Micros since, until;
+    };
+    std::optional<Hang> hang{};
+    static constexpr Micros answer_limit = 500'000;
+    Micros unanswered(const World& world) const {
+        return hang && world.now < hang->until ? world.now - hang->since : 0;
+    }
+    bool given_up(const World& world) const {
+        return hang && hang->until - hang->since > answer_limit && world.now >= hang->since + answer_limit;
+    }
     std::uint64_t quota = 0;        // So many bytes find room, when it is not 0.
     std::set<Power::Point> points;  // What has been done on it, whenever.
     std::uint64_t used() const;

@@ -55,12 +55,19 @@ void Core::wake_at(Instant when) {
 void Core::start(Job& job) {  // Run at one moment, told at another.
     AtWork here(the_world);
     world.after(50 + world.disk.below(std::uint64_t(world.job_delay_max)), this, "job", [this, &job] {
+        world.in_job = true, world.job_hangs = false, world.job_waits_until = 0;
         {
             AtWork there(node.owner);
             job.execute();
         }
-        world.after(world.disk.below(std::uint64_t(world.job_told_max)), this, "job done",
-                    [this, &job] { resume(job); });
+        world.in_job = false;
+        auto told = world.disk.below(std::uint64_t(world.job_told_max));
+        if (!world.job_hangs) told = std::max(told, world.job_waits_until - world.now);
+        if (!world.job_hangs) return world.after(told, this, "job done", [this, &job] { resume(job); });
+        world.after(DiskState::answer_limit + told, this, "job given up", [this, &job] {
+            if (job.give_up()) resume(job);
+            else node.power.state = Power::State::dying;
+        });
     });
 }
 

@@ -95,6 +95,7 @@ public:
         work_.disks_fill = world_.directories.one_in(4);
         if (work_.disks_fill) fill_disk();
         if (!broker_.other_disks.empty() && !page_cache_) lose_disk();
+        if (!page_cache_ && world_.hangs.one_in(2)) hang_disk();
         live();
         finish();
         planted_bug = Bug::none;
@@ -234,6 +235,7 @@ private:
         world_.after(world_.faults.between(100, 40'000), nullptr, "boot", [this] {
             if (broker_.alive()) return;
             plan_disks();
+            end_hangs();
             broker_.boot();
             plan_life();
         });
@@ -321,6 +323,25 @@ private:
             lose_disk();
         });
     }
+    // Some hang for a while, some for good: until the node's next start.
+    void hang_disk() {
+        auto& chance = world_.hangs;
+        world_.after(chance.between(10'000, 1'000'000), nullptr, "hang", [this, &chance] {
+            if (work_.calm) return;
+            auto n = std::size_t(chance.below(broker_.other_disks.size() + 1));
+            auto& disk = n == 0 ? broker_.disk : broker_.other_disks[n - 1].disk;
+            constexpr auto limit = DiskState::answer_limit;
+            auto longest = chance.one_in(2) ? limit : 1'000 * limit;
+            bool hangs = disk.hang && (world_.now < disk.hang->until || disk.given_up(world_));
+            if (!hangs) disk.hang = {world_.now, world_.now + chance.between(1'000, longest)};
+            ++world_.disk_errors;
+            hang_disk();
+        });
+    }
+    void end_hangs() {
+        broker_.disk.hang.reset();
+        for (auto& other : broker_.other_disks) other.disk.hang.reset();
+    }
     // Faults that come with time, until there were enough.
     void next_fault() {
         auto& chance = world_.faults;
@@ -362,6 +383,7 @@ private:
         broker_.power.dies_behind_count = 0;
         broker_.power.full_for = broker_.power.exhausted_for = 0;
         broker_.disk.quota = 0;
+        end_hangs();
         for (auto& other : broker_.other_disks)
             other.disk.lost = false, other.disk.quota = 0, other.away = Node::Away::no;
         // What was lost is offline until the next start.

@@ -5,8 +5,7 @@
 //             slow; resets that cut a send anywhere
 //   disk      jobs late and in any order; errors, short writes and full disks at any operation
 //   disks     of several, one of which every operation fails from some moment on, or that is away when the
-//   node
-//             starts, and back at a later start
+//             node starts, and back at a later start; any that does not answer for a while or for good
 //   node      dead at any file operation, in a job or not. Killed, what it wrote stays, synced or not.
 //             Without power, of what was not synced nothing, all, some, or torn pieces stay, and names are as
 //             they were at some moment since their last sync
@@ -45,7 +44,8 @@ public:
           deaths(seed, 9),
           groups(seed, 10),
           copies(seed, 11),
-          consumers(seed, 12) {}
+          consumers(seed, 12),
+          hangs(seed, 13) {}
     // `action` will happen to `where`, unless that dies before; to no core in particular if null.
     void after(Micros delay, Core* where, std::string_view what, std::move_only_function<void()> action);
     bool step();  // The next event. False: there is none, nothing will ever happen again.
@@ -53,10 +53,13 @@ public:
     void note(std::uint64_t fact) { hash = (hash ^ fact) * 0x100000001b3; }
 
     Chance schedule, network, disk, programs, workload, faults, directories, deaths, groups, copies,
-        consumers;
+        consumers, hangs;
     Profile profile;
     std::uint64_t sends_per_reset = 80;  // On average. 0: none is reset.
     Micros job_delay_max = 1000, job_told_max = 3000;
+    // Of the job that is being executed: it has come to a disk that hangs, for good or until then.
+    bool in_job = false, job_hangs = false;
+    Micros job_waits_until = 0;
     std::map<std::string, Node*> nodes;
     Core* current = nullptr;  // Whose turn it is.
     Micros now = 0;

@@ -1,5 +1,6 @@
 """Several data directories in real processes: one fails, is not there or an older copy, a disk is full."""
 
+import os
 import re
 import shutil
 import signal
@@ -8,8 +9,10 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
 import records
 from broker import BINARY, CLIENT_BINARY, ENVIRONMENT, SANITIZER_FACTOR, Broker, free_port
+from connection import Closed
 
 STORAGE_ERROR, LEADER_NOT_AVAILABLE = 56, 5
 PARTITIONS = 4
@@ -128,6 +131,98 @@ def test_a_sync_that_fails_costs_its_directory_alone():
             for partition in other:
                 assert c.fetch("spread", partition, 0)["Records"]
                 assert produce(c, partition, b"again")[0] == 0
+
+
+class Unanswered:
+    """A file whose syncs are not answered, but for the first few of each thread, until this ends."""
+
+    def __init__(self, broker, path, answered=0):
+        self.broker = broker
+        injected = ["-e", f"inject=fdatasync:delay_enter=1000s:when={answered + 1}+"]
+        broker.prefix = ["strace", "-f", "-o", "/dev/null", "-P", str(path), *injected]
+
+    def __enter__(self):
+        self.broker.start()
+        self.pid = self.broker.pid
+        return self
+
+    def __exit__(self, *_):
+        self.broker.process.kill()  # strace: it cannot end while a call is delayed.
+        self.broker.process.wait()
+        self.broker.prefix = []
+
+    def ended(self):
+        return not os.path.exists(f"/proc/{self.pid}")
+
+
+def eventually(condition, seconds=10):
+    end = time.monotonic() + seconds * SANITIZER_FACTOR
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.05)
+
+
+def test_a_disk_that_does_not_answer_costs_its_directory_alone():
+    with SpreadBroker("--set", "disk.timeout.ms=4000", "--set", "disk.threads=1") as broker:
+        home, other = filled(broker)
+        broker.stop()
+        hit = min(other)
+        (log,) = broker.other.glob(f"spread-{hit}.*/*.log")
+        with Unanswered(broker, log) as stuck:
+            begun = time.monotonic()
+            with broker.connect(timeout=60) as waits, broker.connect(timeout=60) as c:
+                waits.send("Produce", 9, waits.produce_body("spread", hit, records.values_batch(b"not answered")))
+                for n in range(1, 40):  # The others are served, whoever waits.
+                    for partition in home:
+                        sent = time.monotonic()
+                        assert produce(c, partition, b"second") == (0, n)
+                        assert time.monotonic() - sent < 3 * SANITIZER_FACTOR
+                body = waits.receive("Produce", 9)
+                (part,) = body["Responses"][0]["PartitionResponses"]
+                assert part["ErrorCode"] == STORAGE_ERROR
+                assert 3.5 < time.monotonic() - begun < 8 * SANITIZER_FACTOR
+            said = broker.output()
+            assert f"the data directory {broker.other} does not answer: something has waited for" in said
+            assert f"the data directory {broker.other} is given up: it has not answered for 4000 ms" in said
+            check(broker, home, other, ends=40)
+            metric = "fulmar_data_directory_unanswered_seconds"
+            told = dict(re.findall(metric + r'\{directory="(.+)"\} (\S+)\n', broker.get("/metrics")))
+            assert float(told[str(broker.data)]) < 1 and float(told[str(broker.other)]) > 3.5
+        check(broker, home, other, ends=40)  # When it answers after all, nothing comes of it.
+        os.kill(stuck.pid, signal.SIGTERM)
+        eventually(stuck.ended)
+        broker.start()
+        check(broker, home, set(), ends=40)
+        with broker.connect() as c:
+            for partition in other:
+                assert c.fetch("spread", partition, 0)["Records"]
+                assert produce(c, partition, b"again")[0] == 0
+
+
+@pytest.mark.parametrize("what", ["a log", "the store"])
+def test_a_home_that_does_not_answer_ends_the_process(what):
+    with SpreadBroker("--set", "disk.timeout.ms=2000") as broker:
+        home, other = filled(broker)
+        broker.stop()
+        hit = min(home)
+        (log,) = broker.data.glob(f"spread-{hit}.*/*.log")
+        store = broker.data / "coord" / "store.sqlite"
+        path, answered = (log, 0) if what == "a log" else (f"{store}-wal", 3)
+        with Unanswered(broker, path, answered) as stuck:
+            # Held by strace, the dead process may have its sockets open yet.
+            with broker.connect(timeout=5) as c, pytest.raises((Closed, AssertionError, TimeoutError)):
+                for n in range(10):
+                    if what == "a log":
+                        assert produce(c, hit, b"not answered")[0] == 0
+                    else:
+                        c.create_topic(f"made-{n}")
+            eventually(lambda: "does not answer" in broker.output())
+        eventually(stuck.ended)
+        assert "given up: it has not answered for 2000 ms" in broker.output()
+        broker.start()
+        check(broker, home - {hit}, set())
+        with broker.connect() as c:
+            assert c.fetch("spread", hit, 0)["Records"]
 
 
 def test_a_directory_that_is_missing_is_not_begun_anew():

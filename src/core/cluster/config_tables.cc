@@ -71,6 +71,7 @@ static constexpr std::array brokers = {
     at_start("disk.read.only.percent"),
     at_start("disk.reserve.bytes"),
     at_start("disk.threads"),
+    at_start("disk.timeout.ms"),
     at_start("durability"),
     at_start("fetch.max.bytes"),
     integer("follower.replication.throttled.rate", "9223372036854775807", 0, unbounded, kept, no_quota),

@@ -182,14 +182,23 @@ void tell_storage(Exposition& out, const View& view, const Broker& broker, Insta
                 "Operations on logs that failed, by operation: write (a full disk, too) or sync.");
     out.value(counters.failed_writes, {{"operation", "write"}});
     out.value(counters.failed_syncs, {{"operation", "sync"}});
-    out.gauge("fulmar_data_directory_failed",
-              "1 when the data directory is away, or a write or sync in it failed for good: nothing of it is "
-              "served any more. With the one that has the metadata the process ends.");
+    out.gauge(
+        "fulmar_data_directory_failed",
+        "1 when the data directory is away, or a write or sync in it failed for good or was not answered: "
+        "nothing of it is served any more. With the one that has the metadata the process ends.");
     auto directories = broker.directories();
     for (std::size_t n = 0; n < directories.size(); ++n)
         out.value(
             std::uint64_t(!directories[n].trouble.empty() || (n < view.failed.size() && view.failed[n])),
             {{"directory", directories[n].name}});
+    out.gauge(
+        "fulmar_data_directory_unanswered_seconds",
+        "How long the oldest operation under way in the data directory has waited; with disk.timeout.ms "
+        "it is given up.");
+    for (auto& directory : directories)
+        if (directory.root)
+            out.value(std::chrono::duration<double>(directory.root->unanswered()).count(),
+                      {{"directory", directory.name}});
     auto tell = [&](std::string_view name, std::string_view help, auto number) {
         out.gauge(name, help);
         for (auto& directory : directories)

@@ -15,6 +15,7 @@ struct Tree {
     ~Tree();
     const int root;
     const std::shared_ptr<OpenFiles> files;
+    const std::shared_ptr<Operations> operations;
     std::mutex mutex{};  // Of all names, and of who stands under which.
 };
 
@@ -33,12 +34,14 @@ public:
     Result<std::vector<Entry>> list() override;
     Result<> sync() override;
     Result<Space> space() override;
+    Millis unanswered() const override { return tree_->operations->unanswered(); }
     Result<std::unique_ptr<Lock>> lock(const std::string& name) override;
 
     const std::shared_ptr<Tree>& tree() const { return tree_; }
 
 private:
     friend RealFile;
+    Operations::UnderWay begin() const { return {tree_->operations, shared_from_this()}; }
     // From the root to `name` in here, or to here when it is empty. Nothing: this was removed.
     std::optional<std::string> path_to(std::string_view name) const;  // Under the tree's mutex.
     Result<std::string> locked_path_to(std::string_view name) const;
@@ -68,6 +71,9 @@ Result<std::shared_ptr<Directory>> open_directory(
     const std::string& path, bool create,
     std::shared_ptr<OpenFiles> files = std::make_shared<OpenFiles>(descriptors_for_files()),
     MadeDirectories* made = nullptr);
+// Counts as an operation on the disk of that directory, one of this module, for as long as it lives: what
+// somebody does there in another way.
+std::shared_ptr<void> operation_on(Directory& directory);
 // Takes away again what `open_directory` made, as far as nothing was put into it.
 void unmake(const MadeDirectories& made);
 

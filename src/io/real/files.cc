@@ -42,7 +42,11 @@ Error error_from(int code) {
 static std::unexpected<Error> failure(int code = errno) { return std::unexpected(error_from(code)); }
 
 RealFile::RealFile(std::shared_ptr<RealDirectory> in, std::string name, bool create)
-    : OpenFile(in->tree()->files), directory_(std::move(in)), name_(std::move(name)), create_(create) {}
+    : OpenFile(in->tree()->files),
+      operations_(in->tree()->operations),
+      directory_(std::move(in)),
+      name_(std::move(name)),
+      create_(create) {}
 RealFile::~RealFile() {
     auto tree = directory_->tree();
     std::lock_guard guard(tree->mutex);
@@ -51,6 +55,8 @@ RealFile::~RealFile() {
 }
 
 int RealFile::open_by_name() {
+    auto under_way = begin();
+    if (!under_way) return errno = EIO, -1;
     auto& tree = *directory_->tree();
     std::unique_lock names(tree.mutex);
     auto path = removed_ ? std::nullopt : directory_->path_to(name_);
@@ -81,7 +87,10 @@ int RealFile::open_at(const std::string& path) {
 }
 
 Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
+    under_way.go_on();
     if (!held) return std::unexpected(held.error());
     constexpr std::size_t vectors_max = 1024;  // IOV_MAX of Linux.
     std::array<iovec, 64> few;
@@ -100,6 +109,7 @@ Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
             size += now[i].size();
         }
         auto written = ::pwritev(held->descriptor(), vectors, int(now.size()), off_t(position));
+        under_way.go_on();
         wrote();
         if (written < 0) return failure();
         // Part of it is as bad as none, and is not tried again: the caller may not guess what is there.
@@ -109,12 +119,28 @@ Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
     }
     return {};
 }
+// What waits for the disk reads into memory of this thread, since a disk that was given up may answer when
+// nobody has the other any more.
+static ssize_t read_some(int descriptor, std::span<std::byte> into, off_t position,
+                         const Operations::UnderWay& under_way) {
+    iovec cached{into.data(), into.size()};
+    if (auto got = ::preadv2(descriptor, &cached, 1, position, RWF_NOWAIT); got > 0) return got;
+    constexpr std::size_t piece_bytes = 256 * 1024;
+    static thread_local std::vector<std::byte> piece(piece_bytes);
+    auto got = ::pread(descriptor, piece.data(), std::min(piece.size(), into.size()), position);
+    under_way.go_on();
+    if (got > 0) std::copy_n(piece.begin(), got, into.begin());
+    return got;
+}
 Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> into) {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
+    under_way.go_on();
     if (!held) return std::unexpected(held.error());
     std::size_t got = 0;
     while (got < into.size()) {
-        auto n = ::pread(held->descriptor(), into.data() + got, into.size() - got, off_t(position + got));
+        auto n = read_some(held->descriptor(), into.subspan(got), off_t(position + got), under_way);
         if (n < 0) return failure();
         if (n == 0) break;
         got += std::size_t(n);
@@ -122,6 +148,8 @@ Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> 
     return got;
 }
 Result<> RealFile::sync() {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     if (auto flushed = flush(); !flushed) return flushed;
     return look_for_name();
 }
@@ -140,6 +168,8 @@ Result<> RealFile::look_for_name() {
     return std::unexpected(Error::missing);
 }
 Result<> RealFile::drop_cache() {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
     if (int code = ::posix_fadvise(held->descriptor(), 0, 0, POSIX_FADV_DONTNEED); code != 0)
@@ -147,6 +177,8 @@ Result<> RealFile::drop_cache() {
     return {};
 }
 Result<> RealFile::truncate(std::uint64_t size) {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
     int cut = ::ftruncate(held->descriptor(), off_t(size));
@@ -155,6 +187,8 @@ Result<> RealFile::truncate(std::uint64_t size) {
     return {};
 }
 Result<> RealFile::allocate(std::uint64_t size) {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
     if (::fallocate(held->descriptor(), FALLOC_FL_KEEP_SIZE, 0, off_t(size)) == 0) return {};
@@ -162,6 +196,8 @@ Result<> RealFile::allocate(std::uint64_t size) {
     return failure();
 }
 Result<std::uint64_t> RealFile::size() {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
     struct stat about{};

@@ -31,9 +31,11 @@ public:
 private:
     friend RealDirectory;
     int open_by_name() override;
+    Operations::UnderWay begin() const override { return {operations_, shared_from_this()}; }
     int open_at(const std::string& path);
     Result<> look_for_name();
 
+    const std::shared_ptr<Operations> operations_;
     // By the tree's mutex.
     std::shared_ptr<RealDirectory> directory_;
     std::string name_;

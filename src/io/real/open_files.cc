@@ -45,6 +45,8 @@ Result<> OpenFile::flush() {
     return flush(*held);
 }
 Result<> OpenFile::flush(const Pin& held) {
+    auto under_way = begin();
+    if (!under_way) return std::unexpected(Error::failed);
     std::lock_guard guard(syncing_);
     if (failed_.load(std::memory_order_relaxed)) return std::unexpected(Error::failed);
     auto covered = written_.load(std::memory_order_acquire);

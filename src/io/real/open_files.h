@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "io/real/operations.h"
 
 namespace fulmar::real {
 
@@ -69,6 +70,8 @@ public:
 protected:
     // A descriptor, or -1 and errno. One thread at a time.
     virtual int open_by_name() = 0;
+    // An operation on the disk that it is on.
+    virtual Operations::UnderWay begin() const = 0;
 
 private:
     friend OpenFiles;

@@ -7,12 +7,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <csignal>
 #include <fstream>
 #include <thread>
 
+#include "base/log_sink.h"
 #include "io/real/directory.h"
 #include "io/real/loop.h"
 #include "io/real/network.h"
@@ -24,16 +24,11 @@ namespace {
 
 class RealDisk final : public Disk {
 public:
-    RealDisk(asio::thread_pool& pool, Loop& home) : pool_(pool), home_(home) {}
-    void start(Job& job) override {
-        asio::post(pool_, [&job, &home = home_] {
-            job.execute();
-            home.deliver(job);
-        });
-    }
+    RealDisk(DiskThreads& threads, Loop& home) : threads_(threads), home_(home) {}
+    void start(Job& job) override { threads_.start(job, home_); }
 
 private:
-    asio::thread_pool& pool_;
+    DiskThreads& threads_;
     Loop& home_;
 };
 
@@ -52,8 +47,8 @@ ProcessUse process_use() {
 }
 
 struct Core {
-    Core(asio::thread_pool& pool, Ports& ports, std::shared_ptr<OpenFiles> files)
-        : network(loop, ports, std::move(files)), disk(pool, loop) {}
+    Core(DiskThreads& threads, Ports& ports, std::shared_ptr<OpenFiles> files)
+        : network(loop, ports, std::move(files)), disk(threads, loop) {}
     RealLoop loop;
     RealNetwork network;
     RealDisk disk;
@@ -62,28 +57,42 @@ struct Core {
 
 }  // namespace
 
+// Nobody can be told of the failure, so it is as if the process had been killed.
+[[noreturn]] static void end_for(const std::string& disk) {
+    log_error("ending at once: the data directory {} does not answer a core itself, or the store", disk);
+    ::_exit(1);
+}
+
 struct Runtime::Impl {
-    explicit Impl(int disk_threads) : pool(std::size_t(disk_threads)) {}
-    asio::thread_pool pool;
+    Impl(int threads, std::vector<std::shared_ptr<Operations>> disks, DiskPatience patience)
+        : disk_threads(std::make_unique<DiskThreads>(threads, std::move(disks), patience, end_for)) {}
     Ports ports;
     std::vector<std::unique_ptr<Core>> cores;
     Host host;
+    std::unique_ptr<DiskThreads> disk_threads;  // Last: jobs tell their cores.
 };
 
-Runtime::Runtime(int cores, int disk_threads, std::vector<Result<std::shared_ptr<Directory>>> data)
-    : impl_(std::make_unique<Impl>(disk_threads)) {
+Runtime::Runtime(int cores, int disk_threads, std::vector<Result<std::shared_ptr<Directory>>> data,
+                 DiskPatience patience) {
     std::signal(SIGPIPE, SIG_IGN);  // sendfile to a peer that has gone would end the process.
-    auto opened = std::ranges::find_if(data, [](auto& each) { return each && *each; });
-    auto files = opened != data.end() ? static_cast<RealDirectory&>(***opened).tree()->files
-                                      : std::make_shared<OpenFiles>(0);
+    std::shared_ptr<OpenFiles> files;
+    std::vector<std::shared_ptr<Operations>> disks;
+    for (auto& each : data)
+        if (each && *each) {
+            auto& tree = *static_cast<RealDirectory&>(**each).tree();
+            files = tree.files;
+            disks.push_back(tree.operations);
+        }
+    if (!files) files = std::make_shared<OpenFiles>(0);
+    impl_ = std::make_unique<Impl>(disk_threads, std::move(disks), patience);
     for (int i = 0; i < cores; ++i) {
-        impl_->cores.push_back(std::make_unique<Core>(impl_->pool, impl_->ports, files));
+        impl_->cores.push_back(std::make_unique<Core>(*impl_->disk_threads, impl_->ports, files));
         impl_->host.cores.push_back(&impl_->cores.back()->seam);
     }
     impl_->host.data = std::move(data);
     impl_->host.process_use = process_use;
 }
-Runtime::~Runtime() { impl_->pool.join(); }
+Runtime::~Runtime() { impl_->disk_threads.reset(); }
 Host& Runtime::host() { return impl_->host; }
 
 void Runtime::run(const std::function<Task<>(Host&)>& program) {

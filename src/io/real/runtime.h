@@ -5,14 +5,17 @@
 #include <functional>
 #include <memory>
 
+#include "io/real/disk_threads.h"
 #include "io/seam.h"
 
 namespace fulmar::real {
 
 class Runtime {
 public:
-    // The directories that could be opened share what they keep open.
-    Runtime(int cores, int disk_threads, std::vector<Result<std::shared_ptr<Directory>>> data);
+    // The directories that could be opened share what they keep open. When one of them does not answer a core
+    // itself, or the store, the process ends.
+    Runtime(int cores, int disk_threads, std::vector<Result<std::shared_ptr<Directory>>> data,
+            DiskPatience patience = {});
     ~Runtime();
     // Runs `program` on core 0, and all that it spawns there, to its end; the other cores serve meanwhile.
     // SIGTERM and SIGINT ask it to stop; a second one ends the process.

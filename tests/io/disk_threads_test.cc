@@ -1,0 +1,162 @@
+// A disk that does not answer: what waits for it is given up, with its thread, and nothing else has to wait.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "io/real/directory.h"
+#include "io/real/runtime.h"
+#include "tests/io/scratch.h"
+
+namespace fulmar {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A system call on the disk of `directory` that returns when it is let go. It outlives its test, as the
+// thread that is in it does.
+class Call {
+public:
+    void wait(Directory& directory) {
+        auto under_way = real::operation_on(directory);
+        std::unique_lock lock(mutex_);
+        begun_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return let_go_; });
+    }
+    void await_begin() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return begun_; });
+    }
+    void let_go() {
+        std::lock_guard guard(mutex_);
+        let_go_ = true;
+        changed_.notify_all();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool begun_ = false, let_go_ = false;
+};
+
+class DiskThreadsTest : public testing::Test {
+protected:
+    void run(int threads, real::DiskPatience patience, const std::function<Task<>(Host&)>& program) {
+        real::Runtime runtime(1, threads, {slow_, other_}, patience);
+        runtime.run(program);
+    }
+    static std::deque<Call>& kept() {
+        static auto& all = *new std::deque<Call>;
+        return all;
+    }
+    Scratch first_, second_;
+    Result<std::shared_ptr<Directory>> slow_ = real::open_directory(first_.path(), false);
+    Result<std::shared_ptr<Directory>> other_ = real::open_directory(second_.path(), false);
+    Call* const call_ = &kept().emplace_back();
+    static constexpr real::DiskPatience soon{.limit = milliseconds(300)};
+};
+
+TEST_F(DiskThreadsTest, a_job_that_is_not_answered_fails_and_its_thread_goes_no_further) {
+    struct Seen {
+        std::atomic<bool> behind = false;
+    };
+    auto seen = std::make_shared<Seen>();
+    run(1, soon, [&](Host& host) -> Task<> {
+        auto& disk = host.cores[0]->disk;
+        auto begun = host.cores[0]->loop.now();
+        auto result = co_await disk.run([call = call_, seen, slow = *slow_]() -> Result<int> {
+            call->wait(*slow);
+            seen->behind = true;
+            return 1;
+        });
+        EXPECT_FALSE(result);
+        EXPECT_EQ(result.error(), Error::failed);
+        EXPECT_GE(host.cores[0]->loop.now() - begun, milliseconds(300));
+        // From now on nobody waits for it; the others are as they were.
+        auto listed = co_await disk.run([&] { return (*slow_)->list(); });
+        EXPECT_EQ(listed.error(), Error::failed);
+        auto made = co_await disk.run([&] { return (*slow_)->create("file"); });
+        EXPECT_EQ(made.error(), Error::failed);
+        EXPECT_TRUE(co_await disk.run([&] { return (*other_)->create("file"); }));
+    });
+    call_->let_go();
+    std::this_thread::sleep_for(milliseconds(50));
+    EXPECT_FALSE(seen->behind);
+}
+
+TEST_F(DiskThreadsTest, an_open_file_of_it_fails_too) {
+    auto file = (*slow_)->create("file");
+    ASSERT_TRUE(file);
+    run(1, soon, [&](Host& host) -> Task<> {
+        auto& disk = host.cores[0]->disk;
+        (void)co_await disk.run(
+            [call = call_, slow = *slow_]() -> Result<> { return call->wait(*slow), Result<>(); });
+        auto bytes = bytes_of("x");
+        EXPECT_EQ((*file)->write(0, {&bytes, 1}).error(), Error::failed);
+        EXPECT_EQ((*file)->sync().error(), Error::failed);
+        std::byte into[1];
+        EXPECT_EQ((*file)->read(0, into).error(), Error::failed);
+    });
+}
+
+TEST_F(DiskThreadsTest, while_one_disk_holds_all_threads_others_get_new_ones) {
+    run(2, {.limit = milliseconds(60'000)}, [&](Host& host) -> Task<> {
+        auto& core = *host.cores[0];
+        auto held = [](Disk& disk, Call* call, Directory& slow, int& ended) -> Task<> {
+            (void)co_await disk.run([call, &slow] { return call->wait(slow), Result<>(); });
+            ++ended;
+        };
+        int ended = 0;
+        for (int n = 0; n < 2; ++n) core.loop.spawn(held(core.disk, call_, **slow_, ended));
+        EXPECT_TRUE(co_await core.disk.run([&] { return (*other_)->create("file"); }));
+        EXPECT_GE((*slow_)->unanswered(), milliseconds(1'000));
+        EXPECT_EQ((*other_)->unanswered(), milliseconds(0));
+        EXPECT_EQ(ended, 0);
+        call_->let_go();  // It answers after all, and nothing has come of it.
+        while (ended < 2) co_await Timer(core.loop, Millis(1));
+        EXPECT_EQ((*slow_)->unanswered(), milliseconds(0));
+        EXPECT_TRUE(co_await core.disk.run([&] { return (*slow_)->create("file"); }));
+    });
+}
+
+TEST_F(DiskThreadsTest, what_is_closed_for_the_sake_of_another_disk_is_not_held_against_that) {
+    auto slow = std::make_shared<real::Operations>("slow");
+    auto other = std::make_shared<real::Operations>("other");
+    real::Operations::UnderWay outer(other, nullptr);
+    {
+        real::Operations::UnderWay inner(slow, nullptr);
+        auto later = real::Operations::Clock::now() + milliseconds(500);
+        EXPECT_EQ(other->unanswered(later), milliseconds(0));
+        EXPECT_GE(slow->unanswered(later), milliseconds(500));
+    }
+    auto later = real::Operations::Clock::now() + milliseconds(500);
+    EXPECT_GE(other->unanswered(later), milliseconds(500));
+    EXPECT_EQ(slow->unanswered(later), milliseconds(0));
+}
+
+using DiskThreadsDeath = DiskThreadsTest;
+TEST_F(DiskThreadsDeath, when_a_core_itself_waits_the_process_ends) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    auto wait_on_the_loop = [&] {
+        run(1, soon, [&](Host&) -> Task<> {
+            call_->wait(**slow_);
+            co_return;
+        });
+    };
+    EXPECT_EXIT(wait_on_the_loop(), testing::ExitedWithCode(1), "");
+}
+TEST_F(DiskThreadsDeath, so_it_does_when_a_job_cannot_tell_that_it_failed) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    auto wait_in_a_job = [&] {
+        run(1, soon, [&](Host& host) -> Task<> {
+            co_await host.cores[0]->disk.run([call = call_, slow = *slow_] { return call->wait(*slow), 1; });
+        });
+    };
+    EXPECT_EXIT(wait_in_a_job(), testing::ExitedWithCode(1), "");
+}
+
+}  // namespace
+}  // namespace fulmar
