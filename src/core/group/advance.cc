@@ -113,22 +113,29 @@ private:
         bool again = !known.empty() && group_.matched_version != version &&
                      now - group_.matched_at >= matches_again_after;
         std::map<std::string, std::optional<Matched>> changes;
+        auto bytes = group_.matched_bytes();
+        auto change = [&](const std::string& pattern, Matched to) {
+            auto before = known.find(pattern);
+            auto less = before == known.end() ? 0 : before->second.bytes();
+            auto more = to.bytes();
+            if (more > less && bytes - less + more > rules_.said_bytes_max) return false;
+            bytes += more - less;
+            changes[pattern] = std::move(to);
+            return true;
+        };
         for (auto& [pattern, matched] : known) {
             if (naming(pattern) == 0) changes[pattern] = std::nullopt;
             if (naming(pattern) == 0 || !again) continue;
             auto topics = match_topics(pattern, image_, rules_.internal_topics);
-            // It was taken once, so it can only have become too dear: what it matched stays.
-            if (topics && *topics != matched.topics) changes[pattern] = matched_now(std::move(*topics));
+            // It was taken once, so it can only have become too dear, or too large: what it matched stays.
+            if (topics && *topics != matched.topics) change(pattern, matched_now(std::move(*topics)));
         }
         auto& mine = step_.said.pattern;
         if (mine && !mine->empty() && !known.contains(*mine)) {
             auto topics = match_topics(*mine, image_, rules_.internal_topics);
             if (!topics) return topics.error();
-            std::size_t bytes = 0;
-            for (auto& topic : *topics) bytes += topic.size();
-            if (group_.matched_bytes() + bytes > rules_.said_bytes_max)
+            if (!change(*mine, matched_now(std::move(*topics))))
                 return "with what the group's other patterns match it is too much to keep";
-            changes[*mine] = matched_now(std::move(*topics));
         }
         if (again) add(MatchedTopics{step_.group_id, version, now});
         if (changes.empty()) return std::nullopt;

@@ -241,8 +241,10 @@ private:
 
 bool has_room(const ConsumerGroup& group, const std::string* was, const std::string& id, const Said& said,
               const ConsumerRules& rules) {
-    auto others = group.said_bytes() - (was ? was->size() + group.find(*was)->said.bytes() : 0);
-    bool room = others + said.bytes() + id.size() <= rules.said_bytes_max;
+    auto before = was ? was->size() + group.find(*was)->said.bytes() : 0;
+    auto now = id.size() + said.bytes();
+    // One that was taken over may be fuller than it could have become; who says no more than before stays.
+    bool room = now <= before || group.said_bytes() - before + now <= rules.said_bytes_max;
     return room && (was || group.members().size() < rules.members_max);
 }
 

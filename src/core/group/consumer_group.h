@@ -65,6 +65,7 @@ struct Matched {
     std::int64_t version = 0;  // Of the topics that the pattern was held against.
     Timestamp at{};
     bool operator==(const Matched&) const = default;
+    std::size_t bytes() const;
 };
 
 struct ConsumerMember {
