@@ -347,10 +347,7 @@ struct Apply {
         group.set_timers(event.member_id, event.expires, event.act_by);
     }
     void operator()(const LookedAtTopics& event) const { group.looked_at = event.version; }
-    void operator()(const MatchedTopics& event) const {
-        group.matched_version = event.version;
-        group.matched_at = event.at;
-    }
+    void operator()(const MatchedTopics& event) const { group.round = event.round; }
     // After a replay each has its time to come back.
     void operator()(const ConsumersArmed& event) const {
         std::vector<std::string> ids;
