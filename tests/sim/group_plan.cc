@@ -37,6 +37,8 @@ static void plan_newer_settings(World& world, Settings& settings, std::deque<Con
         if (group.kind == GroupKind::classic) continue;
         group.session_timeout = session;
         group.heartbeat_interval = interval;
+        // So may the answers of those of its members that speak the classic one.
+        group.rebalance_timeout = std::max(group.rebalance_timeout, Millis(least));
     }
 }
 

@@ -739,7 +739,7 @@ private:
 
 RunResult run(const RunOptions& options) {
     // What RE2 makes at its first use it keeps.
-    static const bool used = group::match_topics("used", {}, {}).has_value();
+    static const bool used = group::TopicMatching({}, {}).match("used").has_value();
     CHECK(used);
     auto before = held;
     RunResult result;

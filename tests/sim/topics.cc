@@ -101,6 +101,8 @@ public:
             // A start without a disk does not know that it is empty.
             if (end.error_code == ErrorCode::kafka_storage_error && !work_.broker.other_disks.empty())
                 continue;
+            // Its only disk has failed, and the broker has not ended for it yet: the next start knows.
+            if (end.error_code == ErrorCode::kafka_storage_error) co_return std::unexpected(Error::refused);
             if (end.error_code != ErrorCode::none || end.offset != Offset{0})
                 complain(fmt::format("not empty: partition {} of number {} gives {} and ends at {}", p,
                                      here.number, kafka::to_text(end.error_code),

@@ -422,3 +422,26 @@ def test_a_text_that_could_not_be_kept_is_refused():
             assert coordinator_answer(c, "ConsumerGroupHeartbeat", 1, {**joined, "MemberId": "m"})["ErrorCode"] == 0
             (group,) = c.call("ConsumerGroupDescribe", 1, {"GroupIds": ["long"] * 100})["Groups"]
         assert sorted(len(m["MemberId"]) for m in group["Members"]) == [1, 32_767]
+
+
+def test_a_group_that_is_named_over_and_over_is_described_once(broker):
+    """What there is to tell of it is a MiB or two; a request of two names it half a million times."""
+    joins = {
+        "SessionTimeoutMs": 30_000, "RebalanceTimeoutMs": 30_000, "MemberId": "", "ProtocolType": "consumer",
+    }  # fmt: skip
+    beats = {
+        "GroupId": "new", "MemberId": "m", "MemberEpoch": 0, "RebalanceTimeoutMs": 30_000, "TopicPartitions": [],
+        "SubscribedTopicNames": [f"{n:0>200}" for n in range(5_000)],
+    }  # fmt: skip
+    with broker.connect(timeout=60) as c:
+        assert coordinator_answer(c, "ConsumerGroupHeartbeat", 1, beats)["ErrorCode"] == 0
+        protocols = [{"Name": "range", "Metadata": bytes(1 << 20)}]
+        joined = coordinator_answer(c, "JoinGroup", 2, {**joins, "GroupId": "old", "Protocols": protocols})
+        assert joined["ErrorCode"] == 0
+        told = {"MemberId": joined["MemberId"], "Assignment": bytes(1 << 20)}
+        mine = {"GroupId": "old", "GenerationId": joined["GenerationId"], "MemberId": joined["MemberId"]}
+        assert c.call("SyncGroup", 2, {**mine, "Assignments": [told]})["ErrorCode"] == 0
+        (group,) = c.call("DescribeGroups", 5, {"Groups": ["old"] * 500_000})["Groups"]
+        assert len(group["Members"][0]["MemberAssignment"]) == 1 << 20
+        (group,) = c.call("ConsumerGroupDescribe", 1, {"GroupIds": ["new"] * 500_000})["Groups"]
+        assert len(group["Members"][0]["SubscribedTopicNames"]) == 5_000

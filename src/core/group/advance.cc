@@ -49,6 +49,10 @@ public:
         done_.target_epoch = group_.target_epoch.epoch;
         if (step.before) done_.current = step.before->current;
         else done_.current.epoch = done_.target_epoch;
+        if (step.before) gone_.insert(&step.before->said);
+        // A member that takes up a place that was kept leaves its own.
+        auto* own = step.was ? group_.find(step.member_id) : nullptr;
+        if (own) gone_.insert(&own->said);
     }
     std::expected<Stepped, std::string> run() {
         note_replacement();
@@ -89,7 +93,6 @@ private:
         if (before && &before->said == &step_.said) return false;
         if (!before || step_.was || before->said != step_.said)
             add(WroteConsumerMember{step_.group_id, step_.member_id, step_.said});
-        // A member that takes up a place that was kept leaves its own.
         bool leaves = step_.was && group_.find(step_.member_id);
         return !before || leaves || before->said.topics != step_.said.topics ||
                before->said.pattern != step_.said.pattern;
@@ -98,48 +101,72 @@ private:
     // The members that name a pattern after this step.
     std::size_t naming(const std::string& pattern) const {
         auto count = group_.naming(pattern);
-        auto* before = step_.before;
-        if (before && before->said.pattern == pattern) --count;
+        for (auto* said : gone_)
+            if (said->pattern == pattern) --count;
         return count + (step_.said.pattern == pattern ? 1 : 0);
     }
     Matched matched_now(std::set<std::string> topics) const {
         return {std::move(topics), std::int64_t(image_.topics_version()), step_.setting.clocks.wall};
     }
+    // Null: it has not been matched.
+    const Matched* find_pattern(const std::string& pattern) const {
+        if (auto at = changes_.find(pattern); at != changes_.end())
+            return at->second ? &*at->second : nullptr;
+        auto at = group_.patterns().find(pattern);
+        return at == group_.patterns().end() ? nullptr : &at->second;
+    }
+    // False, and nothing is changed: it is too much to keep with what the others match.
+    bool change(const std::string& pattern, std::optional<Matched> to) {
+        auto* before = find_pattern(pattern);
+        auto less = before ? before->bytes() : 0, more = to ? to->bytes() : 0;
+        if (more > less && matched_bytes_ - less + more > rules_.said_bytes_max) return false;
+        matched_bytes_ += more - less;
+        changes_[pattern] = std::move(to);
+        return true;
+    }
     std::optional<std::string> match() {
-        auto& known = group_.patterns();
-        patterns_ = &known;
-        auto version = image_.topics_version();
-        auto now = step_.setting.clocks.now;
-        bool again = !known.empty() && group_.matched_version != version &&
-                     now - group_.matched_at >= matches_again_after;
-        std::map<std::string, std::optional<Matched>> changes;
-        for (auto& [pattern, matched] : known) {
-            if (naming(pattern) == 0) changes[pattern] = std::nullopt;
-            if (naming(pattern) == 0 || !again) continue;
-            auto topics = match_topics(pattern, image_, rules_.internal_topics);
-            // It was taken once, so it can only have become too dear: what it matched stays.
-            if (topics && *topics != matched.topics) changes[pattern] = matched_now(std::move(*topics));
-        }
+        for (auto* said : gone_)
+            if (said->pattern && naming(*said->pattern) == 0) change(*said->pattern, std::nullopt);
         auto& mine = step_.said.pattern;
-        if (mine && !mine->empty() && !known.contains(*mine)) {
-            auto topics = match_topics(*mine, image_, rules_.internal_topics);
-            if (!topics) return topics.error();
-            std::size_t bytes = 0;
-            for (auto& topic : *topics) bytes += topic.size();
-            if (group_.matched_bytes() + bytes > rules_.said_bytes_max)
-                return "with what the group's other patterns match it is too much to keep";
-            changes[*mine] = matched_now(std::move(*topics));
+        std::optional<std::string> why;
+        // One step takes no longer than one pattern may, so it is this one or the others.
+        if (mine && !mine->empty() && !group_.patterns().contains(*mine)) why = match_first(*mine);
+        else match_again();
+        for (auto& [pattern, matched] : changes_) add(WrotePattern{step_.group_id, pattern, matched});
+        return why;
+    }
+    std::optional<std::string> match_first(const std::string& pattern) {
+        auto topics = TopicMatching(image_, rules_.internal_topics).match(pattern);
+        if (!topics) return topics.error().why;
+        if (change(pattern, matched_now(std::move(*topics)))) return std::nullopt;
+        return "with what the group's other patterns match it is too much to keep";
+    }
+    // Where topics have changed, or a round is under way.
+    void match_again() {
+        auto& known = group_.patterns();
+        auto& round = group_.round;
+        auto now = step_.setting.clocks.now;
+        bool as_it_was = !round.next && round.version == image_.topics_version();
+        if (known.empty() || as_it_was || now - round.at < matches_again_after) return;
+        MatchedTopics event{step_.group_id, {image_.topics_version(), std::nullopt, now}};
+        // What has changed since it began is the next one's.
+        if (round.next) event.round.version = round.version;
+        TopicMatching matching(image_, rules_.internal_topics);
+        for (auto at = round.next ? known.lower_bound(*round.next) : known.begin(); at != known.end(); ++at) {
+            auto& [pattern, matched] = *at;
+            if (naming(pattern) == 0) {
+                change(pattern, std::nullopt);
+                continue;
+            }
+            auto topics = matching.match(pattern);
+            if (!topics && topics.error().for_now) {
+                event.round.next = pattern;
+                break;
+            }
+            // It was taken once, so it can only have become too dear, or too large: what it matched stays.
+            if (topics && *topics != matched.topics) change(pattern, matched_now(std::move(*topics)));
         }
-        if (again) add(MatchedTopics{step_.group_id, version, now});
-        if (changes.empty()) return std::nullopt;
-        matched_ = known;
-        for (auto& [pattern, change] : changes) {
-            if (change) matched_[pattern] = *change;
-            else matched_.erase(pattern);
-            add(WrotePattern{step_.group_id, pattern, std::move(change)});
-        }
-        patterns_ = &matched_;
-        return std::nullopt;
+        add(std::move(event));
     }
 
     const Said& said_by(const std::string& id, const ConsumerMember& member) const {
@@ -158,7 +185,7 @@ private:
     }
     // Whether what all of them name is as it was.
     bool names_as_before() const {
-        if (patterns_ == &matched_) return false;
+        if (!changes_.empty()) return false;
         auto& named = group_.named();
         auto known = [&](auto& topic) { return named.contains(topic); };
         if (!std::ranges::all_of(step_.said.topics, known)) return false;
@@ -166,12 +193,15 @@ private:
         return !step_.before || std::ranges::all_of(step_.before->said.topics, left);
     }
     std::set<std::string> subscribed() const {
-        std::set<const Said*> gone;
-        if (step_.before) gone.insert(&step_.before->said);
-        auto topics = named_without(group_, gone);
+        auto topics = named_without(group_, gone_);
         topics.insert(step_.said.topics.begin(), step_.said.topics.end());
-        for (auto& [pattern, matched] : *patterns_)
-            if (naming(pattern) > 0) topics.insert(matched.topics.begin(), matched.topics.end());
+        auto take = [&](const Matched& matched) {
+            topics.insert(matched.topics.begin(), matched.topics.end());
+        };
+        for (auto& [pattern, matched] : group_.patterns())
+            if (naming(pattern) > 0 && !changes_.contains(pattern)) take(matched);
+        for (auto& [pattern, matched] : changes_)
+            if (matched) take(*matched);
         return topics;
     }
     void raise_epoch(bool subscribes_anew) {
@@ -231,7 +261,7 @@ private:
         };
         take(said.topics);
         if (said.pattern)
-            if (auto at = patterns_->find(*said.pattern); at != patterns_->end()) take(at->second.topics);
+            if (auto* matched = find_pattern(*said.pattern)) take(matched->topics);
         known = std::move(ids);
         return known;
     }
@@ -249,8 +279,9 @@ private:
     const ConsumerRules& rules_;
     const cluster::Image& image_;
     Stepped done_;
-    const std::map<std::string, Matched>* patterns_ = nullptr;  // As they are after this step.
-    std::map<std::string, Matched> matched_;
+    std::set<const Said*> gone_;                             // What is said no more after this step.
+    std::map<std::string, std::optional<Matched>> changes_;  // Of patterns; none: nobody names it any more.
+    std::size_t matched_bytes_ = group_.matched_bytes();
     std::map<Named, std::shared_ptr<const std::set<TopicId>>, SameNames> sets_;
 };
 

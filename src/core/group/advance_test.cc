@@ -197,6 +197,72 @@ TEST_F(Subscriptions, a_pattern_is_known_as_long_as_somebody_names_it) {
     fail_over();
     EXPECT_TRUE(known_patterns().empty());
 }
+// Each of them may take as long as a core may be held, so that they come in turn; and none is left out,
+// however often topics change meanwhile.
+TEST_F(Subscriptions, dear_patterns_are_matched_in_turn) {
+    for (int n = 0; n < 1'000; ++n) make(fmt::format("{:020}", n), 1);
+    std::vector<Consumer> all(5);
+    for (std::size_t n = 0; n < all.size(); ++n) {
+        all[n].id = fmt::format("m{}", n);
+        come_by_pattern(all[n], fmt::format("x{}|pay.|(a?){{900}}", n));
+    }
+    auto matched = [&](const std::string& topic) {
+        auto has = [&](auto& each) { return each.second.topics.contains(topic); };
+        return std::ranges::count_if(consumers().patterns(), has);
+    };
+    make("pay1", 1);
+    wait();
+    for (auto& each : all) beat(each);
+    EXPECT_EQ(matched("pay1"), 1);
+    for (int turn = 2; turn <= 5; ++turn) {
+        make(fmt::format("pay{}", turn), 1);
+        wait();
+        beat(all[0]);
+        EXPECT_EQ(matched("pay1"), turn);
+    }
+    EXPECT_EQ(matched("pay5"), 1);
+    for (int turn = 0; turn < 4; ++turn) {
+        wait();
+        beat(all[0]);
+    }
+    EXPECT_EQ(matched("pay4"), 5);
+    wait();
+    beat(all[0]);
+    EXPECT_EQ(matched("pay5"), 5);
+    auto records = log_.size();
+    for (int turn = 0; turn < 3; ++turn) {
+        wait();
+        beat(all[1]);
+    }
+    EXPECT_EQ(consumers().round.next, std::nullopt);
+    EXPECT_LE(log_.size(), records + 3);
+}
+TEST_F(Subscriptions, what_many_members_share_is_matched_once) {
+    for (int n = 0; n < 10'000; ++n) make(fmt::format("topic-{:014}", n), 1);
+    std::vector<Consumer> all(1'000);
+    for (std::size_t n = 0; n < all.size(); ++n) {
+        all[n].id = fmt::format("m{}", n);
+        come_by_pattern(all[n], "orders|(payments|clicks)-[0-9]+");
+    }
+    make("clicks-7", 1);
+    wait();
+    beat(all[0]);
+    EXPECT_EQ(consumers().round.next, std::nullopt);
+    EXPECT_EQ(consumers().subscribed(), (std::set<std::string>{"clicks-7", "orders"}));
+}
+TEST_F(Subscriptions, a_pattern_goes_with_the_place_that_was_left_for_another) {
+    auto away = by_pattern("a", "o.*");
+    away.instance_id = "i";
+    take_up(a_, tell(away));
+    come_by_pattern(b_, "pays");
+    tell(next_as("i", "a", away_epoch));
+    auto wanted = by_pattern("b", "orders");
+    wanted.instance_id = "i";
+    take_up(b_, tell(wanted));
+    EXPECT_EQ(consumers().members().size(), 1U);
+    EXPECT_EQ(known_patterns(), std::set<std::string>{"orders"});
+    EXPECT_EQ(consumers().epoch.topics_hash, hash_of(consumers().subscribed(), image_));
+}
 TEST_F(Subscriptions, a_pattern_that_is_none_is_refused_and_nothing_is_changed) {
     EXPECT_EQ(refusal(by_pattern("a", "(")), GroupError::invalid_pattern);
     EXPECT_EQ(machine_.groups(), 0U);

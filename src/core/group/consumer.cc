@@ -241,8 +241,10 @@ private:
 
 bool has_room(const ConsumerGroup& group, const std::string* was, const std::string& id, const Said& said,
               const ConsumerRules& rules) {
-    auto others = group.said_bytes() - (was ? was->size() + group.find(*was)->said.bytes() : 0);
-    bool room = others + said.bytes() + id.size() <= rules.said_bytes_max;
+    auto before = was ? was->size() + group.find(*was)->said.bytes() : 0;
+    auto now = id.size() + said.bytes();
+    // One that was taken over may be fuller than it could have become; who says no more than before stays.
+    bool room = now <= before || group.said_bytes() - before + now <= rules.said_bytes_max;
     return room && (was || group.members().size() < rules.members_max);
 }
 
@@ -345,10 +347,7 @@ struct Apply {
         group.set_timers(event.member_id, event.expires, event.act_by);
     }
     void operator()(const LookedAtTopics& event) const { group.looked_at = event.version; }
-    void operator()(const MatchedTopics& event) const {
-        group.matched_version = event.version;
-        group.matched_at = event.at;
-    }
+    void operator()(const MatchedTopics& event) const { group.round = event.round; }
     // After a replay each has its time to come back.
     void operator()(const ConsumersArmed& event) const {
         std::vector<std::string> ids;

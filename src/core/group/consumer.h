@@ -92,8 +92,7 @@ struct LookedAtTopics {
 };
 struct MatchedTopics {
     std::string group;
-    std::uint64_t version = 0;
-    Instant at{};
+    MatchingRound round{};
 };
 struct ConsumersArmed {
     std::string group;

@@ -29,6 +29,12 @@ std::size_t Said::bytes() const {
     return bytes;
 }
 
+std::size_t Matched::bytes() const {
+    std::size_t bytes = 0;
+    for (auto& topic : topics) bytes += topic.size() + name_cost_bytes;
+    return bytes;
+}
+
 const ConsumerMember* ConsumerGroup::find(const std::string& id) const {
     auto at = members_.find(id);
     return at == members_.end() ? nullptr : &at->second;
@@ -159,20 +165,15 @@ void ConsumerGroup::put(const std::string& id, Current current) {
 void ConsumerGroup::put_target(const std::string& id, Partitions target) {
     targets_.insert_or_assign(id, std::move(target));
 }
-static std::size_t bytes_of(const Matched& matched) {
-    std::size_t bytes = 0;
-    for (auto& topic : matched.topics) bytes += topic.size() + name_cost_bytes;
-    return bytes;
-}
 void ConsumerGroup::put_pattern(const std::string& pattern, Matched matched) {
     remove_pattern(pattern);
-    matched_bytes_ += bytes_of(matched);
+    matched_bytes_ += matched.bytes();
     patterns_.emplace(pattern, std::move(matched));
 }
 void ConsumerGroup::remove_pattern(const std::string& pattern) {
     auto at = patterns_.find(pattern);
     if (at == patterns_.end()) return;
-    matched_bytes_ -= bytes_of(at->second);
+    matched_bytes_ -= at->second.bytes();
     patterns_.erase(at);
 }
 void ConsumerGroup::put_target_epoch(TargetEpoch to) {

@@ -65,6 +65,14 @@ struct Matched {
     std::int64_t version = 0;  // Of the topics that the pattern was held against.
     Timestamp at{};
     bool operator==(const Matched&) const = default;
+    std::size_t bytes() const;
+};
+
+// Patterns are matched with changed topics in turn, as many at once as may be (core/group/pattern.h).
+struct MatchingRound {
+    std::uint64_t version = 0;          // Of the image's topics when it began.
+    std::optional<std::string> next{};  // The first pattern that is left; none: it is over.
+    Instant at = not_armed;             // When some were matched last.
 };
 
 struct ConsumerMember {
@@ -118,10 +126,9 @@ public:
     // Soft. REQUIRES: there is such a member.
     void set_timers(const std::string& id, Instant expires, std::optional<Instant> act_by);
 
-    // --- soft: of the image's topics, the version that those of the group were compared with last, and that
-    // which its patterns were matched with, and when.
-    std::uint64_t looked_at = 0, matched_version = 0;
-    Instant matched_at = not_armed;
+    // --- soft; of the image's topics, the version that the group's were compared with last
+    std::uint64_t looked_at = 0;
+    MatchingRound round{};
 
 private:
     void count(const std::string& id, const ConsumerMember& member, int change);

@@ -159,6 +159,60 @@ TEST_F(ConsumerLimits, what_members_say_has_a_bound) {
     leave(a_);
     EXPECT_EQ(refusal(first("b", {text})), GroupError::none);
 }
+TEST_F(ConsumerLimits, many_short_names_cost_more_than_their_letters) {
+    rules_.consumers.said_bytes_max = 64'000;
+    machine_.set_rules(rules_);
+    std::set<std::string> names;
+    for (int n = 0; n < 1'000; ++n) names.insert(std::to_string(n));
+    EXPECT_EQ(refusal(first("a", names)), GroupError::group_full);
+    names.erase(names.begin(), std::next(names.begin(), 100));
+    EXPECT_EQ(refusal(first("a", names)), GroupError::none);
+}
+TEST_F(ConsumerLimits, in_a_full_group_who_says_no_more_stays) {
+    come(a_, {"orders"});
+    come(b_, {"orders"});
+    rules_.consumers.said_bytes_max = 1;  // As where it was a classic one, whose members count for less.
+    rules_.consumers.members_max = 1;
+    machine_.set_rules(rules_);
+    EXPECT_EQ(refusal(first("c")), GroupError::group_full);
+    share({&a_, &b_});
+    EXPECT_EQ(come(a_, {"orders"}).error, GroupError::none);
+    auto more = next("a", a_.epoch);
+    more.topics = {{"orders", "pays"}};
+    EXPECT_EQ(refusal(more), GroupError::group_full);
+}
+TEST_F(ConsumerLimits, what_patterns_match_has_a_bound) {
+    auto make_each = [&](std::string_view letters) {
+        for (auto letter : letters) make(std::string("pay") + letter, 1);
+    };
+    auto by = [&](const std::string& id, const std::string& pattern) {
+        auto wanted = first(id, {});
+        wanted.pattern = pattern;
+        return wanted;
+    };
+    make_each("abcde");
+    rules_.consumers.said_bytes_max = 11 * 68;  // Names, with what each costs beside its letters.
+    machine_.set_rules(rules_);
+    EXPECT_EQ(refusal(by("a", "pay.")), GroupError::none);
+    EXPECT_EQ(refusal(by("b", "pay[a-z]")), GroupError::none);
+    auto records = log_.size();
+    EXPECT_EQ(refusal(by("c", "pay.+")), GroupError::invalid_pattern);
+    EXPECT_EQ(log_.size(), records);
+    EXPECT_EQ(refusal(by("c", "pay.")), GroupError::none);  // Matched once, however many name it.
+    EXPECT_EQ(refusal(by("d", "paya")), GroupError::none);
+    EXPECT_EQ(consumers().matched_bytes(), 11U * 68);
+    // Each may grow as long as there is room; then it stays as it was.
+    leave(Consumer{"d"});
+    make_each("f");
+    pass(Millis(2'000));
+    EXPECT_EQ(refusal(next("a", 2)), GroupError::none);
+    EXPECT_EQ(consumers().patterns().at("pay.").topics.size(), 6U);
+    EXPECT_EQ(consumers().patterns().at("pay[a-z]").topics.size(), 5U);
+    for (auto* topic : {"paya", "payb"}) unmake(topic);
+    pass(Millis(2'000));
+    EXPECT_EQ(refusal(next("a", consumers().find("a")->current.epoch)), GroupError::none);
+    EXPECT_EQ(consumers().patterns().at("pay[a-z]").topics.size(), 4U);
+}
 
 }  // namespace
 }  // namespace fulmar::group

@@ -229,10 +229,10 @@ void Coordinator::decide(Decision<Coordinator>& decision, const ForgetOffsets& f
 }
 
 void Coordinator::forget_group(Decision<Coordinator>& decision, const std::string& name, const Entry& entry) {
-    if (!entry.consumer) {
+    // Where the log ended amid a migration there are both; the one that is hidden goes first.
+    if (!entry.consumer || entry.written)
         decision.events.emplace_back(GroupEvent(WroteGroup{name, std::nullopt}));
-        return;
-    }
+    if (!entry.consumer) return;
     for (auto& event : group::forget(name, *entry.consumer)) decision.events.emplace_back(std::move(event));
 }
 Coordinator::Done Coordinator::remove(Decision<Coordinator>& decision, const Delete& wanted) const {

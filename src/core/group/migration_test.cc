@@ -94,6 +94,24 @@ TEST_F(Migration, what_the_leader_assigned_of_topics_that_are_not_there_is_left_
     come(a_);
     EXPECT_EQ(has("m1"), "orders-0");
 }
+TEST_F(Migration, what_the_leader_assigned_to_two_is_the_first_ones) {
+    begin();
+    ask(joining(m1_));
+    m2_.generation = answer(ask(joining(m2_)))->generation;
+    m1_.generation = m2_.generation;
+    auto leads = syncing(m1_);
+    leads.assignments = {{"m1", assigns(parts("orders-0 orders-1"))},
+                         {"m2", assigns(parts("orders-1 orders-2 orders-3"))}};
+    ask(leads);
+    ASSERT_EQ(group().phase, Phase::stable);
+    come(a_);
+    EXPECT_EQ(has("m1"), "orders-0 orders-1");
+    EXPECT_EQ(has("m2"), "orders-2 orders-3");
+    fail_over();
+    for (auto* each : {&m1_, &m2_}) EXPECT_EQ(beat(*each), GroupError::rebalance_in_progress);
+    share({&a_}, {&m1_, &m2_});
+    EXPECT_EQ(has("m1") + " " + has("m2") + " " + has("a"), "orders-0 orders-1 orders-2 orders-3");
+}
 TEST_F(Migration, the_policy_may_forbid_it) {
     begin();
     rules_.consumers.may_upgrade = false;
@@ -166,6 +184,47 @@ TEST_F(Migration, a_static_member_takes_its_own_place_and_the_group_over_at_once
     fail_over();
     EXPECT_EQ(static_member("i"), "new");
     EXPECT_EQ(has("m2"), "orders-2 orders-3");
+}
+
+// The log ends where all is said of the new group, and not yet that the old one is no more. A coordinator
+// that takes over goes on with the new one; when that goes, the old one has gone as well.
+TEST_F(Migration, behind_one_that_the_log_ends_in_no_ghost_comes_back) {
+    rules_.consumers.may_downgrade = false;
+    machine_.set_rules(rules_);
+    begin();
+    come(a_);
+    auto gone = std::ranges::find_if(log_, [](auto& event) {
+        auto* change = std::get_if<GroupEvent>(&event);
+        auto* wrote = change ? std::get_if<WroteGroup>(change) : nullptr;
+        return wrote && !wrote->what;
+    });
+    ASSERT_NE(gone, log_.end());
+    log_.erase(gone, log_.end());
+    auto cut = log_;
+    auto take_over = [&] {
+        log_ = cut;
+        fail_over();
+        EXPECT_EQ(consumers().members().size(), 2U);
+        leave(m1_);
+        leave(m2_);
+        EXPECT_EQ(phase(), "Empty");
+    };
+    take_over();
+    EXPECT_EQ(delete_group(), GroupError::none);
+    EXPECT_EQ(machine_.groups(), 0U);
+    auto whole = log_;
+    for (auto end = cut.size(); end <= whole.size(); ++end) {
+        log_.assign(whole.begin(), whole.begin() + std::ptrdiff_t(end));
+        fail_over();
+        EXPECT_FALSE(machine_.find("g")) << end - cut.size();
+    }
+
+    take_over();
+    auto joins = ask(joining({}));
+    pass(Millis(3'000));
+    EXPECT_EQ(answer(joins)->generation, 1);
+    EXPECT_EQ(answer(joins)->members.size(), 1U);
+    EXPECT_EQ(group().members.size(), 1U);
 }
 
 // --- and back ------------------------------------------------------------------------------------

@@ -138,6 +138,17 @@ TEST_F(MixedGroups, who_does_not_fit_is_refused_and_changes_nothing) {
     EXPECT_EQ(refused(joining(m1_)), GroupError::none);
     EXPECT_EQ(log_.size(), records);
 }
+// To read it takes memory by its size, so what is too large is never found to be malformed.
+TEST_F(MixedGroups, what_is_too_large_is_refused_unread) {
+    mix();
+    auto wanted = joining(m3_);
+    wanted.protocols[0].metadata = std::string(2'000, '?');
+    EXPECT_EQ(refused(wanted), GroupError::inconsistent_protocol);
+    rules_.consumers.said_bytes_max = 1'999;
+    machine_.set_rules(rules_);
+    EXPECT_EQ(refused(wanted), GroupError::group_full);
+    EXPECT_EQ(refused(joining(m3_)), GroupError::none);
+}
 TEST_F(MixedGroups, the_policy_may_keep_them_out) {
     come(a_);
     rules_.consumers.may_downgrade = false;

@@ -5,23 +5,28 @@
 
 namespace fulmar::group {
 
-std::expected<std::set<std::string>, std::string> match_topics(const std::string& pattern,
-                                                               const cluster::Image& image,
-                                                               const std::set<std::string>& except) {
+TopicMatching::TopicMatching(const cluster::Image& image, const std::set<std::string>& except)
+    : image_(image), except_(except) {
+    for (auto& [name, topic] : image.topics()) name_bytes_ += name.size() + 1;
+}
+
+std::expected<std::set<std::string>, TopicMatching::Unmatched> TopicMatching::match(
+    const std::string& pattern) {
+    auto refused = [](std::string why) { return std::unexpected(Unmatched{.why = std::move(why)}); };
     if (pattern.size() > pattern_bytes_max)
-        return std::unexpected(fmt::format("it is longer than {} bytes", pattern_bytes_max));
+        return refused(fmt::format("it is longer than {} bytes", pattern_bytes_max));
     RE2::Options options(RE2::Quiet);
     options.set_max_mem(1 << 20);
     options.set_never_capture(true);
     RE2 compiled(pattern, options);
-    if (!compiled.ok()) return std::unexpected(compiled.error());
-    std::uint64_t bytes = 0;
-    for (auto& [name, topic] : image.topics()) bytes += name.size() + 1;
-    if (bytes * std::uint64_t(compiled.ProgramSize()) > match_steps_max)
-        return std::unexpected(std::string("to match it with all topics would cost too much"));
+    if (!compiled.ok()) return refused(compiled.error());
+    auto steps = (name_bytes_ + compile_steps) * std::uint64_t(compiled.ProgramSize());
+    if (steps > match_steps_max) return refused("to match it with all topics would cost too much");
+    if (steps_ + steps > match_steps_max) return std::unexpected(Unmatched{.for_now = true});
+    steps_ += steps;
     std::set<std::string> matched;
-    for (auto& [name, topic] : image.topics())
-        if (!except.contains(name) && RE2::FullMatch(name, compiled)) matched.insert(matched.end(), name);
+    for (auto& [name, topic] : image_.topics())
+        if (!except_.contains(name) && RE2::FullMatch(name, compiled)) matched.insert(matched.end(), name);
     return matched;
 }
 

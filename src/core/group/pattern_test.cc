@@ -1,5 +1,6 @@
 #include "core/group/pattern.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace fulmar::group {
@@ -15,6 +16,13 @@ cluster::Image image_of(const Names& names) {
         image.apply(cluster::TopicIs{std::make_shared<const cluster::Topic>(std::move(topic))});
     }
     return image;
+}
+
+std::expected<Names, std::string> match_topics(const std::string& pattern, const cluster::Image& image,
+                                               const Names& except) {
+    auto matched = TopicMatching(image, except).match(pattern);
+    if (!matched) return std::unexpected(matched.error().why);
+    return *matched;
 }
 
 TEST(Patterns, a_match_is_of_the_whole_name) {
@@ -53,6 +61,33 @@ TEST(Patterns, one_that_costs_too_much_is_refused) {
     auto image = image_of(many);
     EXPECT_FALSE(match_topics(dear, image, {}));
     EXPECT_EQ(match_topics(".*", image, {})->size(), 1'000U);
+}
+// Each of these takes more than half of the steps.
+TEST(Patterns, what_is_matched_at_once_takes_no_more_than_one_may) {
+    Names many;
+    for (int n = 0; n < 1'000; ++n) many.insert(fmt::format("{:020}", n));
+    auto image = image_of(many);
+    TopicMatching matching(image, many);
+    EXPECT_TRUE(matching.match("(a?){900}"));
+    auto second = matching.match("(b?){900}");
+    ASSERT_FALSE(second);
+    EXPECT_TRUE(second.error().for_now);
+    EXPECT_TRUE(TopicMatching(image, many).match("(b?){900}"));
+    // One that would be too much by itself is refused for good; a cheap one still has room.
+    auto never = matching.match("(b?){2000}|(b?){900}");
+    ASSERT_FALSE(never);
+    EXPECT_FALSE(never.error().for_now);
+    EXPECT_TRUE(matching.match("b"));
+}
+// It takes time to make the program, even if there is nothing to match it with.
+TEST(Patterns, to_make_it_is_counted) {
+    cluster::Image image;
+    Names none;
+    TopicMatching matching(image, none);
+    int made = 0;
+    while (made < 1'000 && matching.match("(a?){900}")) ++made;
+    EXPECT_GT(made, 100);
+    EXPECT_LT(made, 1'000);
 }
 
 }  // namespace
