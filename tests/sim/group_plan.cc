@@ -34,11 +34,11 @@ static void plan_newer_settings(World& world, Settings& settings, std::deque<Con
     settings.consumer_session_timeout = session;
     settings.consumer_heartbeat_interval = interval;
     for (auto& group : groups) {
+        // What tells members of the classic one to join again, or how, may wait for it too.
+        group.rebalance_timeout = std::max(group.rebalance_timeout, Millis(least));
         if (group.kind == GroupKind::classic) continue;
         group.session_timeout = session;
         group.heartbeat_interval = interval;
-        // So may the answers of those of its members that speak the classic one.
-        group.rebalance_timeout = std::max(group.rebalance_timeout, Millis(least));
     }
 }
 
