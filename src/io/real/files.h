@@ -27,11 +27,11 @@ public:
     Result<std::uint64_t> size() override;
     // Of one that is closed, not even the name may be.
     bool cached(std::uint64_t position) override;
+    Operations::UnderWay begin() const override { return {operations_, shared_from_this()}; }
 
 private:
     friend RealDirectory;
     int open_by_name() override;
-    Operations::UnderWay begin() const override { return {operations_, shared_from_this()}; }
     int open_at(const std::string& path);
     Result<> look_for_name();
 

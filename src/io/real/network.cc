@@ -127,7 +127,10 @@ private:
     }
     ssize_t send_file(const FileRange& range) {
         auto at = off_t(range.position);
-        auto held = static_cast<RealFile&>(*range.file).pin();
+        auto& file = static_cast<RealFile&>(*range.file);
+        auto under_way = file.begin();
+        if (!under_way) return errno = EIO, -1;
+        auto held = file.pin();
         if (!held) return errno = held.error() == Error::exhausted ? EMFILE : EIO, -1;
         return ::sendfile(socket_.native_handle(), held->descriptor(), &at, range.length);
     }
