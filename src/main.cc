@@ -56,9 +56,10 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
     serving.open_store = [&](Loop& loop, const std::string& directory) {
         auto home = data[std::size_t(std::ranges::find(directories, directory) - directories.begin())];
         CHECK(home.has_value());
-        auto under_way = real::operation_on(**home);
-        return coord::open_embedded(loop, directory + "/coord",
-                                    [home] { return real::operation_on(**home); });
+        std::expected<std::unique_ptr<coord::Store>, std::string> store;
+        auto watch = [home](const std::function<void()>& work) { real::operations_of(**home).watch(work); };
+        watch([&] { store = coord::open_embedded(loop, directory + "/coord", watch); });
+        return store;
     };
     serving.owner = fmt::format("process {}", ::getpid());
     serving.explain_taken = cli::explain_taken;

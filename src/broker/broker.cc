@@ -218,7 +218,7 @@ Task<std::expected<void, std::string>> Broker::recover() {
     }
     if (bad) co_return std::unexpected(*bad);
     // Only a start puts anything there.
-    found_.quarantined = co_await host_.cores[0]->disk.run([&]() -> std::uint64_t {
+    auto quarantined = co_await host_.cores[0]->disk.run([&]() -> Result<std::uint64_t> {
         std::uint64_t files = 0;
         for (auto& each : data_->present()) {
             auto quarantine = each.root()->open_directory("quarantine");
@@ -227,6 +227,7 @@ Task<std::expected<void, std::string>> Broker::recover() {
         }
         return files;
     });
+    found_.quarantined = quarantined.value_or(0);
     // What recovery kept is durable, and its next run need not look at it again.
     if (!co_await checkpoint() && failure_) co_return std::unexpected(*failure_);
     co_return std::expected<void, std::string>();
@@ -258,13 +259,18 @@ Task<> Broker::recover_on(int core, const std::vector<PartitionId>& ids, std::si
         auto name_of = [&](const Recovery& one) -> auto& {
             return data_->present()[one.place].partitions().at(one.id);
         };
-        auto all = co_await host_.cores[0]->disk.run([&] {
+        auto recover_all = [&]() -> Result<std::vector<Result<Recovered>>> {
             std::vector<Result<Recovered>> found;
             for (auto& one : some)
                 found.push_back(
                     fulmar::recover(*data_->present()[one.place].root(), name_of(one), one.point, one.rules));
             return found;
-        });
+        };
+        // It fails as a whole when one of the directories does not answer; to be asked again that one says no
+        // at once.
+        auto done = co_await host_.cores[0]->disk.run(recover_all);
+        while (!done) done = co_await host_.cores[0]->disk.run(recover_all);
+        auto& all = *done;
         for (std::size_t n = 0; n < some.size(); ++n) {
             auto& one = some[n];
             auto& found = all[n];

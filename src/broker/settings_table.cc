@@ -68,7 +68,9 @@ std::span<const Setting> settings_table() {
         {.key = "disk.threads",
          .kind = Setting::Number{&S::disk_threads, 1, 256},
          .fallback = "4",
-         .what = "Threads that wait for the disk."},
+         .what = "Threads that wait for disks, beside one for each core. Each that waits for more than a "
+                 "second has "
+                 "another take its place, up to 256."},
         {.key = "disk.timeout.ms",
          .kind = Setting::Duration{&S::disk_timeout, 1'000, int_max},
          .fallback = "60000",

@@ -42,12 +42,12 @@ protected:
 
 class Embedded final : public Store {
 public:
-    Embedded(Loop& loop, std::unique_ptr<Database> database, Tree tree, AtWork at_work)
+    Embedded(Loop& loop, std::unique_ptr<Database> database, Tree tree, Around around)
         : loop_(loop),
           database_(std::move(database)),
           tree_(std::move(tree)),
           last_create_id_(database_->first_of_block() - 1),
-          at_work_(std::move(at_work)),
+          around_(around ? std::move(around) : [](auto& work) { work(); }),
           thread_([this] { run(); }) {}
     ~Embedded() override {
         CHECK(under_way_ == 0);
@@ -76,6 +76,7 @@ public:
 
 private:
     void run();
+    void answer(Op* batch);
     Op* take();
     bool reserve(std::size_t creations);
     bool write(const Tree::Changed& changed);
@@ -95,7 +96,7 @@ private:
     Tree tree_;
     std::int64_t last_create_id_;
     bool in_transaction_ = false, broken_ = false;
-    const AtWork at_work_;
+    const Around around_;
     std::thread thread_;  // Last: it begins when all else is there.
 };
 
@@ -152,18 +153,18 @@ Op* Embedded::take() {
 
 // An answer, even to a read, leaves when all that it rests on is on disk.
 void Embedded::run() {
-    while (auto* batch = take()) {
-        auto at_work = at_work_ ? at_work_() : nullptr;
-        for (auto* op = batch; op && !broken_; op = op->next) static_cast<Call*>(op)->execute();
-        if (std::exchange(in_transaction_, false) && !broken_ && !database_->commit()) break_down();
-        while (batch) {
-            auto* call = static_cast<Call*>(batch);
-            batch = std::exchange(call->next, nullptr);
-            if (broken_) call->fail(StoreError::failed);
-            loop_.deliver(*call);
-        }
-        if (!broken_ && !database_->tidy()) break_down();
+    while (auto* batch = take()) around_([&] { answer(batch); });
+}
+void Embedded::answer(Op* batch) {
+    for (auto* op = batch; op && !broken_; op = op->next) static_cast<Call*>(op)->execute();
+    if (std::exchange(in_transaction_, false) && !broken_ && !database_->commit()) break_down();
+    while (batch) {
+        auto* call = static_cast<Call*>(batch);
+        batch = std::exchange(call->next, nullptr);
+        if (broken_) call->fail(StoreError::failed);
+        loop_.deliver(*call);
     }
+    if (!broken_ && !database_->tidy()) break_down();
 }
 
 void Embedded::break_down() {
@@ -207,7 +208,7 @@ std::expected<std::vector<std::int64_t>, Refusal> Embedded::apply(std::span<cons
 }  // namespace
 
 std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, const std::string& directory,
-                                                                 AtWork at_work) {
+                                                                 Around around) {
     auto database = Database::open(directory);
     if (!database) return std::unexpected(database.error());
     Tree tree;
@@ -219,7 +220,7 @@ std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, con
     if (auto orphan = tree.orphan())
         return std::unexpected(
             fmt::format("{}: the store is damaged: its node {} has no parent", directory, *orphan));
-    return std::make_unique<Embedded>(loop, std::move(*database), std::move(tree), std::move(at_work));
+    return std::make_unique<Embedded>(loop, std::move(*database), std::move(tree), std::move(around));
 }
 
 }  // namespace fulmar::coord

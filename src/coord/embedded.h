@@ -17,11 +17,11 @@ namespace fulmar::coord {
 // milliseconds: for a program's start. The error is a sentence for people: what is wrong, with which
 // file, and what to do.
 //
-// While it is at its files, what `at_work` gave lives: so its owner knows for how long. On its thread.
+// `around` runs what is done at its files, on its thread: so its owner knows for how long.
 //
 // REQUIRES of its owner: every call has been answered before the store is destroyed.
-using AtWork = std::function<std::shared_ptr<void>()>;
+using Around = std::function<void(const std::function<void()>&)>;
 std::expected<std::unique_ptr<Store>, std::string> open_embedded(Loop& loop, const std::string& directory,
-                                                                 AtWork at_work = {});
+                                                                 Around around = {});
 
 }  // namespace fulmar::coord

@@ -20,15 +20,11 @@ using std::chrono::milliseconds;
 class Call {
 public:
     void wait(Directory& directory) {
-        auto under_way = real::operation_on(directory);
-        std::unique_lock lock(mutex_);
-        begun_ = true;
-        changed_.notify_all();
-        changed_.wait(lock, [this] { return let_go_; });
-    }
-    void await_begin() {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return begun_; });
+        real::operations_of(directory).call(nullptr, [this] {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, [this] { return let_go_; });
+            return 0;
+        });
     }
     void let_go() {
         std::lock_guard guard(mutex_);
@@ -39,7 +35,7 @@ public:
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool begun_ = false, let_go_ = false;
+    bool let_go_ = false;
 };
 
 class DiskThreadsTest : public testing::Test {
@@ -122,19 +118,42 @@ TEST_F(DiskThreadsTest, while_one_disk_holds_all_threads_others_get_new_ones) {
     });
 }
 
-TEST_F(DiskThreadsTest, what_is_closed_for_the_sake_of_another_disk_is_not_held_against_that) {
-    auto slow = std::make_shared<real::Operations>("slow");
-    auto other = std::make_shared<real::Operations>("other");
-    real::Operations::UnderWay outer(other, nullptr);
-    {
-        real::Operations::UnderWay inner(slow, nullptr);
-        auto later = real::Operations::Clock::now() + milliseconds(500);
-        EXPECT_EQ(other->unanswered(later), milliseconds(0));
-        EXPECT_GE(slow->unanswered(later), milliseconds(500));
-    }
-    auto later = real::Operations::Clock::now() + milliseconds(500);
-    EXPECT_GE(other->unanswered(later), milliseconds(500));
-    EXPECT_EQ(slow->unanswered(later), milliseconds(0));
+TEST_F(DiskThreadsTest, however_many_jobs_it_held_others_go_on_once_it_is_given_up) {
+    constexpr int many = 600;  // More than there are stand-ins.
+    run(1, {.limit = milliseconds(2'000)}, [&](Host& host) -> Task<> {
+        auto& core = *host.cores[0];
+        auto held = [](Disk& disk, Call* call, Directory& slow, int& failed) -> Task<> {
+            auto told = co_await disk.run([call, &slow]() -> Result<> {
+                if (slow.unanswered() < Millis(0)) return {};
+                return real::operations_of(slow).failed() ? std::unexpected(Error::failed)
+                                                          : (call->wait(slow), Result<>());
+            });
+            failed += !told;
+        };
+        int failed = 0;
+        for (int n = 0; n < many; ++n) core.loop.spawn(held(core.disk, call_, **slow_, failed));
+        EXPECT_TRUE(co_await core.disk.run([&] { return (*other_)->create("file"); }));
+        auto end = core.loop.now() + Millis(10'000);
+        while (failed < many && core.loop.now() < end) co_await Timer(core.loop, Millis(5));
+        EXPECT_EQ(failed, many);
+    });
+}
+
+TEST_F(DiskThreadsTest, so_they_do_when_its_calls_return_late_and_another_hangs) {
+    Scratch third;
+    auto more = real::open_directory(third.path(), false);
+    Call* second = &kept().emplace_back();
+    real::Runtime runtime(1, 1, {slow_, other_, more}, {.limit = milliseconds(1'500)});
+    runtime.run([&](Host& host) -> Task<> {
+        auto& disk = host.cores[0]->disk;
+        auto wait = [](Call* call, std::shared_ptr<Directory> slow) {
+            return [call, slow]() -> Result<> { return call->wait(*slow), Result<>(); };
+        };
+        EXPECT_FALSE(co_await disk.run(wait(call_, *slow_)));
+        call_->let_go();
+        EXPECT_FALSE(co_await disk.run(wait(second, *other_)));
+        EXPECT_TRUE(co_await disk.run([&] { return (*more)->create("file"); }));
+    });
 }
 
 using DiskThreadsDeath = DiskThreadsTest;

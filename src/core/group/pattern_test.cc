@@ -89,6 +89,20 @@ TEST(Patterns, to_make_it_is_counted) {
     EXPECT_GT(made, 100);
     EXPECT_LT(made, 1'000);
 }
+TEST(Patterns, so_it_is_where_they_turn_out_to_cost_too_much) {
+    Names none, many;
+    for (int n = 0; n < 400; ++n) many.insert(std::string(100, 'a') + std::to_string(n));
+    auto image = image_of(many);
+    TopicMatching matching(image, none);
+    int made = 0;
+    for (bool for_now = false; made < 1'000 && !for_now; ++made) {
+        auto matched = matching.match("(a?){1000}(b?){900}");
+        ASSERT_FALSE(matched);
+        for_now = matched.error().for_now;
+    }
+    EXPECT_GT(made, 10);
+    EXPECT_LT(made, 1'000);
+}
 
 }  // namespace
 }  // namespace fulmar::group

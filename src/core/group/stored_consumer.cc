@@ -90,7 +90,8 @@ Said from(const kafka::ConsumerGroupMemberMetadataValue& value) {
               .pattern = text_of(value.subscribed_topic_regex),
               .rebalance_timeout = Millis(value.rebalance_timeout_ms),
               .assignor = text_of(value.server_assignor)};
-    if (auto& stored = value.classic_member_metadata) {
+    // One that speaks the classic protocol has said at least one way to share out.
+    if (auto& stored = value.classic_member_metadata; stored && !stored->supported_protocols.empty()) {
         auto& classic = said.classic.emplace(Said::Classic{Millis(stored->session_timeout_ms), {}});
         for (auto& each : stored->supported_protocols)
             classic.protocols.push_back({std::string(each.name), text_of(each.metadata)});
@@ -105,9 +106,12 @@ Partitions from(const kafka::ConsumerGroupTargetAssignmentMemberValue& value) {
     return partitions_of(value.topic_partitions);
 }
 Current from(const kafka::ConsumerGroupCurrentMemberAssignmentValue& value) {
+    // What a later version knows more of is looked at anew, as from what it lacks.
+    bool known = value.state >= std::int8_t(MemberState::stable) &&
+                 value.state <= std::int8_t(MemberState::unreleased);
     return {.epoch = value.member_epoch,
             .previous_epoch = value.previous_member_epoch,
-            .state = MemberState(value.state),
+            .state = known ? MemberState(value.state) : MemberState::unreleased,
             .assigned = partitions_of(value.assigned_partitions),
             .revoking = partitions_of(value.partitions_pending_revocation)};
 }

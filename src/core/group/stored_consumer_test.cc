@@ -55,9 +55,18 @@ TEST(StoredConsumerGroups, what_a_member_says_comes_back) {
     expect_same(WroteConsumerMember{"g", "m", Said{}});
     said.pattern = "";
     said.topics.clear();
-    said.classic->protocols.clear();
     expect_same(WroteConsumerMember{"g", "m", said});
     expect_same(WroteConsumerMember{"g", "m", std::nullopt});
+    // Who names no way to share out does not speak the classic protocol, whatever stands there.
+    said.classic->protocols.clear();
+    auto read = read_back(Stored::write(ConsumerEvent(WroteConsumerMember{"g", "m", said})));
+    EXPECT_FALSE(std::get<WroteConsumerMember>(std::get<ConsumerEvent>(read)).what->classic);
+}
+TEST(StoredConsumerGroups, a_state_that_is_not_known_is_one_that_waits) {
+    Current current;
+    current.state = MemberState(9);
+    auto read = read_back(Stored::write(ConsumerEvent(WroteCurrent{"g", "m", current})));
+    EXPECT_EQ(std::get<WroteCurrent>(std::get<ConsumerEvent>(read)).what->state, MemberState::unreleased);
 }
 TEST(StoredConsumerGroups, what_a_member_is_to_have_and_has_comes_back) {
     Partitions some{{orders, {0, 1, 7}}, {pays, {INT32_MAX}}}, others{{pays, {3}}};

@@ -84,17 +84,13 @@ std::shared_ptr<RealFile> RealDirectory::enter(const std::shared_ptr<RealFile>& 
     return file;
 }
 Result<std::shared_ptr<File>> RealDirectory::file(const std::string& name, bool create) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     if (auto known = create ? nullptr : known_file(name)) {
         auto held = known->pin();
-        under_way.go_on();
         if (held) return known;
         if (held.error() != Error::missing) return std::unexpected(held.error());
     }
     auto file = std::make_shared<RealFile>(shared_from_this(), name, create);
     auto held = file->pin();
-    under_way.go_on();
     if (!held) return std::unexpected(held.error());
     if (create) file->wrote();
     return enter(file, create);
@@ -110,25 +106,17 @@ void RealDirectory::forget_directory(const std::string& name) {
     directories_.erase(known);
 }
 Result<std::shared_ptr<Directory>> RealDirectory::create_directory(const std::string& name) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto path = locked_path_to(name);
     if (!path) return std::unexpected(path.error());
-    bool made = ::mkdirat(tree_->root, path->c_str(), 0755) == 0;
-    under_way.go_on();
-    if (!made) return failure();
+    if (call([&] { return ::mkdirat(tree_->root, path->c_str(), 0755); }) < 0) return failure();
     forget_directory(name);
     return open_directory(name);
 }
 Result<std::shared_ptr<Directory>> RealDirectory::open_directory(const std::string& name) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto path = locked_path_to(name);
     if (!path) return std::unexpected(path.error());
     struct stat about{};
-    bool there = ::fstatat(tree_->root, path->c_str(), &about, 0) == 0;
-    under_way.go_on();
-    if (!there) return failure();
+    if (call([&] { return ::fstatat(tree_->root, path->c_str(), &about, 0); }) < 0) return failure();
     if (!S_ISDIR(about.st_mode)) return failure(ENOTDIR);
     auto fresh = std::make_shared<RealDirectory>(tree_, shared_from_this(), name);
     std::lock_guard guard(tree_->mutex);
@@ -157,19 +145,16 @@ Result<> RealDirectory::move(const std::string& name, Directory& to, const std::
 Result<> RealDirectory::relocate(const std::string& name, RealDirectory& to, const std::string& as,
                                  unsigned how) {
     CHECK(tree_ == to.tree_);
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto source = locked_path_to(name), target = to.locked_path_to(as);
     if (!source || !target) return std::unexpected(Error::missing);
     auto rename = [&] {
         return how == 0 ? ::renameat(tree_->root, source->c_str(), tree_->root, target->c_str())
                         : ::renameat2(tree_->root, source->c_str(), tree_->root, target->c_str(), how);
     };
-    if (this == &to && name == as) return outcome(rename());
+    if (this == &to && name == as) return outcome(call(rename));
 
     auto file = known_file(name), replaced = to.known_file(as);
     auto file_held = hold(file.get()), replaced_held = hold(replaced.get());
-    under_way.go_on();
     if (!file_held) return std::unexpected(file_held.error());
     if (!replaced_held) return std::unexpected(replaced_held.error());
     std::shared_ptr<RealDirectory> before;  // May end here: not under the mutex.
@@ -177,9 +162,7 @@ Result<> RealDirectory::relocate(const std::string& name, RealDirectory& to, con
     auto directory = directories_.find(name);
     bool all_below = directory != directories_.end();
     if (!all_below) names.unlock();
-    bool renamed = rename() == 0;
-    under_way.go_on();
-    if (!renamed) return failure();
+    if (call(rename) < 0) return failure();
     if (!all_below) names.lock();
 
     if (replaced && to.files_.erase(as) > 0) {
@@ -207,17 +190,12 @@ Result<> RealDirectory::relocate(const std::string& name, RealDirectory& to, con
 }
 // Who still has it reads it to the end, as a range of it may be on its way through a socket.
 Result<> RealDirectory::remove(const std::string& name) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto path = locked_path_to(name);
     if (!path) return std::unexpected(path.error());
     auto file = known_file(name);
     auto held = hold(file.get());
-    under_way.go_on();
     if (!held) return std::unexpected(held.error());
-    bool unlinked = ::unlinkat(tree_->root, path->c_str(), 0) == 0;
-    under_way.go_on();
-    if (unlinked) {
+    if (call([&] { return ::unlinkat(tree_->root, path->c_str(), 0); }) == 0) {
         std::lock_guard guard(tree_->mutex);
         if (!file) return {};
         file->removed_ = true;
@@ -226,9 +204,7 @@ Result<> RealDirectory::remove(const std::string& name) {
         return {};
     }
     if (errno != EISDIR) return failure();
-    unlinked = ::unlinkat(tree_->root, path->c_str(), AT_REMOVEDIR) == 0;
-    under_way.go_on();
-    if (!unlinked) return failure();
+    if (call([&] { return ::unlinkat(tree_->root, path->c_str(), AT_REMOVEDIR); }) < 0) return failure();
     forget_directory(name);
     return {};
 }
@@ -236,14 +212,13 @@ Result<> RealDirectory::remove(const std::string& name) {
 Result<int> RealDirectory::open_here() const {
     auto path = locked_path_to("");
     if (!path) return std::unexpected(path.error());
-    int opened = tree_->files->with_room(
-        [&] { return ::openat(tree_->root, path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    int opened = tree_->files->with_room([&] {
+        return call([&] { return ::openat(tree_->root, path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    });
     if (opened < 0) return failure();
     return opened;
 }
 Result<std::vector<Directory::Entry>> RealDirectory::list() {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto opened = open_here();
     if (!opened) return std::unexpected(opened.error());
     auto* all = ::fdopendir(*opened);
@@ -254,7 +229,9 @@ Result<std::vector<Directory::Entry>> RealDirectory::list() {
     }
     std::vector<Entry> entries;
     errno = 0;
-    while (auto* entry = ::readdir(all)) {
+    dirent* entry = nullptr;
+    auto next = [&] { return entry = ::readdir(all), 0; };
+    while (call(next) == 0 && entry) {
         std::string name = entry->d_name;
         if (name == "." || name == "..") continue;
         bool directory = entry->d_type == DT_DIR;
@@ -272,33 +249,28 @@ Result<std::vector<Directory::Entry>> RealDirectory::list() {
     return entries;
 }
 Result<> RealDirectory::sync() {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto opened = open_here();
     if (!opened) return std::unexpected(opened.error());
-    auto done = synced(::fsync(*opened));
+    auto done = synced(call([&] { return ::fsync(*opened); }));
     ::close(*opened);
     return done;
 }
 Result<Directory::Space> RealDirectory::space() {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto opened = open_here();
     if (!opened) return std::unexpected(opened.error());
     struct statvfs about{};
-    bool known = ::fstatvfs(*opened, &about) == 0;
+    bool known = call([&] { return ::fstatvfs(*opened, &about); }) == 0;
     int code = errno;
     ::close(*opened);
     if (!known) return failure(code);
     return Space{about.f_blocks * about.f_frsize, about.f_bavail * about.f_frsize};
 }
 Result<std::unique_ptr<Directory::Lock>> RealDirectory::lock(const std::string& name) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto path = locked_path_to(name);
     if (!path) return std::unexpected(path.error());
-    int opened = tree_->files->with_room(
-        [&] { return ::openat(tree_->root, path->c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
+    int opened = tree_->files->with_room([&] {
+        return call([&] { return ::openat(tree_->root, path->c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
+    });
     if (opened < 0) return failure();
     // Of the open file description, so that no other open and close of that file in this process
     // releases it, as it would an ordinary fcntl lock.
@@ -338,9 +310,8 @@ Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool 
     std::shared_ptr<Tree> tree(new Tree{opened, std::move(files), std::make_shared<Operations>(path)});
     return std::make_shared<RealDirectory>(std::move(tree), nullptr, "");
 }
-std::shared_ptr<void> operation_on(Directory& directory) {
-    auto& operations = static_cast<RealDirectory&>(directory).tree()->operations;
-    return std::make_shared<Operations::UnderWay>(operations, nullptr);
+Operations& operations_of(const Directory& directory) {
+    return *static_cast<const RealDirectory&>(directory).tree()->operations;
 }
 void unmake(const MadeDirectories& made) {
     for (auto path = made.rbegin(); path != made.rend() && ::rmdir(path->c_str()) == 0;) ++path;

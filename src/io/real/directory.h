@@ -41,7 +41,11 @@ public:
 
 private:
     friend RealFile;
-    Operations::UnderWay begin() const { return {tree_->operations, shared_from_this()}; }
+    // A system call below the root.
+    template <std::invocable F>
+    auto call(F system_call) const {
+        return tree_->operations->call(shared_from_this(), system_call);
+    }
     // From the root to `name` in here, or to here when it is empty. Nothing: this was removed.
     std::optional<std::string> path_to(std::string_view name) const;  // Under the tree's mutex.
     Result<std::string> locked_path_to(std::string_view name) const;
@@ -71,9 +75,8 @@ Result<std::shared_ptr<Directory>> open_directory(
     const std::string& path, bool create,
     std::shared_ptr<OpenFiles> files = std::make_shared<OpenFiles>(descriptors_for_files()),
     MadeDirectories* made = nullptr);
-// Counts as an operation on the disk of that directory, one of this module, for as long as it lives: what
-// somebody does there in another way.
-std::shared_ptr<void> operation_on(Directory& directory);
+// What is known of the disk of that directory, one of this module.
+Operations& operations_of(const Directory& directory);
 // Takes away again what `open_directory` made, as far as nothing was put into it.
 void unmake(const MadeDirectories& made);
 

@@ -10,8 +10,9 @@ namespace fulmar::real {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-// So many threads at once may be stuck and have another in their place.
-static constexpr std::size_t stand_ins_max = 64;
+// So many threads at once may be stuck and have another in their place; a thread that waits takes some 50
+// KiB. Where more are, all wait until the disk is given up: from then on nobody waits for it.
+static constexpr std::size_t stand_ins_max = 256;
 
 struct DiskThreads::Pool : std::enable_shared_from_this<Pool> {
     asio::io_context jobs;
@@ -36,8 +37,8 @@ struct DiskThreads::Pool : std::enable_shared_from_this<Pool> {
 };
 
 DiskThreads::DiskThreads(int threads, std::vector<std::shared_ptr<Operations>> disks, DiskPatience patience,
-                         std::function<void(const std::string&)> hopeless)
-    : pool_(std::make_shared<Pool>()), patience_(patience), hopeless_(std::move(hopeless)) {
+                         std::function<void(const std::string&)> end)
+    : pool_(std::make_shared<Pool>()), patience_(patience), end_(std::move(end)) {
     for (auto& disk : disks) watched_.push_back({std::move(disk)});
     for (int n = 0; n < threads; ++n) pool_->add();
     watcher_ = std::thread([this] { watch(); });
@@ -83,7 +84,8 @@ void DiskThreads::watch() {
     while (!changed_.wait_for(lock, every, [this] { return stopping_; })) {
         std::size_t stuck = 0;
         for (auto& each : watched_) stuck += look(each);
-        for (; pool_->stand_ins < std::min(stuck, stand_ins_max); ++pool_->stand_ins) pool_->add();
+        auto wanted = lost() + std::min(stuck, stand_ins_max);
+        for (; pool_->stand_ins < wanted; ++pool_->stand_ins) pool_->add();
     }
 }
 std::size_t DiskThreads::look(Watched& watched) {
@@ -99,7 +101,7 @@ std::size_t DiskThreads::look(Watched& watched) {
     if (disk.failed() && !std::exchange(watched.failed, true))
         log_error("the data directory {} is given up: it has not answered for {} ms", disk.name(),
                   patience_.limit.count());
-    if (seen.hopeless) hopeless_(disk.name());
+    if (seen.cannot_give_up) end_(disk.name());
     return seen.stuck;
 }
 

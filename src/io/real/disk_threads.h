@@ -27,10 +27,9 @@ struct DiskPatience {
 
 class DiskThreads {
 public:
-    // `hopeless`: what is waited for cannot be given up, since a core itself or the store waits for it; it
-    // does not return.
+    // `end` ends the process: what waits for that disk cannot be given up.
     DiskThreads(int threads, std::vector<std::shared_ptr<Operations>> disks, DiskPatience patience,
-                std::function<void(const std::string& disk)> hopeless);
+                std::function<void(const std::string& disk)> end);
     // Waits for the jobs' ends, but for those given up.
     ~DiskThreads();
     void start(Disk::Job& job, Loop& home);
@@ -49,7 +48,7 @@ private:
     const std::shared_ptr<Pool> pool_;  // Of threads that are lost, too.
     std::vector<Watched> watched_;
     const DiskPatience patience_;
-    const std::function<void(const std::string&)> hopeless_;
+    const std::function<void(const std::string&)> end_;
     std::mutex mutex_;
     std::condition_variable changed_;
     bool stopping_ = false;

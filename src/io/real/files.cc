@@ -1,6 +1,7 @@
 #include "io/real/files.h"
 
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -55,8 +56,6 @@ RealFile::~RealFile() {
 }
 
 int RealFile::open_by_name() {
-    auto under_way = begin();
-    if (!under_way) return errno = EIO, -1;
     auto& tree = *directory_->tree();
     std::unique_lock names(tree.mutex);
     auto path = removed_ ? std::nullopt : directory_->path_to(name_);
@@ -71,7 +70,8 @@ int RealFile::open_by_name() {
 }
 int RealFile::open_at(const std::string& path) {
     int how = O_RDWR | O_CLOEXEC | (create_ ? O_CREAT | O_EXCL : 0);
-    int opened = ::openat(directory_->tree()->root, path.c_str(), how, 0644);
+    int root = directory_->tree()->root;
+    int opened = call([&] { return ::openat(root, path.c_str(), how, 0644); });
     if (opened < 0) return -1;
     struct stat about{};
     bool known = ::fstat(opened, &about) == 0;
@@ -87,10 +87,7 @@ int RealFile::open_at(const std::string& path) {
 }
 
 Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
-    under_way.go_on();
     if (!held) return std::unexpected(held.error());
     constexpr std::size_t vectors_max = 1024;  // IOV_MAX of Linux.
     std::array<iovec, 64> few;
@@ -108,8 +105,8 @@ Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
             vectors[i] = {const_cast<std::byte*>(now[i].data()), now[i].size()};
             size += now[i].size();
         }
-        auto written = ::pwritev(held->descriptor(), vectors, int(now.size()), off_t(position));
-        under_way.go_on();
+        auto written =
+            call([&] { return ::pwritev(held->descriptor(), vectors, int(now.size()), off_t(position)); });
         wrote();
         if (written < 0) return failure();
         // Part of it is as bad as none, and is not tried again: the caller may not guess what is there.
@@ -119,28 +116,24 @@ Result<> RealFile::write(std::uint64_t position, std::span<const Bytes> parts) {
     }
     return {};
 }
-// What waits for the disk reads into memory of this thread, since a disk that was given up may answer when
-// nobody has the other any more.
-static ssize_t read_some(int descriptor, std::span<std::byte> into, off_t position,
-                         const Operations::UnderWay& under_way) {
+// What is cached comes at once. What waits for the disk is read into memory of this thread, since a disk that
+// was given up may answer when nobody has the other any more.
+ssize_t RealFile::read_some(int descriptor, std::span<std::byte> into, off_t position) const {
     iovec cached{into.data(), into.size()};
     if (auto got = ::preadv2(descriptor, &cached, 1, position, RWF_NOWAIT); got > 0) return got;
     constexpr std::size_t piece_bytes = 256 * 1024;
     static thread_local std::vector<std::byte> piece(piece_bytes);
-    auto got = ::pread(descriptor, piece.data(), std::min(piece.size(), into.size()), position);
-    under_way.go_on();
+    auto got = call(
+        [&] { return ::pread(descriptor, piece.data(), std::min(piece.size(), into.size()), position); });
     if (got > 0) std::copy_n(piece.begin(), got, into.begin());
     return got;
 }
 Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> into) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
-    under_way.go_on();
     if (!held) return std::unexpected(held.error());
     std::size_t got = 0;
     while (got < into.size()) {
-        auto n = read_some(held->descriptor(), into.subspan(got), off_t(position + got), under_way);
+        auto n = read_some(held->descriptor(), into.subspan(got), off_t(position + got));
         if (n < 0) return failure();
         if (n == 0) break;
         got += std::size_t(n);
@@ -148,8 +141,6 @@ Result<std::size_t> RealFile::read(std::uint64_t position, std::span<std::byte> 
     return got;
 }
 Result<> RealFile::sync() {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     if (auto flushed = flush(); !flushed) return flushed;
     return look_for_name();
 }
@@ -161,48 +152,49 @@ Result<> RealFile::look_for_name() {
         names.unlock();
         if (!path) return {};  // By this process: it knows.
         struct stat about{};
-        bool there = ::fstatat(directory_->tree()->root, path->c_str(), &about, 0) == 0;
+        int root = directory_->tree()->root;
+        bool there = call([&] { return ::fstatat(root, path->c_str(), &about, 0); }) == 0;
         if (there && about.st_ino == inode_ && about.st_dev == device_) return {};
         if (!there && errno != ENOENT && errno != ENOTDIR) return failure();
     }
     return std::unexpected(Error::missing);
 }
 Result<> RealFile::drop_cache() {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
-    if (int code = ::posix_fadvise(held->descriptor(), 0, 0, POSIX_FADV_DONTNEED); code != 0)
-        return failure(code);
+    int code = call([&] { return ::posix_fadvise(held->descriptor(), 0, 0, POSIX_FADV_DONTNEED); });
+    if (code < 0) return std::unexpected(Error::failed);
+    if (code != 0) return failure(code);
     return {};
 }
 Result<> RealFile::truncate(std::uint64_t size) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
-    int cut = ::ftruncate(held->descriptor(), off_t(size));
+    int cut = call([&] { return ::ftruncate(held->descriptor(), off_t(size)); });
     wrote();
     if (cut < 0) return failure();
     return {};
 }
 Result<> RealFile::allocate(std::uint64_t size) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
-    if (::fallocate(held->descriptor(), FALLOC_FL_KEEP_SIZE, 0, off_t(size)) == 0) return {};
+    auto allocate = [&] { return ::fallocate(held->descriptor(), FALLOC_FL_KEEP_SIZE, 0, off_t(size)); };
+    if (call(allocate) == 0) return {};
     if (errno == EOPNOTSUPP || errno == ENOSYS) return std::unexpected(Error::refused);
     return failure();
 }
 Result<std::uint64_t> RealFile::size() {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
     auto held = pin();
     if (!held) return std::unexpected(held.error());
     struct stat about{};
-    if (::fstat(held->descriptor(), &about) < 0) return failure();
+    if (call([&] { return ::fstat(held->descriptor(), &about); }) < 0) return failure();
     return std::uint64_t(about.st_size);
+}
+ssize_t RealFile::send(int socket, std::uint64_t position, std::size_t length) {
+    auto held = pin();
+    if (!held) return errno = held.error() == Error::exhausted ? EMFILE : EIO, -1;
+    auto at = off_t(position);
+    return call([&] { return ::sendfile(socket, held->descriptor(), &at, length); });
 }
 bool RealFile::cached(std::uint64_t position) {
     auto held = pin_if_open();

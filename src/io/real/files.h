@@ -27,13 +27,21 @@ public:
     Result<std::uint64_t> size() override;
     // Of one that is closed, not even the name may be.
     bool cached(std::uint64_t position) override;
-    Operations::UnderWay begin() const override { return {operations_, shared_from_this()}; }
+    // sendfile of some of it, to a socket.
+    ssize_t send(int socket, std::uint64_t position, std::size_t length);
 
 private:
     friend RealDirectory;
     int open_by_name() override;
+    Operations& operations() const override { return *operations_; }
+    // A system call on this file.
+    template <std::invocable F>
+    auto call(F system_call) const {
+        return operations_->call(shared_from_this(), system_call);
+    }
     int open_at(const std::string& path);
     Result<> look_for_name();
+    ssize_t read_some(int descriptor, std::span<std::byte> into, off_t position) const;
 
     const std::shared_ptr<Operations> operations_;
     // By the tree's mutex.

@@ -3,7 +3,6 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -126,13 +125,8 @@ private:
         return *got == 0 ? 0 : send_bytes(Bytes(copy).first(*got), more);
     }
     ssize_t send_file(const FileRange& range) {
-        auto at = off_t(range.position);
-        auto& file = static_cast<RealFile&>(*range.file);
-        auto under_way = file.begin();
-        if (!under_way) return errno = EIO, -1;
-        auto held = file.pin();
-        if (!held) return errno = held.error() == Error::exhausted ? EMFILE : EIO, -1;
-        return ::sendfile(socket_.native_handle(), held->descriptor(), &at, range.length);
+        return static_cast<RealFile&>(*range.file)
+            .send(socket_.native_handle(), range.position, range.length);
     }
 
     // Below this a copy costs less than sendfile's set-up: measured, they cross between 4 and 16 KiB.

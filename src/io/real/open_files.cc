@@ -23,9 +23,19 @@ OpenFile::~OpenFile() {
     ::close(descriptor);
 }
 Result<OpenFile::Pin> OpenFile::open() {
-    std::lock_guard guard(opening_);
+    // Room is made before, since for that another file may have to be synced, on a disk that does not answer.
     while (!files_->make_room(*this))
         if (auto held = pin_if_open()) return std::move(*held);
+    int locked = operations().call(shared_from_this(), [&] { return opening_.lock(), 0; });
+    if (locked < 0) {
+        files_->give_up_room();
+        return std::unexpected(Error::failed);
+    }
+    std::lock_guard guard(opening_, std::adopt_lock);
+    if (auto held = pin_if_open()) {
+        files_->give_up_room();
+        return std::move(*held);
+    }
     int descriptor = files_->with_room([&] { return open_by_name(); });
     if (descriptor < 0) {
         auto error = error_from(errno);
@@ -45,12 +55,13 @@ Result<> OpenFile::flush() {
     return flush(*held);
 }
 Result<> OpenFile::flush(const Pin& held) {
-    auto under_way = begin();
-    if (!under_way) return std::unexpected(Error::failed);
-    std::lock_guard guard(syncing_);
+    // Who waits for another's sync waits for the disk.
+    int locked = operations().call(shared_from_this(), [&] { return syncing_.lock(), 0; });
+    if (locked < 0) return std::unexpected(Error::failed);
+    std::lock_guard guard(syncing_, std::adopt_lock);
     if (failed_.load(std::memory_order_relaxed)) return std::unexpected(Error::failed);
     auto covered = written_.load(std::memory_order_acquire);
-    if (::fdatasync(held.descriptor()) < 0) {
+    if (operations().call(shared_from_this(), [&] { return ::fdatasync(held.descriptor()); }) < 0) {
         // Whatever the reason, also when it is a full disk: what was dirty may be gone, and a second sync
         // would lie.
         failed_.store(true, std::memory_order_relaxed);
@@ -124,7 +135,14 @@ bool OpenFiles::sync_and_close_one(std::unique_lock<std::mutex>& lock) {
                           !file.failed_.load(std::memory_order_relaxed) &&
                           file.users_.load(std::memory_order_relaxed) == 0;
         auto owner = could_help ? file.weak_from_this().lock() : nullptr;
-        if (!owner) continue;
+        // Who needs its descriptor may be on another disk, and is not to wait for this one.
+        bool answers = owner && owner->operations().unanswered() < std::chrono::seconds(1);
+        if (!answers) {
+            lock.unlock();
+            owner.reset();
+            lock.lock();
+            continue;
+        }
         auto held = owner->pin_if_open();
         lock.unlock();  // Others need not wait for the disk, nor may the file end under the lock.
         bool clean = owner->flush(*held).has_value();

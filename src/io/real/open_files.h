@@ -67,12 +67,11 @@ public:
     // From now on it is not closed before its end. Under a pin.
     void keep_open() { kept_.store(true, std::memory_order_relaxed); }
 
-    // An operation on the disk that it is on.
-    virtual Operations::UnderWay begin() const = 0;
-
 protected:
     // A descriptor, or -1 and errno. One thread at a time.
     virtual int open_by_name() = 0;
+    // Of the disk that it is on.
+    virtual Operations& operations() const = 0;
 
 private:
     friend OpenFiles;

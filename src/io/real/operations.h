@@ -1,11 +1,15 @@
-// Operations: what is under way on one disk, and for how long. A disk that hangs tells nobody: a thread in a
-// system call on it cannot be called back. So what is not answered in time is given up, and the thread with
-// it: the job is told that it failed, and the thread, should it ever return, goes no further. Any thread.
+// Operations: the system calls that are under way on one disk, and for how long. A disk that hangs tells
+// nobody: a thread in a call on it cannot be called back. So a call that is not answered in time is given up,
+// and its job and its thread with it: the job is told that it failed, and the thread, should the call ever
+// return, goes no further. Any thread.
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,51 +18,52 @@
 
 namespace fulmar::real {
 
-// A job while a thread of the disk pool executes it: it ends, or it is given up.
+// A job while a thread of the disk pool executes it.
 class RunningJob {
 public:
     RunningJob(Disk::Job& job, Loop& home) : job_(job), home_(home) {}
-    void execute();                // Tells its loop; does not return when it was given up.
+    void execute();                // Tells its loop, unless it is given up: then it does not return.
     bool give_up();                // Tells its loop that it failed. False: nobody can be told.
-    void go_on();                  // Does not return when it was given up.
     static RunningJob* current();  // This thread's; none where no job is executed.
 
 private:
-    enum class State : std::uint8_t { running, ended, given_up };
     Disk::Job& job_;
     Loop& home_;
-    std::atomic<State> state_ = State::running;
 };
 
-class Operations : public std::enable_shared_from_this<Operations> {
+class Operations {
 public:
     using Clock = std::chrono::steady_clock;
     // `name`: of the disk, for log lines.
     explicit Operations(std::string name) : name_(std::move(name)) {}
 
-    // One operation, from its making to its end. `kept` is what it touches behind a system call.
-    class UnderWay {
-    public:
-        UnderWay(std::shared_ptr<Operations> among, std::shared_ptr<const void> kept);
-        ~UnderWay();
-        UnderWay(const UnderWay&) = delete;
-        // False: the disk has been given up, and nothing may be asked of it.
-        explicit operator bool() const { return entered_; }
-        // After each system call that may have taken long.
-        void go_on() const {
-            if (job_) job_->go_on();
-        }
+    // A system call that may wait for the disk: what it returns, and errno. -1 and EIO once the disk is given
+    // up.
+    //
+    // What was lent to a job is gone when its call was given up. So a call writes only to memory of its
+    // thread, or of `kept`, and nothing of the caller's is used behind it in that case: it does not return.
+    // What it reads may be gone as well; then the kernel puts other bytes into a file of a disk that nobody
+    // believes any more, and that has a checksum. It may hold locks of this disk, since nobody asks for them
+    // any more, but none that others need.
+    template <std::invocable F>
+    auto call(std::shared_ptr<const void> kept, F system_call) -> decltype(system_call()) {
+        if (failed()) return errno = EIO, -1;
+        Call under_way(std::move(kept));
+        enter(under_way);
+        auto returned = system_call();
+        int code = errno;
+        leave(under_way);
+        errno = code;
+        return returned;
+    }
 
-    private:
-        friend Operations;
-        const std::shared_ptr<Operations> among_;
-        const std::shared_ptr<const void> kept_;
-        RunningJob* const job_;
-        UnderWay* const outer_;  // Of this thread: while this one is under way, that one does not wait.
-        UnderWay *before_ = nullptr, *behind_ = nullptr;
-        Clock::time_point since_{};
-        bool entered_ = false, given_up_ = false;
-    };
+    // The same for what is not one call, and is done in any case: it cannot be given up.
+    void watch(const std::function<void()>& work) {
+        Call under_way(nullptr);
+        enter(under_way);
+        work();
+        leave(under_way);
+    }
 
     // How long the oldest one has been under way; 0: none is.
     std::chrono::milliseconds unanswered(Clock::time_point now = Clock::now()) const;
@@ -68,21 +73,30 @@ public:
 
     struct Seen {
         std::chrono::milliseconds unanswered{};
-        std::size_t stuck = 0;  // Threads of the disk pool that have waited for longer than a second.
-        bool hopeless = false;  // One that cannot be given up has waited for too long.
+        std::size_t stuck = 0;  // Threads of the disk pool that wait for longer than a second.
+        bool cannot_give_up = false;
     };
-    // Gives up what has been under way for `limit`, and with the first the disk.
+    // Gives up what has been under way for `limit`, and with the first the disk. A call outside a job, or of
+    // one that cannot tell its failure, cannot be given up.
     Seen look(Clock::time_point now, std::chrono::milliseconds limit);
 
 private:
-    void enter(UnderWay& operation);
-    void leave(UnderWay& operation);
+    struct Call {
+        explicit Call(std::shared_ptr<const void> k) : kept(std::move(k)) {}
+        const std::shared_ptr<const void> kept;
+        RunningJob* const job = RunningJob::current();
+        Call *before = nullptr, *behind = nullptr;
+        Clock::time_point since{};
+        bool given_up = false;
+    };
+    void enter(Call& call);
+    void leave(Call& call);  // Does not return when it was given up.
 
     const std::string name_;
     std::atomic<bool> failed_ = false;
     std::atomic<std::size_t> jobs_given_up_ = 0;
     mutable std::mutex mutex_;
-    UnderWay* first_ = nullptr;  // A list, in no order.
+    Call* first_ = nullptr;  // A list, in no order.
 };
 
 }  // namespace fulmar::real

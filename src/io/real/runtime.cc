@@ -59,7 +59,11 @@ struct Core {
 
 // Nobody can be told of the failure, so it is as if the process had been killed.
 [[noreturn]] static void end_for(const std::string& disk) {
-    log_error("ending at once: the data directory {} does not answer a core itself, or the store", disk);
+    log_error(
+        "ending at once: the data directory {} does not answer, and what waits for it cannot be given up: a "
+        "core "
+        "itself, the store, or a start",
+        disk);
     ::_exit(1);
 }
 
