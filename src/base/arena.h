@@ -40,13 +40,15 @@ public:
     }
 
 private:
-    static constexpr std::size_t alignment = alignof(void*), chunk_bytes = 4096;
+    static constexpr std::size_t alignment = alignof(void*);
+    // Of chunks: most requests need little, and a malloc of more than 1 KiB costs as much as several below.
+    static constexpr std::size_t first_bytes = 512, chunk_bytes = 4096;
     struct Chunk {
         Chunk* previous;
     };
     std::byte* raw(std::size_t bytes) {
         if (bytes > std::size_t(end_ - next_)) {
-            auto size = std::min(std::max(sizeof(Chunk) + bytes, chunk_bytes), left_);
+            auto size = std::min(std::max(sizeof(Chunk) + bytes, chunk_ ? chunk_bytes : first_bytes), left_);
             if (size < sizeof(Chunk) + bytes) return nullptr;
             left_ -= size;
             auto* memory = new std::byte[size];

@@ -50,6 +50,7 @@ public:
         else bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end());
     }
     std::span<std::byte> owned() { return bytes_; }
+    std::vector<std::byte> take_owned() && { return std::move(bytes_); }
 
     // Sending: look at the front, send of it what goes, drop that much.
     using Front = std::variant<Bytes, const FileRange*>;

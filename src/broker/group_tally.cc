@@ -14,15 +14,15 @@ struct Seen {
 };
 Seen look(const Coordinator& coordinator, const std::string& name, const Coordinator::Place* place) {
     Seen seen;
-    auto* group = coordinator.find(name);
-    auto* consumer = coordinator.find_consumer(name);
+    auto found = coordinator.look(name);
+    auto* group = found.classic;
+    auto* consumer = found.consumer;
     if (!group && !consumer) return seen;
     seen.phase = group ? to_text(group->phase) : to_text(consumer->phase());
     seen.members = group ? group->members.size() : consumer->members().size();
     if (!place) return seen;
-    auto* offsets = coordinator.offsets_of(name);
-    auto topic = offsets->find(place->topic);
-    seen.offset = topic != offsets->end() && topic->second.contains(place->partition);
+    auto topic = found.offsets->find(place->topic);
+    seen.offset = topic != found.offsets->end() && topic->second.contains(place->partition);
     return seen;
 }
 

@@ -81,9 +81,10 @@ public:
     void tell(const Command& command) { (void)submit(command, std::make_shared<Reply<Answer>>(seam_.loop)); }
 
 private:
+    using Caller = std::shared_ptr<Reply<Answer>>;
     struct Waiting {
         std::uint64_t rests_on;
-        Ticket ticket;
+        Caller caller;
         typename M::Answer answer;
     };
     bool takes(const Decision<M>& decision) const {
@@ -94,8 +95,8 @@ private:
     void end_turn();
     void release();
     void lose_all();
-    void deliver(Ticket ticket, Answer answer);
-    static Task<> carry(Loop& here, std::shared_ptr<Reply<Answer>> reply, Answer answer);
+    void deliver(Caller caller, Answer answer);
+    static Task<> carry(Loop& here, Caller caller, Answer answer);
     Task<bool> load();
     Task<> serve();
     Task<> rest(Millis time) {
@@ -115,8 +116,8 @@ private:
     Timer timer_;
     Signal ended_;
     std::uint64_t last_ticket_ = 0;
-    std::map<Ticket, std::shared_ptr<Reply<Answer>>> open_;
-    std::deque<Waiting> waiting_;                                // By rising `rests_on`.
+    std::map<Ticket, Caller> open_;                              // Those without an answer.
+    std::deque<Waiting> waiting_;                                // Those with one, by rising `rests_on`.
     std::deque<std::pair<Ticket, typename M::Answer>> answers_;  // Of this turn; keeps no room for many.
     bool serving_ = false, stopping_ = false, running_ = false;
     std::string trouble_;
@@ -146,6 +147,9 @@ std::optional<typename MachineHost<M, Codec>::Answer> MachineHost<M, Codec>::sub
     auto ours = std::ranges::find(answers_, ticket, [](auto& each) { return each.first; });
     if (ours != answers_.end() && log_.appended() == log_.committed()) {
         at_once = std::move(ours->second);
+        answers_.erase(ours);
+    } else if (ours != answers_.end()) {
+        waiting_.push_back({log_.appended(), std::move(reply), std::move(ours->second)});
         answers_.erase(ours);
     } else {
         open_.emplace(ticket, std::move(reply));
@@ -179,40 +183,43 @@ void MachineHost<M, Codec>::settle() {
 
 template <Machine M, class Codec>
 void MachineHost<M, Codec>::end_turn() {
-    auto rests_on = planted(Bug::answer_before_commit) ? 0 : log_.appended();
-    for (auto& [ticket, answer] : answers_) waiting_.push_back({rests_on, ticket, std::move(answer)});
+    for (auto& [ticket, answer] : answers_) {
+        auto open = open_.extract(ticket);
+        CHECK(open);  // Each is answered once.
+        waiting_.push_back({log_.appended(), std::move(open.mapped()), std::move(answer)});
+    }
     answers_.clear();
     release();
 }
 
 template <Machine M, class Codec>
 void MachineHost<M, Codec>::release() {
-    while (!waiting_.empty() && waiting_.front().rests_on <= log_.committed()) {
-        deliver(waiting_.front().ticket, std::move(waiting_.front().answer));
+    while (!waiting_.empty() &&
+           (waiting_.front().rests_on <= log_.committed() || planted(Bug::answer_before_commit))) {
+        auto [rests_on, caller, answer] = std::move(waiting_.front());
         waiting_.pop_front();
+        deliver(std::move(caller), std::move(answer));
     }
 }
 
 template <Machine M, class Codec>
 void MachineHost<M, Codec>::lose_all() {
-    waiting_.clear();
-    while (!open_.empty()) deliver(open_.begin()->first, std::unexpected(HostRefusal::lost));
+    for (auto& each : std::exchange(waiting_, {}))
+        deliver(std::move(each.caller), std::unexpected(HostRefusal::lost));
+    for (auto& [ticket, caller] : std::exchange(open_, {}))
+        deliver(caller, std::unexpected(HostRefusal::lost));
 }
 
 template <Machine M, class Codec>
-void MachineHost<M, Codec>::deliver(Ticket ticket, Answer answer) {
-    auto at = open_.find(ticket);
-    CHECK(at != open_.end());  // Each is answered once.
-    auto reply = std::move(at->second);
-    open_.erase(at);
-    if (&reply->home == &seam_.loop) reply->give(std::move(answer));
-    else seam_.loop.spawn(carry(seam_.loop, std::move(reply), std::move(answer)));
+void MachineHost<M, Codec>::deliver(Caller caller, Answer answer) {
+    if (&caller->home == &seam_.loop) caller->give(std::move(answer));
+    else seam_.loop.spawn(carry(seam_.loop, std::move(caller), std::move(answer)));
 }
 
 template <Machine M, class Codec>
-Task<> MachineHost<M, Codec>::carry(Loop& here, std::shared_ptr<Reply<Answer>> reply, Answer answer) {
-    co_await Hop(reply->home);
-    reply->give(std::move(answer));
+Task<> MachineHost<M, Codec>::carry(Loop& here, Caller caller, Answer answer) {
+    co_await Hop(caller->home);
+    caller->give(std::move(answer));
     co_await Hop(here);
 }
 
@@ -286,22 +293,23 @@ Task<> MachineHost<M, Codec>::run() {
     ended_.notify(seam_.loop);
 }
 
-// From `home` asks the host that `find` gives on `there`, and comes home with its answer; nothing once `gone`
-// says that nobody waits for it. `timer`, of home, is woken when that changes.
+// From `home` asks the host that `find` gives on `there`, and comes home with the reply, whose value is
+// missing only once `gone` says that nobody waits for it. `timer`, of home, is woken when that changes. The
+// command is the caller's.
 template <class Find, class Command>
-auto ask(Loop& home, Loop& there, Find find, Command command, Timer& timer, const bool& gone)
-    -> Task<std::optional<typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer>> {
-    using Answer = typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer;
-    auto reply = std::make_shared<Reply<Answer>>(home, &timer);
+auto ask(Loop& home, Loop& there, Find find, const Command& command, Timer& timer, const bool& gone)
+    -> Task<std::shared_ptr<Reply<typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer>>> {
+    using Host = std::remove_pointer_t<std::invoke_result_t<Find&>>;
+    auto reply = std::make_shared<Reply<typename Host::Answer>>(home, &timer);
     bool elsewhere = &home != &there;
     if (elsewhere) co_await Hop(there);
-    std::optional<Answer> answer = std::unexpected(HostRefusal::unavailable);
-    if (auto* host = find()) answer = host->submit(command, reply);
+    std::optional<typename Host::Answer> at_once = std::unexpected(HostRefusal::unavailable);
+    if (auto* host = find()) at_once = host->submit(command, reply);
+    if (at_once) reply->value = std::move(at_once);  // Then nobody else knows of it.
     if (elsewhere) co_await Hop(home);
-    if (answer) co_return answer;
     while (!reply->value && !gone) co_await timer;
     reply->waiting = nullptr;
-    co_return std::move(reply->value);
+    co_return reply;
 }
 
 }  // namespace fulmar

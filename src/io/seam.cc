@@ -3,9 +3,28 @@
 
 namespace fulmar {
 
+struct Loop::Spawned {  // It is in the loop's list from its making to its end.
+    explicit Spawned(Loop& l) : loop(l), older(l.youngest_) {
+        if (older) older->younger = this;
+        loop.youngest_ = this;
+        ++loop.spawned_;
+    }
+    Spawned(const Spawned&) = delete;
+    ~Spawned() {
+        (younger ? younger->older : loop.youngest_) = older;
+        if (older) older->younger = younger;
+        --loop.spawned_;
+    }
+    Loop& loop;
+    Spawned *older, *younger = nullptr;
+    std::coroutine_handle<> frame;
+};
 struct Loop::Root {  // The outermost frame of what was spawned. It frees itself at its end.
-    struct promise_type {
-        Root get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    struct promise_type : Spawned {
+        promise_type(Loop& l, Task<>&) : Spawned(l) {
+            frame = std::coroutine_handle<promise_type>::from_promise(*this);
+        }
+        Root get_return_object() { return {frame}; }
         std::suspend_always initial_suspend() noexcept { return {}; }
         std::suspend_never final_suspend() noexcept { return {}; }
         void return_void() {}
@@ -14,18 +33,10 @@ struct Loop::Root {  // The outermost frame of what was spawned. It frees itself
     std::coroutine_handle<> frame;
 };
 
-Loop::Root Loop::run_root(Loop& loop, std::uint64_t id, Task<> task) {
-    co_await std::move(task);
-    loop.roots_.erase(id);
-}
-void Loop::spawn(Task<> task) {
-    auto id = ++last_id_;
-    auto frame = run_root(*this, id, std::move(task)).frame;
-    roots_.emplace(id, frame);
-    frame.resume();
-}
+Loop::Root Loop::run_root(Loop&, Task<> task) { co_await std::move(task); }
+void Loop::spawn(Task<> task) { run_root(*this, std::move(task)).frame.resume(); }
 void Loop::drop_all() {
-    while (!roots_.empty()) roots_.extract(std::prev(roots_.end())).mapped().destroy();
+    while (youngest_) youngest_->frame.destroy();
 }
 void Loop::ring() {
     while (!timers_.empty() && timers_.begin()->first.first <= now()) timers_.begin()->second->wake();

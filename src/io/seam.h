@@ -26,7 +26,7 @@ class Timer;
 // One core: it runs coroutines in turns, one at a time.
 class Loop {
 public:
-    virtual ~Loop() { CHECK(roots_.empty()); }
+    virtual ~Loop() { CHECK(spawned_ == 0); }
     virtual Instant now() const = 0;
     virtual Timestamp wall_clock() const = 0;
     // To measure with how long something took: what `now` counts, but finer.
@@ -38,7 +38,7 @@ public:
 
     // Runs it up to its first wait, now, and owns it until its end.
     void spawn(Task<> task);
-    std::size_t spawned() const { return roots_.size(); }
+    std::size_t spawned() const { return spawned_; }
     std::size_t timers() const { return timers_.size(); }
 
 protected:
@@ -52,11 +52,13 @@ protected:
 private:
     friend Timer;
     struct Root;
-    static Root run_root(Loop& loop, std::uint64_t id, Task<> task);
+    struct Spawned;
+    static Root run_root(Loop& loop, Task<> task);
     void ask_for_ring();
+    Spawned* youngest_ = nullptr;  // Of those that run, each of which knows its neighbours.
+    std::size_t spawned_ = 0;
     // Numbered, since an order of pointers differs from run to run.
     std::uint64_t last_id_ = 0;
-    std::map<std::uint64_t, std::coroutine_handle<>> roots_;
     std::map<std::pair<Instant, std::uint64_t>, Timer*> timers_;
 };
 

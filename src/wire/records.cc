@@ -83,7 +83,9 @@ void BatchBuilder::add(Timestamp timestamp, std::optional<Bytes> key, std::optio
                        std::span<const Header> headers) {
     if (count_ == 0) base_ = max_ = timestamp;
     max_ = std::max(max_, timestamp);
-    std::vector<std::byte> body{std::byte{0}};
+    std::vector<std::byte> body;
+    body.reserve(32 + (key ? key->size() : 0) + (value ? value->size() : 0));
+    body.push_back({});
     auto add_bytes = [&](std::optional<Bytes> bytes) {
         add_varlong(body, bytes ? std::int64_t(bytes->size()) : -1);
         if (bytes) body.insert(body.end(), bytes->begin(), bytes->end());

@@ -199,7 +199,7 @@ TEST(Wire, an_arena_asks_once_for_many_arrays) {
     Arena arena(Arena::budget_for(frame.size())), with_first(Arena::budget_for(frame.size()), first);
     EXPECT_TRUE(wire::decode<FetchRequest>(bytes_of(frame), 12, arena));
     EXPECT_EQ(allocations().count, 1);
-    EXPECT_EQ(allocations().bytes, 4096);
+    EXPECT_EQ(allocations().bytes, 512);
     EXPECT_TRUE(wire::decode<FetchRequest>(bytes_of(frame), 12, with_first));
     EXPECT_EQ(allocations().count, 1);
 }

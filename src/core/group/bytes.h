@@ -14,10 +14,7 @@
 namespace fulmar::group {
 
 inline Bytes bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
-inline std::vector<std::byte> bytes_of(Pieces pieces) {
-    auto owned = pieces.owned();
-    return {owned.begin(), owned.end()};
-}
+inline std::vector<std::byte> bytes_of(Pieces pieces) { return std::move(pieces).take_owned(); }
 inline std::string text_of(Bytes bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

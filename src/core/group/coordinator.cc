@@ -50,19 +50,15 @@ const std::string& name_of(const Coordinator::Event& event) {
     return std::get<Coordinator::WroteOffset>(event).group;
 }
 
-Known Coordinator::known(const std::string& name) const {
+Coordinator::Found Coordinator::look(const std::string& name) const {
     auto at = all_.find(name);
     if (at == all_.end()) return {};
-    auto& entry = at->second;
-    return {entry.consumer ? nullptr : &entry.group, entry.consumer ? &*entry.consumer : nullptr};
+    auto& [group, consumer, offsets, due, written] = at->second;
+    return {consumer ? nullptr : &group, consumer ? &*consumer : nullptr, &offsets};
 }
 Setting Coordinator::setting(Clocks clocks) const {
     static const cluster::Image none;
     return {rules_, rules_.consumers, image_ ? *image_ : none, clocks};
-}
-const Offsets* Coordinator::offsets_of(const std::string& name) const {
-    auto at = all_.find(name);
-    return at == all_.end() ? nullptr : &at->second.offsets;
 }
 
 std::set<std::string> Coordinator::topics() const {
@@ -143,8 +139,8 @@ void Coordinator::decide(Decision<Coordinator>& decision, const Join& join, Tick
 
 // --- offsets -------------------------------------------------------------------------------------
 
-GroupError Coordinator::may_commit(const Commit& commit) const {
-    auto [group, consumer] = known(commit.group);
+GroupError Coordinator::may_commit(const Known& known, const Commit& commit) {
+    auto [group, consumer] = known;
     if (consumer)
         return check_commit(*consumer, commit.member_id, commit.instance_id, commit.generation,
                             commit.speaks_epochs);
@@ -161,7 +157,8 @@ GroupError Coordinator::may_commit(const Commit& commit) const {
 }
 void Coordinator::decide(Decision<Coordinator>& decision, const Commit& commit, Ticket ticket,
                          Clocks clocks) const {
-    Placed placed{may_commit(commit), {}};
+    auto known = this->known(commit.group);
+    Placed placed{may_commit(known, commit), {}};
     for (auto& [place, offset] : commit.offsets) {
         auto error = placed.error;
         bool too_large = offset.metadata.size() > rules_.metadata_bytes_max;
@@ -173,9 +170,8 @@ void Coordinator::decide(Decision<Coordinator>& decision, const Commit& commit, 
         kept.lapses = commit.retention ? std::optional(clocks.wall + *commit.retention) : std::nullopt;
         decision.events.emplace_back(WroteOffset{commit.group, place, std::move(kept)});
     }
-    auto* group = find(commit.group);
-    if (placed.error == GroupError::none && commit.generation >= 0 && group) {
-        auto& member = *group->find(commit.member_id);
+    if (placed.error == GroupError::none && commit.generation >= 0 && known.classic) {
+        auto& member = *known.classic->find(commit.member_id);
         decision.events.emplace_back(
             GroupEvent(Renewed{commit.group, member.id, clocks.now + member.session_timeout}));
     }
@@ -302,13 +298,15 @@ bool Coordinator::durable(const Event& event) {
     return std::holds_alternative<WroteGroup>(std::get<GroupEvent>(event));
 }
 
-void Coordinator::index(const std::string& name) {
-    auto at = all_.find(name);
-    auto& entry = at->second;
-    if (entry.due) due_.erase({*entry.due, name});
+void Coordinator::index(Entries::iterator at) {
+    auto& [name, entry] = *at;
     auto& consumer = entry.consumer;
-    entry.due = consumer ? consumer->deadline() : entry.group.deadline();
-    if (entry.due) due_.emplace(*entry.due, name);
+    auto due = consumer ? consumer->deadline() : entry.group.deadline();
+    if (due != entry.due) {
+        if (entry.due) due_.erase({*entry.due, name});
+        if (due) due_.emplace(*due, name);
+        entry.due = due;
+    }
     if (consumer ? restless(*consumer, rules_.consumers) : restless(entry.group)) restless_.insert(name);
     else restless_.erase(name);
     auto& group = entry.group;
@@ -317,26 +315,24 @@ void Coordinator::index(const std::string& name) {
     if (nothing) all_.erase(at);
 }
 void Coordinator::apply(const Event& event) {
+    auto at = all_.try_emplace(name_of(event)).first;
+    auto& here = at->second;
     if (auto* wrote = std::get_if<WroteOffset>(&event)) {
-        auto& offsets = entry(wrote->group).offsets;
+        auto& offsets = here.offsets;
         if (wrote->what) {
             offsets[wrote->place.topic].insert_or_assign(wrote->place.partition, *wrote->what);
         } else if (auto topic = offsets.find(wrote->place.topic); topic != offsets.end()) {
             topic->second.erase(wrote->place.partition);
             if (topic->second.empty()) offsets.erase(topic);
         }
-        return index(wrote->group);
-    }
-    auto& name = name_of(event);
-    auto& here = entry(name);
-    if (auto* change = std::get_if<ConsumerEvent>(&event)) {
+    } else if (auto* change = std::get_if<ConsumerEvent>(&event)) {
         apply(here, *change);
     } else {
         auto& of_classic = std::get<GroupEvent>(event);
         if (auto* wrote = std::get_if<WroteGroup>(&of_classic)) here.written = wrote->what.has_value();
         group::apply(here.group, of_classic);
     }
-    index(name);
+    index(at);
 }
 // Nothing is remembered of one that is no more, nor begun by what says that something is no more.
 void Coordinator::apply(Entry& here, const ConsumerEvent& event) {

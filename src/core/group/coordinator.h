@@ -115,10 +115,16 @@ public:
     void apply(const Event& event);
     static bool durable(const Event& event);
 
-    // Null: there is no group of that name, or it is of the other kind.
-    const Group* find(const std::string& name) const { return known(name).classic; }
-    const ConsumerGroup* find_consumer(const std::string& name) const { return known(name).consumer; }
-    const Offsets* offsets_of(const std::string& name) const;
+    // What there is of that name: a group of one kind, or of the other, with its offsets. Null: none.
+    struct Found {
+        const Group* classic = nullptr;
+        const ConsumerGroup* consumer = nullptr;
+        const Offsets* offsets = nullptr;
+    };
+    Found look(const std::string& name) const;
+    const Group* find(const std::string& name) const { return look(name).classic; }
+    const ConsumerGroup* find_consumer(const std::string& name) const { return look(name).consumer; }
+    const Offsets* offsets_of(const std::string& name) const { return look(name).offsets; }
     std::size_t groups() const { return all_.size(); }
     std::set<std::string> topics() const;  // Those of which offsets are committed.
 
@@ -130,15 +136,18 @@ private:
         std::optional<Instant> due;  // As it stands in `due_`.
         bool written = false;        // The log knows of the group itself.
     };
-    Known known(const std::string& name) const;
+    using Entries = std::map<std::string, Entry>;
+    Known known(const std::string& name) const {
+        auto found = look(name);
+        return {found.classic, found.consumer};
+    }
     Setting setting(Clocks clocks) const;
-    Entry& entry(const std::string& name) { return all_[name]; }
-    void index(const std::string& name);
+    void index(Entries::iterator at);
     static void apply(Entry& here, const ConsumerEvent& event);
     static void forget_group(Decision<Coordinator>& decision, const std::string& name, const Entry& entry);
     void decide(Decision<Coordinator>& decision, const Commit& commit, Ticket ticket, Clocks clocks) const;
     void decide(Decision<Coordinator>& decision, const Join& join, Ticket ticket, Clocks clocks) const;
-    GroupError may_commit(const Commit& commit) const;
+    static GroupError may_commit(const Known& known, const Commit& commit);
     Fetched fetch(const FetchOffsets& wanted) const;
     void decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const;
     Done remove(Decision<Coordinator>& decision, const Delete& wanted) const;
@@ -147,7 +156,7 @@ private:
 
     CoordinatorRules rules_;
     const cluster::Image* image_ = nullptr;
-    std::map<std::string, Entry> all_;
+    Entries all_;
     std::set<std::pair<Instant, std::string>> due_;
     std::set<std::string> restless_;
 };

@@ -39,18 +39,14 @@ ErrorCode error_of(HostRefusal refusal) {
     return ErrorCode::unknown_server_error;
 }
 
-Task<std::optional<Told<Coordinator::Answer>>> ask_coordinator(Call& call, PartitionId at,
-                                                               Coordinator::Command command) {
+Task<Replied> ask_coordinator(Call& call, PartitionId at, const Coordinator::Command& command) {
     auto& there = call.broker.owner(at);
     auto find = [&] { return call.broker.groups(there.core).find(at); };
     Timer timer(call.loop());
     call.hangup.waiting = &timer;
-    auto answer =
-        co_await ask(call.loop(), there.seam.loop, find, std::move(command), timer, call.hangup.happened);
+    auto reply = co_await ask(call.loop(), there.seam.loop, find, command, timer, call.hangup.happened);
     call.hangup.waiting = nullptr;
-    if (!answer) co_return std::nullopt;
-    if (!*answer) co_return std::unexpected(error_of(answer->error()));
-    co_return std::move(**answer);
+    co_return reply;
 }
 
 Task<std::expected<void, std::string>> make_group_topic(Call& call) {

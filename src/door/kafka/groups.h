@@ -12,21 +12,24 @@ using Coordinator = group::Coordinator;
 ErrorCode error_of(GroupError error);
 ErrorCode error_of(HostRefusal refusal);
 
+// Of the coordinator in that partition of __consumer_offsets; its value is missing once nobody waits for it
+// any more. The command is the caller's.
+using Replied = std::shared_ptr<Reply<Groups::Coordinator::Answer>>;
+Task<Replied> ask_coordinator(Call& call, PartitionId at, const Coordinator::Command& command);
+
 // What a coordinator says to a command whose answer is an `A`, or why it says nothing.
 template <class A>
 using Told = std::expected<A, ErrorCode>;
-
-// Of the coordinator in that partition of __consumer_offsets; nothing once nobody waits for it any more.
-Task<std::optional<Told<Coordinator::Answer>>> ask_coordinator(Call& call, PartitionId at,
-                                                               Coordinator::Command command);
-// Of that of a group.
-template <class A, class Command>
-Task<std::optional<Told<A>>> ask_group(Call& call, std::string_view group, Command command) {
+// Of that of a group; nothing once nobody waits for it any more.
+template <class A>
+Task<std::optional<Told<A>>> ask_group(Call& call, std::string_view group,
+                                       const Coordinator::Command& command) {
     auto at = coordinator_of(call.here.image(), group);
     if (!at) co_return std::unexpected(ErrorCode::not_coordinator);
-    auto told = co_await ask_coordinator(call, *at, std::move(command));
+    auto reply = co_await ask_coordinator(call, *at, command);
+    auto& told = reply->value;
     if (!told) co_return std::nullopt;
-    if (!*told) co_return std::unexpected(told->error());
+    if (!*told) co_return std::unexpected(error_of(told->error()));
     co_return std::get<A>(std::move(**told));
 }
 

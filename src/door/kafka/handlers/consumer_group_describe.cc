@@ -104,7 +104,8 @@ Task<Answer> handle_consumer_group_describe(Call& call) {
             one.refuse(ErrorCode::invalid_group_id);
             continue;
         }
-        auto told = co_await ask_group<Coordinator::Described>(call, name, Coordinator::Describe{own(name)});
+        const Coordinator::Command command(Coordinator::Describe{own(name)});
+        auto told = co_await ask_group<Coordinator::Described>(call, name, command);
         if (!told) co_return Answer::close();
         if (*told) one.note(std::move(**told), request->include_authorized_operations);
         else one.refuse(told->error());

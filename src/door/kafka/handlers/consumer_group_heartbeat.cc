@@ -94,7 +94,8 @@ Task<Answer> handle_consumer_group_heartbeat(Call& call) {
         response.error_message = refusal->why;
         co_return answer(call, response);
     }
-    auto told = co_await ask_group<group::ConsumerBeaten>(call, request->group_id, beat_of(call, *request));
+    const Coordinator::Command beat(beat_of(call, *request));
+    auto told = co_await ask_group<group::ConsumerBeaten>(call, request->group_id, beat);
     if (!told) co_return Answer::close();
     if (!*told) {
         response.error_code = told->error();

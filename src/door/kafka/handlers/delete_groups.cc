@@ -11,7 +11,8 @@ Task<Answer> handle_delete_groups(Call& call) {
     if (!request) co_return Answer::close();
     std::vector<DeleteGroupsResponse::Result> results;
     for (auto name : request->groups_names) {
-        auto told = co_await ask_group<Coordinator::Done>(call, name, Coordinator::Delete{own(name)});
+        const Coordinator::Command command(Coordinator::Delete{own(name)});
+        auto told = co_await ask_group<Coordinator::Done>(call, name, command);
         if (!told) co_return Answer::close();
         results.push_back({name, *told ? error_of((*told)->error) : told->error()});
     }

@@ -70,7 +70,8 @@ Task<Answer> handle_describe_groups(Call& call) {
         // One that is named again takes as much memory again, and tells nothing new.
         if (!seen.insert(name).second) continue;
         auto& one = described.emplace_back();
-        auto told = co_await ask_group<Coordinator::Described>(call, name, Coordinator::Describe{own(name)});
+        const Coordinator::Command command(Coordinator::Describe{own(name)});
+        auto told = co_await ask_group<Coordinator::Described>(call, name, command);
         if (!told) co_return Answer::close();
         if (*told) {
             one.group = std::move((*told)->group);

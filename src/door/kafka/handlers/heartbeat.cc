@@ -9,9 +9,10 @@ Task<Answer> handle_heartbeat(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<HeartbeatRequest>(call, arena);
     if (!request) co_return Answer::close();
-    group::Heartbeat beat{own(request->group_id), own(request->member_id), own(request->group_instance_id),
-                          request->generation_id};
-    auto told = co_await ask_group<group::Beaten>(call, request->group_id, std::move(beat));
+    const Coordinator::Command beat(group::Heartbeat{own(request->group_id), own(request->member_id),
+                                                     own(request->group_instance_id),
+                                                     request->generation_id});
+    auto told = co_await ask_group<group::Beaten>(call, request->group_id, beat);
     if (!told) co_return Answer::close();
     HeartbeatResponse response;
     response.error_code = *told ? error_of((*told)->error) : told->error();

@@ -59,7 +59,8 @@ Task<Answer> handle_join_group(Call& call) {
     }
     call.frame = {};  // It may wait for as long as a rebalance takes.
     auto group = join->group;
-    auto told = co_await ask_group<group::Joined>(call, group, std::move(*join));
+    const Coordinator::Command command(*std::move(join));
+    auto told = co_await ask_group<group::Joined>(call, group, command);
     if (!told) co_return Answer::close();
     JoinGroupResponse response;
     std::vector<JoinGroupResponse::Member> members;

@@ -14,7 +14,8 @@ Task<Answer> handle_leave_group(Call& call) {
     if (one) leave.members.push_back({own(request->member_id), std::nullopt});
     for (auto& member : request->members)
         leave.members.push_back({own(member.member_id), own(member.group_instance_id)});
-    auto told = co_await ask_group<group::Left>(call, request->group_id, std::move(leave));
+    const Coordinator::Command command(std::move(leave));
+    auto told = co_await ask_group<group::Left>(call, request->group_id, command);
     if (!told) co_return Answer::close();
     LeaveGroupResponse response;
     std::vector<LeaveGroupResponse::Member> members;

@@ -30,11 +30,13 @@ Task<Answer> handle_list_groups(Call& call) {
     auto* topic = call.here.image().find(group_topic);
     auto partitions = topic ? topic->partitions.size() : 0;
     auto id = topic ? topic->id : TopicId{};
+    const Coordinator::Command list(Coordinator::List{});
     for (std::size_t n = 0; n < partitions; ++n) {
-        auto told = co_await ask_coordinator(call, {id, std::int32_t(n)}, Coordinator::List{});
+        auto reply = co_await ask_coordinator(call, {id, std::int32_t(n)}, list);
+        auto& told = reply->value;
         if (!told) co_return Answer::close();
         if (!*told) {
-            response.error_code = told->error();
+            response.error_code = error_of(told->error());
             groups.clear();
             break;
         }

@@ -13,7 +13,7 @@ using Partition = OffsetCommitRequest::Partition;
 struct Commit {
     Call& call;
     const OffsetCommitRequest& request;
-    Coordinator::Commit command{};
+    Coordinator::Commit& command;
     std::vector<std::vector<OffsetCommitResponse::Partition>> told{};
     std::vector<std::pair<std::size_t, std::size_t>> places{};  // In `told`, of each that is asked for.
 
@@ -78,12 +78,12 @@ Task<Answer> handle_offset_commit(Call& call) {
     Arena arena(arrays_budget(call));
     auto request = read<OffsetCommitRequest>(call, arena);
     if (!request) co_return Answer::close();
-    Commit commit{call, *request};
+    Coordinator::Command command(std::in_place_type<Coordinator::Commit>);
+    Commit commit{call, *request, std::get<Coordinator::Commit>(command)};
     commit.resolve();
     // Where there is nothing to be noted nobody is asked, as in Kafka.
     if (!commit.places.empty()) {
-        auto told =
-            co_await ask_group<Coordinator::Placed>(call, request->group_id, std::move(commit.command));
+        auto told = co_await ask_group<Coordinator::Placed>(call, request->group_id, command);
         if (!told) co_return Answer::close();
         commit.note(*told);
     }

@@ -27,7 +27,8 @@ Task<Answer> handle_offset_delete(Call& call) {
             if (there) command.places.push_back({own(topic.name), each.partition_index});
         }
     }
-    auto answered = co_await ask_group<Coordinator::Placed>(call, request->group_id, std::move(command));
+    const Coordinator::Command forget(std::move(command));
+    auto answered = co_await ask_group<Coordinator::Placed>(call, request->group_id, forget);
     if (!answered) co_return Answer::close();
     response.error_code = *answered ? error_of((*answered)->error) : answered->error();
     if (response.error_code != ErrorCode::none) co_return answer(call, response);

@@ -94,7 +94,8 @@ public:
                     for (auto partition : topic.partitions)
                         command.places->push_back({own(topic.name), partition});
             }
-            auto told = co_await ask_group<Fetched>(call_, wanted.group, std::move(command));
+            const Coordinator::Command fetch(std::move(command));
+            auto told = co_await ask_group<Fetched>(call_, wanted.group, fetch);
             if (!told) co_return false;
             auto& answer = answers_.emplace_back();
             answer.error = *told ? error_of((*told)->error) : told->error();

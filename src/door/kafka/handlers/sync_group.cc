@@ -27,7 +27,8 @@ Task<Answer> handle_sync_group(Call& call) {
     }
     call.frame = {};  // It may wait for the leader's.
     auto group = sync->group;
-    auto told = co_await ask_group<group::Synced>(call, group, std::move(*sync));
+    const Coordinator::Command command(*std::move(sync));
+    auto told = co_await ask_group<group::Synced>(call, group, command);
     if (!told) co_return Answer::close();
     SyncGroupResponse response;
     if (!*told) {
