@@ -445,3 +445,41 @@ def test_a_group_that_is_named_over_and_over_is_described_once(broker):
         assert len(group["Members"][0]["MemberAssignment"]) == 1 << 20
         (group,) = c.call("ConsumerGroupDescribe", 1, {"GroupIds": ["new"] * 500_000})["Groups"]
         assert len(group["Members"][0]["SubscribedTopicNames"]) == 5_000
+
+
+def test_a_partition_that_is_named_over_and_over_is_taken_once(broker):
+    """Each has a record in the log, a lookup or 4 KiB of answer: of 100,000 in one request there is one."""
+    many = 100_000
+    place = {"PartitionIndex": 0, "CommittedOffset": 7, "CommittedMetadata": "m" * 4_096}
+    with broker.connect(timeout=60) as c:
+        c.create_topic("again")
+        commit = {"GroupId": "again", "GenerationIdOrMemberEpoch": -1, "MemberId": ""}
+        others = [{"PartitionIndex": 0, "CommittedOffset": n} for n in range(many)]
+        answer = coordinator_answer(
+            c, "OffsetCommit", 8, {**commit, "Topics": [{"Name": "again", "Partitions": [*others, place]}]}
+        )
+        assert [p["ErrorCode"] for p in answer["Topics"][0]["Partitions"]] == [0] * (many + 1)
+        asked = {"GroupId": "again", "Topics": [{"Name": "again", "PartitionIndexes": [0] * many}] * 2}
+        (group,) = c.call("OffsetFetch", 8, {"Groups": [asked]})["Groups"]
+        told = [p for topic in group["Topics"] for p in topic["Partitions"]]
+        assert [(p["CommittedOffset"], len(p["Metadata"])) for p in told] == [(7, 4_096)]
+        before = broker.peak_rss_bytes()
+        log = sum(path.stat().st_size for path in broker.data.glob("__consumer_offsets-*/*.log"))
+        body = {"GroupId": "again", "Topics": [{"Name": "again", "Partitions": [{"PartitionIndex": 0}] * many}]}
+        deleted = c.call("OffsetDelete", 0, body)
+        assert [p["ErrorCode"] for p in deleted["Topics"][0]["Partitions"]] == [0] * many
+        assert sum(path.stat().st_size for path in broker.data.glob("__consumer_offsets-*/*.log")) < log + 4_096
+        assert broker.peak_rss_bytes() - before < 32 << 20
+
+
+def test_a_group_id_is_bounded(broker):
+    long = "g" * 1_025
+    place = {"PartitionIndex": 0, "CommittedOffset": 7}
+    with broker.connect(timeout=60) as c:
+        c.create_topic("bounded")
+        for group, error in ((long, 24), (long[1:], 0)):
+            commit = {"GroupId": group, "GenerationIdOrMemberEpoch": -1, "MemberId": ""}
+            answer = coordinator_answer(
+                c, "OffsetCommit", 8, {**commit, "Topics": [{"Name": "bounded", "Partitions": [place]}]}
+            )
+            assert answer["Topics"][0]["Partitions"][0]["ErrorCode"] == error

@@ -20,10 +20,14 @@ Task<Replied> ask_coordinator(Call& call, PartitionId at, const Coordinator::Com
 // What a coordinator says to a command whose answer is an `A`, or why it says nothing.
 template <class A>
 using Told = std::expected<A, ErrorCode>;
+// Each record of a group, and each group of a list, has its name: a longer one, which no client's user gives,
+// would make much of small requests.
+inline constexpr std::size_t group_id_bytes_max = 1'024;
 // Of that of a group; nothing once nobody waits for it any more.
 template <class A>
 Task<std::optional<Told<A>>> ask_group(Call& call, std::string_view group,
                                        const Coordinator::Command& command) {
+    if (group.size() > group_id_bytes_max) co_return std::unexpected(ErrorCode::invalid_group_id);
     auto at = coordinator_of(call.here.image(), group);
     if (!at) co_return std::unexpected(ErrorCode::not_coordinator);
     auto reply = co_await ask_coordinator(call, *at, command);

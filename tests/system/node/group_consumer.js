@@ -39,7 +39,11 @@ consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
   say("assigned", "-", ...owned);
 });
 consumer.on(consumer.events.REBALANCING, () => release("revoked"));
-consumer.on(consumer.events.CRASH, ({ payload }) => say("error", "crash", payload.error));
+consumer.on(consumer.events.CRASH, ({ payload }) => {
+  say("error", "crash", payload.error);
+  // A coordinator that went away while it was looked for is no reason for kafkajs to go on, but for its user.
+  if (!payload.restart) setTimeout(() => start().catch(end), 100);
+});
 
 async function eachBatch({ batch, resolveOffset, heartbeat, isRunning, isStale }) {
   const partition = { topic: batch.topic, partition: batch.partition };
@@ -64,14 +68,22 @@ async function eachBatch({ batch, resolveOffset, heartbeat, isRunning, isStale }
   await heartbeat();
 }
 
+async function start() {
+  await consumer.connect();
+  await consumer.subscribe({ topics: given.topics.split(","), fromBeginning: true });
+  await consumer.run({ autoCommit: false, eachBatch });
+}
+function end(error) {
+  say("error", "ending", error);
+  process.exit(1);
+}
+
 async function main() {
   if (given.held) {
     say("ready");
     fs.readSync(0, Buffer.alloc(1));
   }
-  await consumer.connect();
-  await consumer.subscribe({ topics: given.topics.split(","), fromBeginning: true });
-  await consumer.run({ autoCommit: false, eachBatch });
+  await start();
   process.once("SIGTERM", async () => {
     await consumer.disconnect();
     release("revoked");
@@ -80,7 +92,4 @@ async function main() {
   });
 }
 
-main().catch((error) => {
-  say("error", "ending", error);
-  process.exit(1);
-});
+main().catch(end);

@@ -1,5 +1,7 @@
 #include "wire/kafka/offset_commit.h"
 
+#include <map>
+
 #include "door/kafka/groups.h"
 #include "door/kafka/handlers/handlers.h"
 
@@ -15,7 +17,13 @@ struct Commit {
     const OffsetCommitRequest& request;
     Coordinator::Commit& command;
     std::vector<std::vector<OffsetCommitResponse::Partition>> told{};
-    std::vector<std::pair<std::size_t, std::size_t>> places{};  // In `told`, of each that is asked for.
+    struct Asked {
+        std::size_t topic, partition;  // In `told`,
+        std::size_t place;             // and in the command.
+    };
+    std::vector<Asked> asked_for{};
+    // A partition that is named again has what is said of it last.
+    std::map<std::pair<const cluster::Topic*, std::int32_t>, std::size_t> known_places{};
 
     void resolve() {
         command.group = own(request.group_id);
@@ -44,9 +52,13 @@ struct Commit {
             group::Committed committed{.offset = each.committed_offset,
                                        .leader_epoch = each.committed_leader_epoch,
                                        .metadata = own(each.committed_metadata.value_or(""))};
-            command.offsets.emplace_back(Coordinator::Place{topic->name, each.partition_index},
-                                         std::move(committed));
-            places.emplace_back(told.size() - 1, here.size() - 1);
+            auto [at, first] =
+                known_places.try_emplace({topic, each.partition_index}, command.offsets.size());
+            if (!first) command.offsets[at->second].second = std::move(committed);
+            else
+                command.offsets.emplace_back(Coordinator::Place{topic->name, each.partition_index},
+                                             std::move(committed));
+            asked_for.push_back({told.size() - 1, here.size() - 1, at->second});
         }
     }
     ErrorCode error_of(GroupError error) const {
@@ -55,10 +67,8 @@ struct Commit {
         return none ? ErrorCode::illegal_generation : kafka::error_of(error);
     }
     void note(const Told<Coordinator::Placed>& answer) {
-        for (std::size_t n = 0; n < places.size(); ++n) {
-            auto& [topic, partition] = places[n];
-            told[topic][partition].error_code = answer ? error_of(answer->places[n]) : answer.error();
-        }
+        for (auto& [topic, partition, place] : asked_for)
+            told[topic][partition].error_code = answer ? error_of(answer->places[place]) : answer.error();
     }
     Answer finish() {
         std::vector<OffsetCommitResponse::Topic> topics;
@@ -82,7 +92,7 @@ Task<Answer> handle_offset_commit(Call& call) {
     Commit commit{call, *request, std::get<Coordinator::Commit>(command)};
     commit.resolve();
     // Where there is nothing to be noted nobody is asked, as in Kafka.
-    if (!commit.places.empty()) {
+    if (!commit.asked_for.empty()) {
         auto told = co_await ask_group<Coordinator::Placed>(call, request->group_id, command);
         if (!told) co_return Answer::close();
         commit.note(*told);

@@ -1,6 +1,7 @@
 #include "wire/kafka/offset_fetch.h"
 
 #include <deque>
+#include <map>
 #include <set>
 
 #include "door/kafka/groups.h"
@@ -20,19 +21,33 @@ struct Wanted {
     struct Topic {
         std::string_view name;  // Of an unknown id none.
         Uuid id{};
-        std::span<std::int32_t> partitions;
+        std::vector<std::int32_t> partitions{};  // Each once, however often it is asked for.
     };
     std::optional<std::vector<Topic>> topics{};   // None: all.
     std::optional<std::string_view> member_id{};  // Of who asks in the group's name.
     std::int32_t member_epoch = -1;
+};
+class Named {
+public:
+    explicit Named(Wanted& wanted) : topics_(wanted.topics.emplace()) {}
+    void add(std::string_view name, const Uuid& id, std::span<const std::int32_t> partitions) {
+        auto& topic = topics_.emplace_back(name, id);
+        auto& seen = seen_[{name, id}];
+        for (auto partition : partitions)
+            if (seen.insert(partition).second) topic.partitions.push_back(partition);
+    }
+
+private:
+    std::vector<Wanted::Topic>& topics_;
+    std::map<std::pair<std::string_view, Uuid>, std::set<std::int32_t>> seen_;
 };
 std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& request) {
     std::vector<Wanted> all;
     if (call.version() < 8) {
         auto& one = all.emplace_back(request.group_id);
         if (!request.topics) return all;
-        one.topics.emplace();
-        for (auto& topic : *request.topics) one.topics->push_back({topic.name, {}, topic.partition_indexes});
+        Named named(one);
+        for (auto& topic : *request.topics) named.add(topic.name, {}, topic.partition_indexes);
         return all;
     }
     std::set<std::string_view> all_of;
@@ -45,14 +60,14 @@ std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& reques
         if (!tool) one.member_id = group.member_id.value_or("");
         one.member_epoch = group.member_epoch;
         if (!group.topics) continue;
-        one.topics.emplace();
+        Named named(one);
         for (auto& topic : *group.topics) {
             auto name = topic.name;
             if (call.version() >= ids_since) {
                 auto* known = call.here.image().find(topic.topic_id);
                 name = known ? std::string_view(known->name) : std::string_view();
             }
-            one.topics->push_back({name, topic.topic_id, topic.partition_indexes});
+            named.add(name, topic.topic_id, topic.partition_indexes);
         }
     }
     return all;
