@@ -19,8 +19,8 @@ using std::chrono::milliseconds;
 // thread that is in it does.
 class Call {
 public:
-    void wait(Directory& directory) {
-        real::operations_of(directory).call(nullptr, [this] {
+    void wait(const std::shared_ptr<Directory>& directory) {
+        real::operations_of(*directory).call(directory, [this] {
             std::unique_lock lock(mutex_);
             changed_.wait(lock, [this] { return let_go_; });
             return 0;
@@ -64,7 +64,7 @@ TEST_F(DiskThreadsTest, a_job_that_is_not_answered_fails_and_its_thread_goes_no_
         auto& disk = host.cores[0]->disk;
         auto begun = host.cores[0]->loop.now();
         auto result = co_await disk.run([call = call_, seen, slow = *slow_]() -> Result<int> {
-            call->wait(*slow);
+            call->wait(slow);
             seen->behind = true;
             return 1;
         });
@@ -89,7 +89,7 @@ TEST_F(DiskThreadsTest, an_open_file_of_it_fails_too) {
     run(1, soon, [&](Host& host) -> Task<> {
         auto& disk = host.cores[0]->disk;
         (void)co_await disk.run(
-            [call = call_, slow = *slow_]() -> Result<> { return call->wait(*slow), Result<>(); });
+            [call = call_, slow = *slow_]() -> Result<> { return call->wait(slow), Result<>(); });
         auto bytes = bytes_of("x");
         EXPECT_EQ((*file)->write(0, {&bytes, 1}).error(), Error::failed);
         EXPECT_EQ((*file)->sync().error(), Error::failed);
@@ -101,12 +101,12 @@ TEST_F(DiskThreadsTest, an_open_file_of_it_fails_too) {
 TEST_F(DiskThreadsTest, while_one_disk_holds_all_threads_others_get_new_ones) {
     run(2, {.limit = milliseconds(60'000)}, [&](Host& host) -> Task<> {
         auto& core = *host.cores[0];
-        auto held = [](Disk& disk, Call* call, Directory& slow, int& ended) -> Task<> {
-            (void)co_await disk.run([call, &slow] { return call->wait(slow), Result<>(); });
+        auto held = [](Disk& disk, Call* call, std::shared_ptr<Directory> slow, int& ended) -> Task<> {
+            (void)co_await disk.run([call, slow] { return call->wait(slow), Result<>(); });
             ++ended;
         };
         int ended = 0;
-        for (int n = 0; n < 2; ++n) core.loop.spawn(held(core.disk, call_, **slow_, ended));
+        for (int n = 0; n < 2; ++n) core.loop.spawn(held(core.disk, call_, *slow_, ended));
         EXPECT_TRUE(co_await core.disk.run([&] { return (*other_)->create("file"); }));
         EXPECT_GE((*slow_)->unanswered(), milliseconds(1'000));
         EXPECT_EQ((*other_)->unanswered(), milliseconds(0));
@@ -122,16 +122,15 @@ TEST_F(DiskThreadsTest, however_many_jobs_it_held_others_go_on_once_it_is_given_
     constexpr int many = 600;  // More than there are stand-ins.
     run(1, {.limit = milliseconds(2'000)}, [&](Host& host) -> Task<> {
         auto& core = *host.cores[0];
-        auto held = [](Disk& disk, Call* call, Directory& slow, int& failed) -> Task<> {
-            auto told = co_await disk.run([call, &slow]() -> Result<> {
-                if (slow.unanswered() < Millis(0)) return {};
-                return real::operations_of(slow).failed() ? std::unexpected(Error::failed)
-                                                          : (call->wait(slow), Result<>());
+        auto held = [](Disk& disk, Call* call, std::shared_ptr<Directory> slow, int& failed) -> Task<> {
+            auto told = co_await disk.run([call, slow]() -> Result<> {
+                return real::operations_of(*slow).failed() ? std::unexpected(Error::failed)
+                                                           : (call->wait(slow), Result<>());
             });
             failed += !told;
         };
         int failed = 0;
-        for (int n = 0; n < many; ++n) core.loop.spawn(held(core.disk, call_, **slow_, failed));
+        for (int n = 0; n < many; ++n) core.loop.spawn(held(core.disk, call_, *slow_, failed));
         EXPECT_TRUE(co_await core.disk.run([&] { return (*other_)->create("file"); }));
         auto end = core.loop.now() + Millis(10'000);
         while (failed < many && core.loop.now() < end) co_await Timer(core.loop, Millis(5));
@@ -147,7 +146,7 @@ TEST_F(DiskThreadsTest, so_they_do_when_its_calls_return_late_and_another_hangs)
     runtime.run([&](Host& host) -> Task<> {
         auto& disk = host.cores[0]->disk;
         auto wait = [](Call* call, std::shared_ptr<Directory> slow) {
-            return [call, slow]() -> Result<> { return call->wait(*slow), Result<>(); };
+            return [call, slow]() -> Result<> { return call->wait(slow), Result<>(); };
         };
         EXPECT_FALSE(co_await disk.run(wait(call_, *slow_)));
         call_->let_go();
@@ -161,7 +160,7 @@ TEST_F(DiskThreadsDeath, when_a_core_itself_waits_the_process_ends) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     auto wait_on_the_loop = [&] {
         run(1, soon, [&](Host&) -> Task<> {
-            call_->wait(**slow_);
+            call_->wait(*slow_);
             co_return;
         });
     };
@@ -171,7 +170,7 @@ TEST_F(DiskThreadsDeath, so_it_does_when_a_job_cannot_tell_that_it_failed) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     auto wait_in_a_job = [&] {
         run(1, soon, [&](Host& host) -> Task<> {
-            co_await host.cores[0]->disk.run([call = call_, slow = *slow_] { return call->wait(*slow), 1; });
+            co_await host.cores[0]->disk.run([call = call_, slow = *slow_] { return call->wait(slow), 1; });
         });
     };
     EXPECT_EXIT(wait_in_a_job(), testing::ExitedWithCode(1), "");
