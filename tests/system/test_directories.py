@@ -97,6 +97,15 @@ def check(broker, there, away, ends=1):
     assert ready[0] == "ok" and len(ready) == 1 + bad, ready
 
 
+def check_all_back(broker, home, other, ends):
+    """What failed is served again, from its first record on, and takes more."""
+    check(broker, home, set(), ends)
+    with broker.connect() as c:
+        for partition in other:
+            assert c.fetch("spread", partition, 0)["Records"]
+            assert produce(c, partition, b"again")[0] == 0
+
+
 def test_partitions_are_spread_and_found_again():
     with SpreadBroker() as broker:
         home, other = filled(broker)
@@ -126,11 +135,7 @@ def test_a_sync_that_fails_costs_its_directory_alone():
         broker.stop()
         broker.prefix = []
         broker.start()
-        check(broker, home, set(), ends=2)
-        with broker.connect() as c:
-            for partition in other:
-                assert c.fetch("spread", partition, 0)["Records"]
-                assert produce(c, partition, b"again")[0] == 0
+        check_all_back(broker, home, other, ends=2)
 
 
 class Unanswered:
@@ -192,11 +197,7 @@ def test_a_disk_that_does_not_answer_costs_its_directory_alone():
         os.kill(stuck.pid, signal.SIGTERM)
         eventually(stuck.ended)
         broker.start()
-        check(broker, home, set(), ends=40)
-        with broker.connect() as c:
-            for partition in other:
-                assert c.fetch("spread", partition, 0)["Records"]
-                assert produce(c, partition, b"again")[0] == 0
+        check_all_back(broker, home, other, ends=40)
 
 
 @pytest.mark.parametrize("what", ["a log", "the store"])
