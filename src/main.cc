@@ -12,6 +12,7 @@
 #include "coord/embedded.h"
 #include "door/serve.h"
 #include "io/real/directory.h"
+#include "io/real/open_directory.h"
 #include "io/real/runtime.h"
 #include "io/real/stderr_log.h"
 
@@ -32,16 +33,10 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
     real::log_to_stderr(settings->log_level);
     auto& directories = settings->data_directories;
     auto files = std::make_shared<real::OpenFiles>(real::descriptors_for_files());
-    std::vector<Result<std::shared_ptr<Directory>>> data;
-    std::vector<real::MadeDirectories> made(directories.size());
-    for (std::size_t n = 0; n < directories.size(); ++n)
-        data.push_back(real::open_directory(directories[n], true, files, &made[n]));
-    // An empty directory where one was away would be in the way of its return.
-    auto unmake_all = [&] {
-        for (auto each = made.rbegin(); each != made.rend(); ++each) real::unmake(*each);
-    };
+    real::DiskPatience patience{.limit = settings->disk_timeout};
+    auto [data, made] = real::open_directories(directories, files, patience);
     auto refuse = [&](std::string_view why) {
-        unmake_all();
+        real::unmake(made);
         return give_up(why);
     };
     // Of several one may be away.
@@ -49,8 +44,7 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
 
     auto cores = settings->cores == 0 ? real::available_cores() : int(settings->cores);
     // Beside those that wait for the disk, one a core that opens and compresses batches.
-    real::Runtime runtime(cores, int(settings->disk_threads) + cores, data,
-                          {.limit = settings->disk_timeout});
+    real::Runtime runtime(cores, int(settings->disk_threads) + cores, data, patience);
     Serving serving;
     serving.settings = *settings;
     serving.open_store = [&](Loop& loop, const std::string& directory) {
@@ -64,7 +58,7 @@ int serve_node(const cli::ServeOptions& options, std::string_view program) {
     serving.owner = fmt::format("process {}", ::getpid());
     serving.explain_taken = cli::explain_taken;
     serving.on_ready = [&](const Broker& broker) {
-        unmake_all();
+        real::unmake(made);  // An empty directory where one was away would be in the way of its return.
         fmt::print("{}", cli::welcome(broker.settings(), program));
         std::fflush(stdout);
     };

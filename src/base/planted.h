@@ -35,6 +35,7 @@ enum class Bug : std::uint8_t {
     deleted_topic_meets_successor,  // A topic's id, and so its directory, is its name's.
     lost_directory_begun_anew,      // What stands in a directory that is away is begun elsewhere, empty.
     older_copy_taken,               // A directory that is an older copy of itself is served.
+    core_waits_for_disk,            // A core writes itself to a disk that may hang, and all wait for it.
     failed_directory_goes_on,       // A directory in which a sync has failed is written to.
     idle_buffer_kept,               // A connection keeps a large receive buffer while nothing comes.
     receive_buffer_freed,           // An idle connection's buffer goes while its socket waits to fill it.

@@ -39,6 +39,7 @@ Task<std::expected<void, std::string>> Broker::start() {
     auto& loop = controller_loop();
     auto& first = *host_.cores[0];
     auto rules = directory_rules();
+    co_await try_directories();
     auto opened = co_await first.disk.run([&] { return open_directories(rules); });
     if (!opened) co_return std::unexpected(opened.error());
     data_ = std::move(*opened);

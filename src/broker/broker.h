@@ -79,6 +79,8 @@ public:
 
 private:
     DataDirectories::Rules directory_rules();
+    Task<> try_directories();
+    Task<> try_directory(Directory& root);
     std::expected<DataDirectories, std::string> open_directories(const DataDirectories::Rules& rules) const;
     void make_shards();
     Task<std::expected<void, std::string>> find_away();

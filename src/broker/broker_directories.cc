@@ -7,6 +7,20 @@
 
 namespace fulmar {
 
+// One that does not answer is given up while nothing of it is in use, and is away then.
+Task<> Broker::try_directories() {
+    if (host_.data.size() == 1) co_return;
+    for (auto& root : host_.data)
+        if (root) controller_loop().spawn(try_directory(**root));
+    while (running_ > 0) co_await ended_.wait();
+}
+Task<> Broker::try_directory(Directory& root) {
+    ++running_;
+    (void)co_await host_.cores[0]->disk.run([&] { return DataDirectory::look(root); });
+    --running_;
+    ended_.notify(controller_loop());
+}
+
 // The home also has the metadata, without which a broker can promise nothing: the process ends with it, and
 // the next start recovers from what is on the disk.
 Task<> Broker::directory_failed(std::size_t directory, std::string why) {

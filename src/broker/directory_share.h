@@ -4,20 +4,34 @@
 #include <memory>
 
 #include "broker/disk_budget.h"
-#include "broker/shared_sync.h"
+#include "broker/shared_job.h"
 #include "log/disk_room.h"
+#include "log/partition_log.h"
 
 namespace fulmar {
 
 struct DirectoryShare {
-    DirectoryShare(std::size_t n, std::shared_ptr<Directory> directory, Seam& seam,
+    DirectoryShare(std::size_t n, bool several, std::shared_ptr<Directory> directory, Seam& seam,
                    std::uint64_t unsynced_bytes_max)
-        : index(n), root(std::move(directory)), budget(seam.loop, unsynced_bytes_max), names(seam, root) {}
+        : index(n),
+          one_of_several(several),
+          root(std::move(directory)),
+          budget(seam.loop, unsynced_bytes_max),
+          writes(seam,
+                 [](std::span<BatchWrite* const> all) {
+                     for (auto* write : all) write->execute();
+                     return Result<>();
+                 }),
+          names(seam, [directory = root](auto) { return directory->sync(); }) {}
 
     const std::size_t index;  // Among the broker's; 0 is its home.
+    // Its disk may hang while the others are well: then nothing is written to it but by a job, and no core
+    // waits for it. Without others a write takes no detour, since nothing is served without this one.
+    const bool one_of_several;
     const std::shared_ptr<Directory> root;
     DiskBudget budget;
-    SharedSync names;  // Of partitions that are made.
+    SharedJob<BatchWrite*> writes;
+    SharedJob<std::monostate> names;  // Of partitions that are made: a sync of them.
     Room room = Room::plenty;
     std::function<void()> on_full = [] {};  // A write has found no room.
 };

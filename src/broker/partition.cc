@@ -63,6 +63,7 @@ Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::Pr
     context_.opened_here_bytes += rewritten ? rewriting_costs * records.size() : records.size();
     if (context_.opened_here_bytes < opened_here_bytes_max) co_return work();
     context_.opened_here_bytes = 0;
+    begin_sync();  // This may take seconds, and who was before it waits for nothing.
     co_await context_.heavy_work.enter();
     std::optional<Checked> checked;
     if (!refusing()) checked = co_await context_.seam.disk.run(work);
@@ -83,7 +84,7 @@ Task<Partition::Appended> Partition::append_checked(Bytes records, wire::Produce
     Use use(*this);
     co_await turns_.enter();
     auto checked = co_await check(records, rules);
-    if (!checked || !*checked) turns_.leave(context_.seam.loop);
+    if (!checked || !*checked) leave_turn();
     if (!checked) co_return Appended{.error = refusal()};
     if (!*checked) {
         auto& refusal = checked->error();
@@ -93,8 +94,15 @@ Task<Partition::Appended> Partition::append_checked(Bytes records, wire::Produce
                            .log_start = refusal.before_log() ? Offset{-1} : log_start()};
     }
     auto appended = co_await append_in_turn(std::move(**checked), needed);
-    turns_.leave(context_.seam.loop);
+    leave_turn();
     co_return appended;
+}
+void Partition::leave_turn() {
+    turns_.leave(context_.seam.loop);
+    if (!gathers()) begin_sync();
+}
+void Partition::begin_sync() {
+    if (unsynced() && !std::exchange(syncing_, true)) context_.seam.loop.spawn(sync());
 }
 
 Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, Room needed) {
@@ -141,23 +149,34 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, R
         written = co_await roll();
     if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
         written = co_await note_epoch();
-    while (written && !budget.has_room(batch.size()) && !offline() && !gone_ && !retired_)
+    auto over = [&] { return offline() || gone_ || retired_; };
+    while (written && !budget.has_room(batch.size()) && !over()) {
+        begin_sync();  // Nobody comes behind this one before there is room.
         co_await budget.changed().wait();
-    if (retired_) co_return Appended{.error = refusal()};
-    if (offline() || gone_) co_return Appended{.error = ErrorCode::kafka_storage_error};
-    if (written) {
-        written = log_.append(batch, leader_epoch_, wall, log.index_interval_bytes);
+    }
+    auto size = batch.size();
+    if (written && !over()) {
+        budget.written(size);
+        auto before = log_.end();
+        auto write = log_.begin_append(batch, leader_epoch_);
+        bool apart = directory_->one_of_several && !planted(Bug::core_waits_for_disk);
+        if (apart) written = co_await directory_->writes.run(&write);
+        else write.execute();
+        if (written) written = write.outcome();
+        bool ends = over();  // What has come to the disk meanwhile is in no log then.
+        if (written && !ends) written = log_.end_append(write, leader_epoch_, wall, log.index_interval_bytes);
+        if (log_.end() == before) budget.synced(size);
         if (!written && !goes_on("append", written.error())) failed(written.error());
         // What had been written of it is cut off, which must be durable too: after a clean stop nothing may
         // stand behind the end.
         if (!written) cut_ = true;
-        if (cut_ && !std::exchange(syncing_, true)) context_.seam.loop.spawn(sync());
     }
+    if (retired_) co_return Appended{.error = refusal()};
+    if (offline() || gone_) co_return Appended{.error = ErrorCode::kafka_storage_error};
     if (!written) {
         if (sequenced) sequences_.refused(Sequences::Batch::of(view), context_.seam.loop.now());
         co_return Appended{.error = ErrorCode::kafka_storage_error};
     }
-    budget.written(batch.size());
     view = batch.view();
     context_.counters.appended(view.count(), batch.size());
     if (sequenced) sequences_.appended(Sequences::Batch::of(view), context_.seam.loop.now());
@@ -167,7 +186,7 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, R
     bool rests = log_.end().offset - durable_.offset < rules_.log.flush_messages;
     if (context_.page_cache_acks && rests) cached_ = log_.end();
     if (context_.page_cache_acks) waiters_.reached(high_watermark().offset);
-    if (!std::exchange(syncing_, true)) context_.seam.loop.spawn(sync());
+    ++gathered_;
     co_return appended;
 }
 
@@ -186,7 +205,7 @@ Task<Result<>> Partition::make_log() {
     auto made = co_await context_.seam.disk.run([&] { return fulmar::make_log(*data, name); });
     Result<> named = std::unexpected(Error::missing);
     if (made && planted(Bug::directory_not_synced)) named = {};
-    else if (made) named = co_await directory_->names.sync();
+    else if (made) named = co_await directory_->names.run({});
     if (!made || !named) {
         auto error = made ? named.error() : made.error();
         if (!goes_on("making it", error)) failed(Error::failed);
@@ -202,21 +221,24 @@ Task<Result<>> Partition::roll() {
     auto place = log_.place_of(log_.end());
     ProducerSnapshot snapshot{base, base, 0, sequences_.states()};
     auto recovers_in = checkpointed.segment;
+    auto index = log_.begin_index();
     auto made = co_await context_.seam.disk.run([&]() -> Result<std::shared_ptr<File>> {
+        if (index) index->execute();
         // Durable, since the snapshots of a segment that is full go one day.
         if (auto written = fulmar::write_snapshot(*directory, snapshot, true, recovers_in); !written)
             return std::unexpected(written.error());
         return make_segment(*directory, base);
     });
     Result<> rolled;
-    if (made) {
+    if (made && index) rolled = log_.end_index(*index);
+    if (made && rolled) {
         CHECK(place.position > 0 && log_.end().offset == base);
-        rolled = log_.roll(*made);
+        log_.roll(*made);
         snapshot_ = log_.end();
         auto jitter = rules_.log.segment_jitter.count();
         roll_jitter_ =
             Millis(jitter > 0 ? std::int64_t(context_.seam.loop.random() % std::uint64_t(jitter)) : 0);
-    } else {
+    } else if (!made) {
         rolled = std::unexpected(made.error());
     }
     keeping_.leave(context_.seam.loop);
@@ -238,8 +260,10 @@ Task<Result<>> Partition::note_epoch() {
 // One sync is in flight; the next covers all that came meanwhile.
 Task<> Partition::sync() {
     auto& budget = directory_->budget;
-    while ((durable_ < log_.end() || cut_) && !offline() && !gone_ && !retired_) {
+    for (bool first = true; unsynced() && (first || !gathers()) && !offline() && !gone_ && !retired_;
+         first = false) {
         cut_ = false;
+        gathered_ = 0;
         auto covers = log_.end();  // Taken before: a sync vouches for nothing that comes while it runs.
         auto files = log_.unsynced_files(durable_);
         auto begun = context_.seam.loop.stopwatch();
@@ -277,7 +301,9 @@ Task<> Partition::come_to_rest() {
     while (!at_rest()) co_await context_.rested.wait();
 }
 // It will never be durable, and nobody waits for it.
-void Partition::give_up_unsynced() { directory_->budget.synced(log_.end().position - durable_.position); }
+void Partition::give_up_unsynced() {
+    if (!std::exchange(gave_up_, true)) directory_->budget.synced(log_.end().position - durable_.position);
+}
 void Partition::failed(Error error) {
     if (error == Error::missing) {
         if (!std::exchange(gone_, true))

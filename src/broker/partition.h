@@ -220,7 +220,15 @@ private:
         return 100 * (log_.end().position - snapshot_.position) /
                (most_entries * std::max(rules_.log.index_interval_bytes, 1U));
     }
+    void leave_turn();
+    void begin_sync();
     Task<> sync();
+    bool unsynced() const { return durable_ < log_.end() || cut_; }
+    // Where each write takes a job, those that wait for their turn are soon there, and one sync is for all.
+    bool gathers() const {
+        constexpr int most = 16;
+        return directory_->one_of_several && turns_.awaited() && gathered_ < most;
+    }
     // True when a directory that only has no room, or no handles, goes on.
     bool goes_on(std::string_view what, Error error);
     void give_up_unsynced();
@@ -249,6 +257,8 @@ private:
     bool roll_due_ =
         false;  // One failed half way: the new segment's file may be there, so nothing goes behind it.
     bool cut_ = false;  // Part of a batch was cut off, and no sync has covered that yet.
+    bool gave_up_ = false;
+    int gathered_ = 0;  // Appends since the last sync began.
     int users_ = 0;
     Turns turns_;    // Of appends.
     Turns keeping_;  // Of what looks after the log's files.

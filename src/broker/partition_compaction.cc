@@ -57,7 +57,7 @@ Task<> Partition::roll_idle(Millis age) {
     if (!idle()) co_return;
     co_await turns_.enter();
     if (idle() && !retired_ && !offline()) (void)co_await roll();
-    turns_.leave(context_.seam.loop);
+    leave_turn();
 }
 
 Task<> Partition::wait_for(PacedWork by, std::optional<Use>& use) {

@@ -31,7 +31,7 @@ struct Stage {
     Stage(Host& host, sim::Node& n)
         : node(n),
           seam(*host.cores[0]),
-          budget(directories.emplace_back(0, *host.data[0], seam, 1 << 20).budget),
+          budget(directories.emplace_back(0, false, *host.data[0], seam, 1 << 20).budget),
           context{seam, directories},
           partition(context, orders, name, 5, small_segments()) {}
     sim::Node& node;

@@ -15,11 +15,11 @@ PartitionRules usual_rules() { return {cluster::produce_rules({}, {}), cluster::
 
 // A partition on a simulated core, and what happens to its disk.
 struct Stage {
-    Stage(Host& host, sim::Node& n, std::uint64_t unsynced_max, bool page_cache)
+    Stage(Host& host, sim::Node& n, std::uint64_t unsynced_max, bool page_cache, bool several)
         : node(n),
           seam(*host.cores[0]),
           directories(),
-          budget(directories.emplace_back(0, *host.data[0], seam, unsynced_max).budget),
+          budget(directories.emplace_back(0, several, *host.data[0], seam, unsynced_max).budget),
           context{seam, directories, page_cache},
           partition(context, orders, name, 5, usual_rules()) {}
     sim::Power& power() { return node.power; }
@@ -88,26 +88,30 @@ struct World {
     std::uint64_t unsynced_max = 1 << 20;
     bool page_cache = false;
     sim::Micros job_delay_max = 1000;
+    bool by_the_core = false;  // Each write, and done when it is appended. Else also by jobs.
 };
-Task<> play(Host& host, sim::Node& node, World world, Task<> (*story)(Stage&), bool& ended) {
-    Stage stage(host, node, world.unsynced_max, world.page_cache);
+Task<> play(Host& host, sim::Node& node, World world, bool several, Task<> (*story)(Stage&), bool& ended) {
+    node.disk.one_of_several = several;
+    Stage stage(host, node, world.unsynced_max, world.page_cache, several);
     co_await story(stage);
     for (int n = 0; n < 10'000 && !stage.partition.at_rest(); ++n) co_await Timer(stage.seam.loop, Millis(1));
     EXPECT_TRUE(stage.partition.at_rest());
     ended = true;
 }
-// Under many seeds, to its end.
+// Under many seeds, to its end; written by the core itself, and by jobs.
 void tell(Task<> (*story)(Stage&), World world = {}) {
     for (std::uint64_t seed = 0; seed < 40 && !testing::Test::HasFailure(); ++seed) {
         SCOPED_TRACE(seed);
         sim::World simulated(seed);
         simulated.job_delay_max = world.job_delay_max;
+        bool several = seed % 2 == 1 && !world.by_the_core;
         sim::Node node(simulated, "node", 1);
         bool ended = false;
-        node.program = [&](Host& host) { return play(host, node, world, story, ended); };
+        node.program = [&](Host& host) { return play(host, node, world, several, story, ended); };
         node.boot();
         while (simulated.step()) {}
         EXPECT_TRUE(ended);
+        EXPECT_FALSE(simulated.core_waited);
         EXPECT_EQ(simulated.open_files, 0);
     }
 }
@@ -187,7 +191,7 @@ Task<> acknowledged_from_the_cache_up_to_a_number(Stage& stage) {
     EXPECT_EQ(partition.durable_end().offset, Offset{6});
 }
 TEST(BrokerPartition, so_many_messages_as_are_to_be_flushed_together_wait_for_the_disk) {
-    tell(acknowledged_from_the_cache_up_to_a_number, {.page_cache = true});
+    tell(acknowledged_from_the_cache_up_to_a_number, {.page_cache = true, .by_the_core = true});
 }
 
 Task<> twice_without_producer(Stage& stage) {
@@ -261,7 +265,7 @@ Task<> write_fails(Stage& stage) {
     EXPECT_EQ(told, 1);
     co_await Timer(stage.seam.loop, Millis(10'000));
 }
-TEST(BrokerPartition, a_write_that_fails_ends_the_role) { tell(write_fails); }
+TEST(BrokerPartition, a_write_that_fails_ends_the_role) { tell(write_fails, {.by_the_core = true}); }
 
 Task<> sync_fails(Stage& stage) {
     stage.seam.loop.spawn(produce_and_wait(stage, {}));
@@ -276,7 +280,28 @@ Task<> sync_fails(Stage& stage) {
     EXPECT_EQ(stage.partition.visible_end().offset, Offset{1});
     EXPECT_EQ((co_await produce(stage)).error, ErrorCode::kafka_storage_error);
 }
-TEST(BrokerPartition, a_sync_that_fails_is_believed_once_and_ends_the_role) { tell(sync_fails); }
+TEST(BrokerPartition, a_sync_that_fails_is_believed_once_and_ends_the_role) {
+    tell(sync_fails, {.by_the_core = true});
+}
+
+Task<> write_hangs(Stage& stage) {
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 1);
+    auto& world = stage.node.world;
+    stage.node.disk.hang = {world.now, world.now + 3'600'000'000};
+    auto begun = stage.seam.loop.now();
+    auto hung = stage.directories.front().one_of_several;
+    for (int n = 0; n < 3; ++n) stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    EXPECT_EQ((co_await produce(stage)).error, hung ? ErrorCode::kafka_storage_error : ErrorCode::none);
+    auto waited = stage.seam.loop.now() - begun;
+    if (hung) EXPECT_TRUE(Millis(500) <= waited && waited < Millis(600)) << waited.count();
+    else EXPECT_EQ(waited, Millis(0));
+    co_await all_done(stage, 4);
+    EXPECT_TRUE(stage.budget.failed());
+    EXPECT_EQ(stage.acks.front(), ErrorCode::none);
+    EXPECT_EQ(stage.partition.visible_end().offset, Offset{1});
+}
+TEST(BrokerPartition, of_several_disks_no_core_waits_for_one_that_hangs) { tell(write_hangs); }
 
 // Somebody takes its files away while some wait: for room, for their turn, for their acknowledgement.
 Task<> taken_away(Stage& stage) {

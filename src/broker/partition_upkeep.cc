@@ -119,8 +119,12 @@ Task<> Partition::close() {
     if (since_snapshot_percent() >= 6) co_await write_snapshot();
     constexpr std::size_t few_entries = 16;
     if (offline() || log_.unwritten_entries() < few_entries) co_return;
-    if (auto written = log_.write_index(); !written && !goes_on("its index", written.error()))
-        failed(written.error());
+    auto index = log_.begin_index();
+    if (!index) co_return;
+    auto written =
+        co_await context_.seam.disk.run([&]() -> Result<> { return index->execute(), Result<>(); });
+    if (written) written = log_.end_index(*index);
+    if (!written && !goes_on("its index", written.error())) failed(written.error());
 }
 
 }  // namespace fulmar

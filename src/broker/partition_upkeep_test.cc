@@ -29,7 +29,7 @@ struct Stage {
         : node(n),
           seam(*host.cores[0]),
           directories(),
-          budget(directories.emplace_back(0, *host.data[0], seam, 1 << 20).budget),
+          budget(directories.emplace_back(0, false, *host.data[0], seam, 1 << 20).budget),
           context{seam, directories},
           partition(context, orders, name, 5, small_segments()) {}
     Loop& loop() { return seam.loop; }

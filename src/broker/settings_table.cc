@@ -76,9 +76,8 @@ std::span<const Setting> settings_table() {
          .fallback = "60000",
          .what =
              "How long a disk may take to answer. Then its data directory is given up: of several, its "
-             "partitions are offline until a start finds it well; without the home the process ends, as it "
-             "does when it is a core itself that waits. A sixth of that, ten seconds at most, is told as a "
-             "warning."},
+             "partitions are offline until a start finds it well; without the home the process ends. A sixth "
+             "of that, ten seconds at most, is told as a warning."},
         {.key = "auto.create.topics.enable",
          .kind = Setting::Flag{&S::auto_create_topics},
          .fallback = "true",

@@ -16,7 +16,9 @@ Shard::Shard(int number, Seam& world, int cores, const Roots& roots, const Setti
       fixed_(fixed_values(settings)),
       values_(fixed_) {
     auto unsynced_bytes_max = std::uint64_t(settings.unsynced_bytes_max / cores);
-    for (auto& root : roots) directories.emplace_back(directories.size(), root, world, unsynced_bytes_max);
+    bool several = settings.data_directories.size() > 1;
+    for (auto& root : roots)
+        directories.emplace_back(directories.size(), several, root, world, unsynced_bytes_max);
 }
 
 std::int64_t Shard::value_now(std::string_view name, std::int64_t fixed) const {

@@ -10,7 +10,7 @@
 #include "base/suggest.h"
 #include "cli/prompt.h"
 #include "cli/serve.h"
-#include "io/real/directory.h"
+#include "io/real/open_directory.h"
 #include "io/real/stderr_log.h"
 #include "log/generations.h"
 #include "log/repair.h"

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "cli/log.h"
-#include "io/real/directory.h"
+#include "io/real/open_directory.h"
 #include "log/compaction_state.h"
 #include "log/data_directory.h"
 #include "log/epochs_file.h"

@@ -30,6 +30,7 @@ public:
         loop.post(*op);
     }
     bool taken() const { return taken_; }
+    bool awaited() const { return first_ != nullptr; }
 
 private:
     bool taken_ = false;

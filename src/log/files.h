@@ -1,10 +1,10 @@
 // The disk as the log sees it: the seam below `log`, implemented by io/real and by the simulator.
 //
-// Everything here is synchronous and may block. A loop appends, and reads what is `cached`; the rest
-// belongs in a job of the disk pool (io/seam.h). Any thread may use a File or a Directory, several at
-// once on disjoint ranges or names. After `failed` nothing in that file is certain: no retry. Neither holds a
-// handle for good: whatever is done with one may need one, and `exhausted` says that none was left; nothing
-// was done then. What was written needs none to be synced.
+// Everything here is synchronous and may block. A loop reads what is `cached`, and appends where there is
+// only one data directory; the rest belongs in a job of the disk pool (io/seam.h). Any thread may use a File
+// or a Directory, several at once on disjoint ranges or names. After `failed` nothing in that file is
+// certain: no retry. Neither holds a handle for good: whatever is done with one may need one, and `exhausted`
+// says that none was left; nothing was done then. What was written needs none to be synced.
 //
 // A disk may never answer. Once an operation has waited for as long as a program allows, that job is told
 // `failed`, and from then on so is whatever is asked of that root.

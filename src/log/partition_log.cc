@@ -43,12 +43,15 @@ void PartitionLog::index_entry(IndexEntry entry) {
     tail_.push_back(entry);
     last_entry_position_ = entry.at.position;
 }
-Result<> PartitionLog::flush_tail(std::size_t keep) {
-    if (tail_.size() <= keep || planted(Bug::index_never_written)) return {};
-    auto count = tail_.size() - keep;
-    auto written = active().index.append(*directory_, std::span(tail_).first(count));
+std::optional<IndexWrite> PartitionLog::begin_index(std::size_t entries) const {
+    if (entries == 0 || planted(Bug::index_never_written)) return std::nullopt;
+    return IndexWrite(directory_, active().index, std::span(tail_).first(entries));
+}
+Result<> PartitionLog::end_index(IndexWrite& write) {
+    auto& written = write.outcome_;
     if (written) {
-        tail_.erase(tail_.begin(), tail_.begin() + std::ptrdiff_t(count));
+        active().index = std::move(write.index_);
+        tail_.erase(tail_.begin(), tail_.begin() + std::ptrdiff_t(write.entries_.size()));
         return {};
     }
     if (written.error() != Error::full && written.error() != Error::exhausted) return written;
@@ -61,29 +64,45 @@ Result<> PartitionLog::flush_tail(std::size_t keep) {
     return {};
 }
 
-Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_epoch, Timestamp wall,
-                              std::uint64_t index_interval_bytes) {
+void BatchWrite::execute() {
+    Bytes parts[] = {batch_.header, batch_.records};
+    outcome_ = file_->write(position_, parts);
+    if (!outcome_ && outcome_.error() == Error::full) {
+        // Some of it may be there. Cut it off, so that no later batch is followed by what is left of it.
+        if (!file_->truncate(position_)) outcome_ = std::unexpected(Error::failed);
+    }
+    if (outcome_ && index_) index_->execute();
+}
+BatchWrite PartitionLog::begin_append(wire::ProducedBatch& batch, std::int32_t leader_epoch) const {
     CHECK(exists());
     wire::store_place(batch.header, {end_.offset, leader_epoch});
+    BatchWrite write(active().file, newest_.at.position, batch);
+    if (tail_.size() >= 2 * tail_entries) write.index_ = begin_index(tail_entries);
+    return write;
+}
+Result<> PartitionLog::end_append(BatchWrite& write, std::int32_t leader_epoch, Timestamp wall,
+                                  std::uint64_t index_interval_bytes) {
+    if (!write.outcome_) return write.outcome_;
     auto position = newest_.at.position;
-    Bytes parts[] = {batch.header, batch.records};
-    if (auto written = active().file->write(position, parts); !written) {
-        if (written.error() != Error::full) return written;
-        // Some of it may be there. Cut it off, so that no later batch is followed by what is left of it.
-        if (!active().file->truncate(position)) return std::unexpected(Error::failed);
-        return std::unexpected(Error::full);
-    }
-    auto view = batch.view();
+    CHECK(position == write.position_);
+    auto indexed = write.index_ ? end_index(*write.index_) : Result<>();
+    auto view = write.batch_.view();
     if (position == 0) first_stamp_ = view.max_timestamp();
     if (planted(Bug::index_never_written)) tail_.insert(tail_.end(), 8, newest_);
     if (position - last_entry_position_ >= index_interval_bytes) index_entry(newest_);
     if (epochs_.empty() || epochs_.back().epoch < leader_epoch)
         epochs_.push_back({leader_epoch, view.base_offset()});
-    end_ = {view.next_offset(), end_.position + batch.size()};
-    newest_ = {.at = {end_.offset, position + batch.size()},
+    end_ = {view.next_offset(), end_.position + write.batch_.size()};
+    newest_ = {.at = {end_.offset, position + write.batch_.size()},
                .largest_before = std::max(newest_.largest_before, view.max_timestamp()),
                .appended_before = std::max(newest_.appended_before, wall)};
-    return tail_.size() >= 2 * tail_entries ? flush_tail(tail_entries) : Result<>();
+    return indexed;
+}
+Result<> PartitionLog::append(wire::ProducedBatch& batch, std::int32_t leader_epoch, Timestamp wall,
+                              std::uint64_t index_interval_bytes) {
+    auto write = begin_append(batch, leader_epoch);
+    write.execute();
+    return end_append(write, leader_epoch, wall, index_interval_bytes);
 }
 
 bool PartitionLog::must_roll(const wire::ProducedBatch& batch, const RollRules& rules, Timestamp wall) const {
@@ -96,15 +115,20 @@ bool PartitionLog::must_roll(const wire::ProducedBatch& batch, const RollRules& 
            end_.offset + view.last_offset_delta() - active().base > INT32_MAX ||
            (active().index.size() + tail_.size() + 1) * Index::entry_bytes >= rules.index_bytes_max;
 }
-Result<> PartitionLog::write_index() {
-    if (!exists() || newest_.at.position == 0) return {};
+std::optional<IndexWrite> PartitionLog::begin_index() {
+    if (!exists() || newest_.at.position == 0) return std::nullopt;
     // The end of what is there is a boundary like any other, whatever is appended behind it.
     if (last_entry_position_ != newest_.at.position) index_entry(newest_);
-    return flush_tail(0);
+    return begin_index(tail_.size());
 }
-Result<> PartitionLog::roll(std::shared_ptr<File> file) {
+Result<> PartitionLog::write_index() {
+    auto write = begin_index();
+    if (!write) return {};
+    write->execute();
+    return end_index(*write);
+}
+void PartitionLog::roll(std::shared_ptr<File> file) {
     CHECK(newest_.at.position > 0);
-    if (auto written = write_index(); !written) return written;
     active().last = newest_;
     segments_.reserve(segments_.size() + 1);  // They are many, and seldom grow: no more than is needed.
     segments_.push_back({.base = end_.offset,
@@ -115,7 +139,6 @@ Result<> PartitionLog::roll(std::shared_ptr<File> file) {
     last_entry_position_ = 0;
     newest_ = {.at = {end_.offset, 0}};
     first_stamp_ = Timestamp{-1};
-    return {};
 }
 std::vector<std::shared_ptr<File>> PartitionLog::unsynced_files(LogPoint durable) const {
     std::vector<std::shared_ptr<File>> files;
@@ -139,7 +162,8 @@ std::optional<Result<Slice>> PartitionLog::read(Offset from, LogPoint limit, std
     bool from_start = after == tail_.begin();
     if (from_start && active().index.size() > 0) return std::nullopt;
     auto near = from_start ? LogPoint{active().base, 0} : std::prev(after)->at;
-    if (near.position < active().verified.unverified_until()) return std::nullopt;
+    bool cold = near.position < active().verified.unverified_until() || !active().file->cached(near.position);
+    if (cold) return std::nullopt;
     SegmentView here{.file = active().file,
                      .index = Index(active().base),
                      .end = {limit.offset, limit.position - active().position}};

@@ -7,8 +7,10 @@
 // segment, the active one, the newest index entries are in memory, so that whoever reads near the end is
 // served without a job.
 //
-// It never awaits. It knows nothing of durability: a position is durable when whoever appended has synced
-// `unsynced_files()` after it. After an error of `append` or `roll` other than `full` and `exhausted`,
+// It never awaits. What writes to the disk comes in three steps, `begin_`, the write itself and `end_`, of
+// which the middle one touches nothing of the log, so that a job may do it; the log may be read meanwhile,
+// and segments in front of the active one may go. It knows nothing of durability: a position is durable when
+// whoever appended has synced `unsynced_files()` after it. After an error other than `full` and `exhausted`
 // nothing more may be appended.
 #pragma once
 
@@ -39,6 +41,39 @@ struct LogState {
     std::vector<EpochStart> epochs;
 };
 
+// Entries on their way into the active segment's index.
+class IndexWrite {
+public:
+    void execute() { outcome_ = index_.append(*directory_, entries_); }
+
+private:
+    friend class PartitionLog;
+    IndexWrite(std::shared_ptr<Directory> directory, Index index, std::span<const IndexEntry> entries)
+        : directory_(std::move(directory)),
+          index_(std::move(index)),
+          entries_(entries.begin(), entries.end()) {}
+    std::shared_ptr<Directory> directory_;
+    Index index_;
+    std::vector<IndexEntry> entries_;
+    Result<> outcome_;
+};
+// A batch on its way to the end of the log, in one write.
+class BatchWrite {
+public:
+    void execute();
+    const Result<>& outcome() const { return outcome_; }  // `full` has left the file as it was.
+
+private:
+    friend class PartitionLog;
+    BatchWrite(std::shared_ptr<File> file, std::uint64_t position, wire::ProducedBatch& batch)
+        : file_(std::move(file)), position_(position), batch_(batch) {}
+    std::shared_ptr<File> file_;
+    std::uint64_t position_;
+    wire::ProducedBatch& batch_;
+    std::optional<IndexWrite> index_{};
+    Result<> outcome_;
+};
+
 class PartitionLog {
 public:
     // Index entries that stay in memory, and that are written together.
@@ -65,16 +100,25 @@ public:
     };
     Place place_of(LogPoint at) const;
 
-    // Writes it at the end, in one write; its base offset is the end before. `full` leaves the log as it
-    // was. REQUIRES: exists.
+    // The batch gets its place, its base offset is the end. It stays where it is until the write's end. One
+    // at a time. REQUIRES: exists.
+    BatchWrite begin_append(wire::ProducedBatch& batch, std::int32_t leader_epoch) const;
+    // `full` leaves the log as it was.
+    Result<> end_append(BatchWrite& write, std::int32_t leader_epoch, Timestamp wall,
+                        std::uint64_t index_interval_bytes = Index::usual_interval_bytes);
+    // All three steps at once.
     Result<> append(wire::ProducedBatch& batch, std::int32_t leader_epoch, Timestamp wall,
                     std::uint64_t index_interval_bytes = Index::usual_interval_bytes);
     // Whether a segment must begin before that batch is appended.
     bool must_roll(const wire::ProducedBatch& batch, const RollRules& rules, Timestamp wall) const;
-    // `file`, made by `make_segment` at the end, is the active segment from now on.
-    Result<> roll(std::shared_ptr<File> file);
-    // Completes what is on the disk of the active segment's index: for a clean stop.
-    Result<> write_index();
+    // `file`, made by `make_segment` at the end, is the active segment from now on. REQUIRES: its index was
+    // written.
+    void roll(std::shared_ptr<File> file);
+    // Completes what is on the disk of the active segment's index: before a roll, and for a clean stop.
+    // Nothing: it is complete.
+    std::optional<IndexWrite> begin_index();
+    Result<> end_index(IndexWrite& write);
+    Result<> write_index();  // All three steps at once.
     // Of all that is in the active segment: where it ends, in its file, and what time says of it.
     const IndexEntry& newest() const { return newest_; }
     // Nobody knows better when that was appended.
@@ -86,8 +130,8 @@ public:
     // Batches from the one that holds `from` on, up to `limit` (a boundary), cut to `bytes_max`: the last may
     // be cut short, as Kafka's clients expect. The first is whole: where it does not fit, it comes all the
     // same with `at_least_one`, and else nothing does. Empty when `from` is at `limit`. Never more than one
-    // segment's. Nothing when it takes a job: then `view(limit)` reads the same. REQUIRES: start <= from <=
-    // limit <= end.
+    // segment's. Nothing when it takes a job, since what is near is not in the page cache, say: then
+    // `view(limit)` reads the same. REQUIRES: start <= from <= limit <= end.
     std::optional<Result<Slice>> read(Offset from, LogPoint limit, std::size_t bytes_max,
                                       bool at_least_one) const;
     // For jobs: the segment that holds `from` and those behind it, `segments_max` of them, up to `limit`.
@@ -113,7 +157,7 @@ private:
     const Segment& active() const { return segments_.back(); }
     std::size_t segment_of(Offset offset) const;
     void index_entry(IndexEntry entry);
-    Result<> flush_tail(std::size_t keep);
+    std::optional<IndexWrite> begin_index(std::size_t entries) const;
 
     std::shared_ptr<Directory> directory_;
     std::vector<Segment> segments_;

@@ -94,7 +94,8 @@ private:
         auto base = log_.end().offset;
         ASSERT_TRUE(write_snapshot(*log_.directory(), {base, base, 0, sequences_.states()}, true, base));
         auto file = make_segment(*log_.directory(), base);
-        ASSERT_TRUE(file && log_.roll(*file));
+        ASSERT_TRUE(file && log_.write_index());
+        log_.roll(*file);
     }
     void snapshot() {
         auto place = log_.place_of(log_.end());

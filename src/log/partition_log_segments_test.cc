@@ -217,7 +217,8 @@ TEST_F(SegmentedLog, on_a_full_disk_it_rolls_without_an_index) {
     for (int n = 0; n < 5; ++n) append();
     auto file = make_segment(*log().directory(), log().end().offset).value();
     world_.power.full_for = 1;
-    ASSERT_TRUE(log().roll(file));
+    ASSERT_TRUE(log().write_index());
+    log().roll(file);
     append();
     for (auto& batch : batches_)
         EXPECT_EQ(test::read(log(), batch.base, log().end(), 1, true, 5)->base, batch.base);
@@ -230,7 +231,7 @@ TEST_F(SegmentedLog, an_index_that_finds_no_room_gets_coarser) {
     partition_.index_interval_bytes = 1;
     int refused = 0;
     for (int n = 0; n < 2000; ++n) {
-        bool writes = log().unwritten_entries() + 1 >= 2 * PartitionLog::tail_entries;
+        bool writes = log().unwritten_entries() >= 2 * PartitionLog::tail_entries;
         if (writes && n % 3) world_.power.fails_at = 2, world_.power.failure = Error::full, ++refused;
         append({.bytes = 1});
         world_.power.full_for = 0, world_.power.fails_at = 0;
@@ -247,7 +248,9 @@ Result<> roll(PartitionLog& log, const Sequences& sequences) {
     auto written = write_snapshot(*log.directory(), {base, base, 0, sequences.states()}, true, base);
     if (!written) return written;
     auto file = make_segment(*log.directory(), base);
-    return file ? log.roll(*file) : std::unexpected(file.error());
+    if (!file) return std::unexpected(file.error());
+    if (auto indexed = log.write_index(); !indexed) return indexed;
+    return log.roll(*file), Result<>();
 }
 
 TEST(SegmentedLogCrash, through_every_death_while_it_rolls_nothing_acknowledged_is_lost) {

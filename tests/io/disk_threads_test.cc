@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "io/real/directory.h"
+#include "io/real/open_directory.h"
 #include "io/real/runtime.h"
 #include "tests/io/scratch.h"
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/real/directory.h"
+#include "io/real/open_directory.h"
 #include "io/real/runtime.h"
 #include "tests/io/scratch.h"
 #include "tests/io/seam_contract_network.h"

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "io/real/directory.h"
+#include "io/real/open_directory.h"
 #include "tests/io/scratch.h"
 #include "tests/io/seam_contract.h"
 

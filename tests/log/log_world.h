@@ -34,7 +34,7 @@ std::optional<Error> error_of(const Result<T>& result) {
 }
 
 struct DiskWorld {
-    explicit DiskWorld(std::uint64_t seed = 1) : world(seed) {}
+    explicit DiskWorld(std::uint64_t seed = 1) : world(seed) { world.looks_per_eviction = 0; }
     // After a power cut or the end of a process: what is there, and the power is on.
     Directory& restart(std::optional<sim::Loss> power_cut = sim::Loss::all_lost) {
         if (power_cut) disk.root->lose(world, *power_cut);
@@ -119,7 +119,8 @@ public:
     }
     void roll() {
         auto file = make_segment(*log.directory(), log.end().offset);
-        EXPECT_TRUE(file && log.roll(*file));
+        EXPECT_TRUE(file && log.write_index());
+        log.roll(*file);
     }
     const std::shared_ptr<File>& file() const { return log.segments().back().file; }
     void sync() {

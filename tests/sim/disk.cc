@@ -153,6 +153,8 @@ Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power:
         world.job_waits_until = std::max(world.job_waits_until, disk.hang->until);
         if (world.job_hangs) return {Error::failed, false, false};
     }
+    bool core_waits = disk.unanswered(world) > 0 && !world.in_job && needs != Power::Needs::page_cache;
+    world.core_waited |= core_waits && disk.one_of_several;
     bool full = needs == Power::Needs::room && disk.quota > 0 && disk.used() + bytes >= disk.quota;
     if (full) return {Error::full, true, true};
     return outcome;
@@ -185,7 +187,7 @@ public:
         return result(outcome);
     }
     Result<std::size_t> read(std::uint64_t position, std::span<std::byte> into) override {
-        if (auto outcome = operate(world_, power_, disk_, Power::Needs::nothing); outcome.error)
+        if (auto outcome = operate(world_, power_, disk_, Power::Needs::page_cache); outcome.error)
             return std::unexpected(*outcome.error);
         auto& bytes = state_->seen;
         position = std::min<std::uint64_t>(position, bytes.size());
@@ -228,7 +230,7 @@ public:
             return std::unexpected(*outcome.error);
         return state_->seen.size();
     }
-    bool cached(std::uint64_t) override { return !world_.disk.one_in(10); }
+    bool cached(std::uint64_t) override { return !world_.disk.one_in(world_.looks_per_eviction); }
 
 private:
     static Result<> result(const Power::Outcome& outcome) {

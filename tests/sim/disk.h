@@ -43,7 +43,7 @@ struct Power {
         bool effect = true, partly = false;
     };
     // `both`: names that change may take a handle, and on some file systems room.
-    enum class Needs : std::uint8_t { nothing, room, handle, both, sync };
+    enum class Needs : std::uint8_t { nothing, room, handle, both, sync, page_cache };
     Outcome operate(World& world, Needs needs);
     void removed_beside_renamed(World& world);
     void passed(World& world, const Point& point);
@@ -101,6 +101,7 @@ struct DiskState {
         Micros since, until;
     };
     std::optional<Hang> hang{};
+    bool one_of_several = false;  // Then no core is to wait for it itself.
     static constexpr Micros answer_limit = 500'000;
     Micros unanswered(const World& world) const {
         return hang && world.now < hang->until ? world.now - hang->since : 0;

@@ -51,6 +51,7 @@ constexpr Planted bugs[] = {
     {"deleted-topic-meets-successor", Bug::deleted_topic_meets_successor},
     {"lost-directory-begun-anew", Bug::lost_directory_begun_anew},
     {"older-copy-taken", Bug::older_copy_taken},
+    {"core-waits-for-disk", Bug::core_waits_for_disk},
     {"failed-directory-goes-on", Bug::failed_directory_goes_on},
     {"idle-buffer-kept", Bug::idle_buffer_kept, "held:"},
     {"receive-buffer-freed", Bug::receive_buffer_freed, "closed:"},

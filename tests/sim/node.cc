@@ -91,7 +91,9 @@ void Node::boot() {
     host_ = std::make_unique<Host>();
     for (auto& core : cores_) host_->cores.push_back(&core->seam);
     host_->data.emplace_back(open_root(world, power, disk));
+    disk.one_of_several = !other_disks.empty();
     for (auto& other : other_disks) {
+        other.disk.one_of_several = true;
         if (other.away == Away::older) other.mount_point = other.copy->copy();
         if (other.away == Away::no) host_->data.emplace_back(open_root(world, power, other.disk));
         else if (other.away != Away::unreadable)

@@ -106,7 +106,10 @@ public:
 private:
     bool step() {
         if (cut_short()) return false;
-        return world_.steps < steps_max && world_.step();
+        bool more = world_.steps < steps_max && world_.step();
+        if (std::exchange(world_.core_waited, false))
+            ledger_.complain("waits: a core itself waits for one of several disks");
+        return more;
     }
     bool cut_short() const {
         if (options_.until_complaint && !ledger_.complaints().empty()) return true;

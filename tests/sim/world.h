@@ -55,11 +55,13 @@ public:
     Chance schedule, network, disk, programs, workload, faults, directories, deaths, groups, copies,
         consumers, hangs;
     Profile profile;
-    std::uint64_t sends_per_reset = 80;  // On average. 0: none is reset.
+    std::uint64_t looks_per_eviction = 10;  // At what is in the page cache, on average. 0: all stays there.
+    std::uint64_t sends_per_reset = 80;     // On average. 0: none is reset.
     Micros job_delay_max = 1000, job_told_max = 3000;
     // Of the job that is being executed: it has come to a disk that hangs, for good or until then.
     bool in_job = false, job_hangs = false;
     Micros job_waits_until = 0;
+    bool core_waited = false;  // A core itself, for one of several disks.
     std::map<std::string, Node*> nodes;
     Core* current = nullptr;  // Whose turn it is.
     Micros now = 0;

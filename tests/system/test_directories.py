@@ -139,11 +139,11 @@ def test_a_sync_that_fails_costs_its_directory_alone():
 
 
 class Unanswered:
-    """A file whose syncs are not answered, but for the first few of each thread, until this ends."""
+    """A file or directory; calls on it are not answered, but for the first few of each thread, until this ends."""
 
-    def __init__(self, broker, path, answered=0):
+    def __init__(self, broker, path, call="fdatasync", answered=0):
         self.broker = broker
-        injected = ["-e", f"inject=fdatasync:delay_enter=1000s:when={answered + 1}+"]
+        injected = ["-e", f"inject={call}:delay_enter=1000s:when={answered + 1}+"]
         broker.prefix = ["strace", "-f", "-o", "/dev/null", "-P", str(path), *injected]
 
     def __enter__(self):
@@ -160,6 +160,12 @@ class Unanswered:
         return not os.path.exists(f"/proc/{self.pid}")
 
 
+def drop_from_cache(path):
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def eventually(condition, seconds=10):
     end = time.monotonic() + seconds * SANITIZER_FACTOR
     while not condition():
@@ -167,13 +173,14 @@ def eventually(condition, seconds=10):
         time.sleep(0.05)
 
 
-def test_a_disk_that_does_not_answer_costs_its_directory_alone():
+@pytest.mark.parametrize("call", ["fdatasync", "pwritev"])
+def test_a_disk_that_does_not_answer_costs_its_directory_alone(call):
     with SpreadBroker("--set", "disk.timeout.ms=4000", "--set", "disk.threads=1") as broker:
         home, other = filled(broker)
         broker.stop()
         hit = min(other)
         (log,) = broker.other.glob(f"spread-{hit}.*/*.log")
-        with Unanswered(broker, log) as stuck:
+        with Unanswered(broker, log, call) as stuck:
             begun = time.monotonic()
             with broker.connect(timeout=60) as waits, broker.connect(timeout=60) as c:
                 waits.send("Produce", 9, waits.produce_body("spread", hit, records.values_batch(b"not answered")))
@@ -200,6 +207,23 @@ def test_a_disk_that_does_not_answer_costs_its_directory_alone():
         check_all_back(broker, home, other, ends=40)
 
 
+@pytest.mark.parametrize(("name", "call"), [(".", "openat"), ("meta", "pread64")])
+def test_a_disk_that_does_not_answer_at_the_start_is_away(name, call):
+    with SpreadBroker("--set", "disk.timeout.ms=2000") as broker:
+        home, other = filled(broker)
+        broker.stop()
+        drop_from_cache(broker.other / "meta")
+        with Unanswered(broker, (broker.other / name).resolve(), call) as stuck:
+            check(broker, home, other)
+            assert f"the data directory {broker.other} is given up: it has not answered for 2000 ms" in broker.output()
+            assert f"the data directory {broker.other} is away" in broker.output()
+            produce_all(broker, home, b"second", 1)
+        os.kill(stuck.pid, signal.SIGTERM)
+        eventually(stuck.ended)
+        broker.start()
+        check_all_back(broker, home, other, ends=2)
+
+
 @pytest.mark.parametrize("what", ["a log", "the store"])
 def test_a_home_that_does_not_answer_ends_the_process(what):
     with SpreadBroker("--set", "disk.timeout.ms=2000") as broker:
@@ -209,7 +233,7 @@ def test_a_home_that_does_not_answer_ends_the_process(what):
         (log,) = broker.data.glob(f"spread-{hit}.*/*.log")
         store = broker.data / "coord" / "store.sqlite"
         path, answered = (log, 0) if what == "a log" else (f"{store}-wal", 3)
-        with Unanswered(broker, path, answered) as stuck:
+        with Unanswered(broker, path, answered=answered) as stuck:
             # Held by strace, the dead process may have its sockets open yet.
             with broker.connect(timeout=5) as c, pytest.raises((Closed, AssertionError, TimeoutError)):
                 for n in range(10):

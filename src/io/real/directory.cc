@@ -285,36 +285,8 @@ Result<std::unique_ptr<Directory::Lock>> RealDirectory::lock(const std::string& 
     return std::make_unique<RealLock>(opened);
 }
 
-Result<std::shared_ptr<Directory>> open_directory(const std::string& path, bool create,
-                                                  std::shared_ptr<OpenFiles> files,
-                                                  MadeDirectories* made_here) {
-    for (std::size_t end = 0; create && end != path.npos && end < path.size();) {
-        end = path.find('/', end + 1);
-        auto part = path.substr(0, end);
-        bool last = end == path.npos || end + 1 >= path.size();
-        bool made = ::mkdir(part.c_str(), 0755) == 0;
-        if (!made && errno != EEXIST) return failure();
-        if (made && made_here) made_here->push_back(part);
-        // Its name must outlive a power cut. The last one's also if a life before made it and came no
-        // further.
-        if (!made && !last) continue;
-        int parent = ::open((part + "/..").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (parent < 0 && !made) continue;  // Not ours to read: somebody else made it.
-        if (parent < 0) return failure();
-        auto kept = synced(::fsync(parent));
-        ::close(parent);
-        if (!kept && made) return std::unexpected(kept.error());
-    }
-    int opened = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (opened < 0) return failure();
-    std::shared_ptr<Tree> tree(new Tree{opened, std::move(files), std::make_shared<Operations>(path)});
-    return std::make_shared<RealDirectory>(std::move(tree), nullptr, "");
-}
 Operations& operations_of(const Directory& directory) {
     return *static_cast<const RealDirectory&>(directory).tree()->operations;
-}
-void unmake(const MadeDirectories& made) {
-    for (auto path = made.rbegin(); path != made.rend() && ::rmdir(path->c_str()) == 0;) ++path;
 }
 
 }  // namespace fulmar::real

@@ -66,18 +66,6 @@ private:
     std::map<std::string_view, RealDirectory*> directories_;
 };
 
-// Paths of directories, each behind the one that it is in.
-using MadeDirectories = std::vector<std::string>;
-
-// Opens the directory at `path`; with `create`, makes it and its missing parents first, and tells `made` of
-// those that it made, also when it fails. The files below it have as many descriptors as `files` has.
-Result<std::shared_ptr<Directory>> open_directory(
-    const std::string& path, bool create,
-    std::shared_ptr<OpenFiles> files = std::make_shared<OpenFiles>(descriptors_for_files()),
-    MadeDirectories* made = nullptr);
 // What is known of the disk of that directory, one of this module.
 Operations& operations_of(const Directory& directory);
-// Takes away again what `open_directory` made, as far as nothing was put into it.
-void unmake(const MadeDirectories& made);
-
 }  // namespace fulmar::real

@@ -61,8 +61,7 @@ struct Core {
 [[noreturn]] static void end_for(const std::string& disk) {
     log_error(
         "ending at once: the data directory {} does not answer, and what waits for it cannot be given up: a "
-        "core "
-        "itself, the store, or a start",
+        "core itself, or the store",
         disk);
     ::_exit(1);
 }
