@@ -48,14 +48,18 @@ Task<std::expected<void, std::string>> Broker::start() {
     failed_.resize(data_->present().size());
     rooms_.resize(data_->present().size());
     bool in_use = false;
-    for (auto& each : data_->present()) {
-        points_.push_back(each.recovery_points());
+    for (auto& each : data_->present())
         in_use |= !each.partitions().empty() || !each.recovery_points().empty();
-    }
     auto store = open_store_(loop, data_->home().name());
     if (!store) co_return std::unexpected(store.error());
     store_ = std::move(*store);
     make_shards();
+    Checkpoints::Trouble trouble{[this](std::size_t directory) { return failed_[directory].has_value(); },
+                                 [this](std::size_t directory, std::string why) {
+                                     return directory_failed(directory, std::move(why));
+                                 },
+                                 [this](std::size_t directory) { no_room_in(directory); }};
+    checkpoints_.emplace(first, shards_, data_->present(), std::move(trouble));
     ControllerHost::Options options{
         id(),          cluster_id(), settings_.advertised, std::int32_t(settings_.num_partitions),
         fixed_values_, in_use};
@@ -73,11 +77,11 @@ Task<std::expected<void, std::string>> Broker::start() {
     if (auto recovered = co_await recover(); !recovered) co_return recovered;
     recovered_ = true;
     keeper_.emplace(loop);
-    room_due_.emplace(loop);
+    while (room_due_.size() < data_->present().size()) room_due_.emplace_back(loop);
     loop.spawn(run_controller());
     loop.spawn(run_reconcile());
     loop.spawn(keep());
-    loop.spawn(watch_room());
+    for (std::size_t n = 0; n < room_due_.size(); ++n) loop.spawn(watch_room(n));
     for (auto& shard : shards_) {
         auto& background = background_[std::size_t(shard->core)];
         auto begin = [&] {
@@ -336,14 +340,21 @@ Task<> Broker::stop_background(Shard& shard) {
     co_await Hop(controller_loop());
 }
 
+Task<bool> Broker::checkpoint() {
+    co_await checkpoints_->begin();
+    co_await checkpoints_->settle();
+    written_ |= checkpoints_->take_written();
+    co_return checkpoints_->late(checkpoints_->all(), checkpoints_->rounds()).empty();
+}
 Task<> Broker::stop() {
     stopping_ = true;
     auto& home = controller_loop();
     if (controller_) controller_->stop();
     if (keeper_) keeper_->wake();
-    if (room_due_) room_due_->wake();
+    for (auto& due : room_due_) due.wake();
     if (reconcile_) reconcile_->stop();
     while (running_ > 0) co_await ended_.wait();
+    if (checkpoints_) co_await checkpoints_->settle();
     for (auto& shard : shards_) co_await stop_background(*shard);
     if (reconcile_) co_await reconcile_->settle();
     for (auto& shard : shards_) co_await shard->come_to_rest(home);
@@ -353,11 +364,11 @@ Task<> Broker::stop() {
     if (written) co_await renew_generations();
     if (written && !failure_) {
         auto wall = shard(0).clock().believed(home.clocks());
-        for (auto n = points_.size(); n-- > 0 && !failure_;) {
+        for (auto n = data_->present().size(); n-- > 0 && !failure_;) {
             auto& directory = data_->present()[n];
             if (failed_[n]) continue;
-            auto closed =
-                co_await host_.cores[0]->disk.run([&] { return directory.close_clean(points_[n], wall); });
+            auto closed = co_await host_.cores[0]->disk.run(
+                [&] { return directory.close_clean(checkpoints_->points(n), wall); });
             // On a full disk the next start has more to read, and that is all.
             if (!closed && closed.error() == Error::full)
                 log_warning("the data directory {} is not closed: {}", directory.name(),
@@ -381,6 +392,7 @@ Task<> Broker::stop() {
     controller_.reset();
     reconcile_.reset();
     store_.reset();
+    checkpoints_.reset();
     data_.reset();
 }
 

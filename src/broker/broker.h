@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "broker/background.h"
+#include "broker/checkpoints.h"
 #include "broker/controller_host.h"
 #include "broker/groups.h"
 #include "broker/placement.h"
@@ -51,8 +52,11 @@ public:
     const std::set<PartitionId>& offline() const { return offline_; }
     // On core 0.
     const Found& found() const { return found_; }
-    // When the last checkpoint came to be, or found nothing to write; nothing before the first. On core 0.
-    std::optional<Instant> checkpointed_at() const { return checkpointed_at_; }
+    // Of the directory where that was longest ago: when the last checkpoint came to be, or found nothing to
+    // write. Nothing before the first. On core 0.
+    std::optional<Instant> checkpointed_at() const {
+        return checkpoints_ ? checkpoints_->since() : std::nullopt;
+    }
 
     int cores() const { return int(shards_.size()); }
     Shard& shard(int core) { return *shards_[std::size_t(core)]; }
@@ -64,8 +68,11 @@ public:
     const cluster::ConfigMap& fixed_values() const { return fixed_values_; }
     const Uuid& cluster_id() const { return cluster_id_; }
 
-    // On core 0: until a checkpoint that begins from now on is on the disk; false when none comes to be.
+    // On core 0: until a checkpoint that begins from now on is on the disk of all directories that have not
+    // failed; false when none comes to be.
     Task<bool> next_checkpoint();
+    // The same for some; gives those of them where none comes to be.
+    Task<std::set<std::size_t>> next_checkpoint(std::set<std::size_t> directories);
     // On core 0.
     ControllerHost& controller() { return *controller_; }
     // On that core. REQUIRES: no stop has come to its end.
@@ -84,6 +91,7 @@ private:
     std::expected<DataDirectories, std::string> open_directories(const DataDirectories::Rules& rules) const;
     void make_shards();
     Task<std::expected<void, std::string>> find_away();
+    Task<> renew_generations_beside();
     Task<> renew_generations();  // Of the data directories, so that an older copy of one is known for it.
     Task<std::expected<void, std::string>> recover();
     Task<> recover_on(int core, const std::vector<PartitionId>& ids, std::size_t& next,
@@ -93,15 +101,15 @@ private:
     Task<> keep();
     Task<> run_controller();
     Task<> run_reconcile();
-    // `forgot`: points are gone.
-    Task<bool> checkpoint(bool forgot = false);
+    Task<bool> checkpoint();  // In all of them, while nobody else makes any.
     Task<> close_partitions(Shard& shard);
     Task<> stop_background(Shard& shard);
     void fail(std::string why);
     // On core 0. Nothing of it is served any more until the next start; without the home the process ends.
     Task<> directory_failed(std::size_t directory, std::string why);
-    Task<> watch_room();
-    Task<> look_for_room();
+    Task<> watch_room(std::size_t directory);
+    Task<> look_for_room(std::size_t directory);
+    void no_room_in(std::size_t directory);  // Says a write.
     Task<> ask_for_room(int core, std::size_t directory);
     Task<> fail_from(int core, std::size_t directory);
     Task<std::optional<std::size_t>> place(int core, PartitionId id);
@@ -121,7 +129,7 @@ private:
     std::set<PartitionId> offline_;
     std::vector<SeenRoom> rooms_;  // By directory.
     std::set<std::size_t> full_;   // Where a write has found no room since the last look.
-    std::optional<Timer> room_due_;
+    std::deque<Timer> room_due_;   // By directory.
     std::unique_ptr<coord::Store> store_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::unique_ptr<ControllerHost> controller_;
@@ -129,12 +137,9 @@ private:
     std::optional<std::string> failure_;
     std::vector<std::unique_ptr<Background>> background_;  // One a core, which it lives on.
     std::vector<std::unique_ptr<Groups>> groups_;          // The same.
-    std::vector<DataDirectory::Points> points_;            // By directory, as of the last checkpoint begun.
-    std::uint64_t checkpoints_begun_ = 0, checkpoints_done_ = 0;
-    Signal checkpointed_;
-    std::optional<Instant> checkpointed_at_;
+    std::optional<Checkpoints> checkpoints_;
     Found found_;
-    bool written_ = false;  // Records, since generations were renewed last.
+    bool written_ = false, renewing_ = false;  // Records, since generations were renewed last.
     Instant renewed_at_{};
     bool recovered_ = false;  // Every partition; before that, no stop is a clean one.
     bool stopping_ = false;

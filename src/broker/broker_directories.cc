@@ -65,16 +65,17 @@ Reconcile::Site Broker::site_of(const PartitionId& id) const {
 
 static constexpr Millis room_every{5'000};
 
-Task<> Broker::watch_room() {
+// Each for itself, since one may hang.
+Task<> Broker::watch_room(std::size_t directory) {
     ++running_;
     auto& home = controller_loop();
-    while (!stopping_) {
-        co_await look_for_room();
+    auto& due = room_due_[directory];
+    while (!stopping_ && !failed_[directory]) {
+        co_await look_for_room(directory);
         if (stopping_) break;
-        if (full_.empty()) {
-            room_due_->set(home.now() + room_every);
-            co_await *room_due_;
-        }
+        if (full_.contains(directory)) continue;
+        due.set(home.now() + room_every);
+        co_await due;
     }
     --running_;
     ended_.notify(home);
@@ -82,34 +83,34 @@ Task<> Broker::watch_room() {
 Task<> Broker::ask_for_room(int core, std::size_t directory) {
     shard(core).telling();
     co_await Hop(controller_loop());
-    full_.insert(directory);
-    room_due_->wake();
+    no_room_in(directory);
     co_await Hop(host_.cores[std::size_t(core)]->loop);
     shard(core).told();
 }
-Task<> Broker::look_for_room() {
+void Broker::no_room_in(std::size_t directory) {
+    full_.insert(directory);
+    if (directory < room_due_.size()) room_due_[directory].wake();
+}
+Task<> Broker::look_for_room(std::size_t n) {
     RoomRules rules{
         std::uint64_t(settings_.disk_full_percent), std::uint64_t(settings_.disk_read_only_percent),
         std::uint64_t(settings_.disk_full_free_bytes), std::uint64_t(settings_.disk_reserve_bytes)};
-    for (std::size_t n = 0; n < rooms_.size(); ++n) {
-        if (failed_[n]) continue;
-        auto& directory = data_->present()[n];
-        bool full = full_.erase(n) > 0;
-        auto seen = co_await host_.cores[0]->disk.run(
-            [&] { return fulmar::look_for_room(*directory.root(), rules, full); });
-        if (!seen && seen.error() == Error::failed)
-            co_await directory_failed(n, fmt::format("the data directory {} failed", directory.name()));
-        if (!seen) continue;
-        auto before = std::exchange(rooms_[n], *seen).room;
-        if (seen->room == before) continue;
-        auto free = seen->space.usable_bytes;
-        if (seen->room == Room::plenty)
-            log_info("the data directory {} has room again: {} bytes", directory.name(), free);
-        else
-            log_error("the data directory {} has {} bytes of room left: {}", directory.name(), free,
-                      seen->room == Room::none ? "it is read only" : "no records are taken");
-        co_await on_each([&](Shard& shard) { shard.directories[n].room = seen->room; });
-    }
+    auto& directory = data_->present()[n];
+    bool full = full_.erase(n) > 0;
+    auto seen = co_await host_.cores[0]->disk.run(
+        [&] { return fulmar::look_for_room(*directory.root(), rules, full); });
+    if (!seen && seen.error() == Error::failed)
+        co_await directory_failed(n, fmt::format("the data directory {} failed", directory.name()));
+    if (!seen) co_return;
+    auto before = std::exchange(rooms_[n], *seen).room;
+    if (seen->room == before) co_return;
+    auto free = seen->space.usable_bytes;
+    if (seen->room == Room::plenty)
+        log_info("the data directory {} has room again: {} bytes", directory.name(), free);
+    else
+        log_error("the data directory {} has {} bytes of room left: {}", directory.name(), free,
+                  seen->room == Room::none ? "it is read only" : "no records are taken");
+    co_await on_each([&](Shard& shard) { shard.directories[n].room = seen->room; });
 }
 
 // Without room, or a handle, the numbers stay as they are until there is: then nobody could tell a copy of

@@ -130,6 +130,40 @@ TEST(Broker, a_recovery_point_follows_within_a_second_or_64_mib) {
     }
 }
 
+TEST(Broker, a_recovery_point_waits_for_no_other_directory_that_hangs) {
+    for (std::uint64_t seed = 0; seed < 3 && !testing::Test::HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        Machine machine(seed);
+        machine.world.answer_limit = 60'000'000;
+        machine.node.other_disks.emplace_back();
+        machine.settings.data_directories.push_back("./other");
+        auto& other = machine.node.other_disks.front().disk;
+        auto hang = [&](Machine& on, Broker& broker) -> Task<> {
+            auto& loop = broker.controller_loop();
+            PartitionId here{co_await create(broker, "here"), 0};
+            co_await produce(broker, here);
+            PartitionId there{co_await create(broker, "there"), 0};
+            co_await produce(broker, there);
+            EXPECT_TRUE(machine.other_has(partition_directory_name("there", there)));
+            other.hang = {on.world.now, on.world.now + 30'000'000};
+            for (int n = 2; n < 8; ++n) {
+                co_await produce(broker, here);
+                co_await Timer(loop, 2'100ms);
+                EXPECT_EQ(co_await checkpointed(broker, here), Offset{n});
+            }
+            std::set<std::size_t> home{0}, both{0, 1}, hanging{1};
+            EXPECT_TRUE((co_await broker.next_checkpoint(home)).empty());
+            EXPECT_EQ(co_await broker.next_checkpoint(both), hanging);
+            EXPECT_EQ(co_await checkpointed(broker, there), Offset{0});
+            EXPECT_GT(other.unanswered(on.world), 0);
+            co_await Timer(loop, 30s);
+            EXPECT_EQ(co_await checkpointed(broker, there), Offset{1});
+            EXPECT_EQ(broker.directories().back().trouble, "");
+        };
+        machine.live(hang);
+    }
+}
+
 // A topic is deleted, and when its files have gone the disk has no room for a checkpoint: until that is
 // written the tombstone stays, since a power cut may bring them back, and the checkpoint knows of them.
 TEST(Broker, a_tombstone_outlives_checkpoints_that_fail) {
@@ -300,6 +334,8 @@ void fail_a_checkpoint(Error how, std::int64_t at, std::uint64_t seed, bool& met
         on.node.power.failure = how;
         on.node.power.fails_at = at;
         bool done = co_await broker.next_checkpoint();
+        if (!done && how == Error::exhausted)
+            done = co_await broker.next_checkpoint();  // Now there are some.
         on.node.power.fails_at = on.node.power.full_for = on.node.power.exhausted_for = 0;
         met = on.world.disk_errors > errors;
         on.expects_failure = met && how == Error::failed;

@@ -83,7 +83,8 @@ public:
     const PartitionId& id() const { return id_; }
     std::int32_t leader_epoch() const { return leader_epoch_; }
     const cluster::LogRules& rules() const { return rules_.log; }
-    Offset log_start() const { return log_.start(); }
+    // Of one whose files are gone it is what was known last.
+    Offset log_start() const { return damaged_ && !log_.exists() ? checkpointed.log_start : log_.start(); }
     LogPoint high_watermark() const { return std::max(durable_, cached_); }
     LogPoint visible_end() const;  // Where consumers' reads end.
     LogPoint durable_end() const { return durable_; }
@@ -227,7 +228,7 @@ private:
     // Where each write takes a job, those that wait for their turn are soon there, and one sync is for all.
     bool gathers() const {
         constexpr int most = 16;
-        return directory_->one_of_several && turns_.awaited() && gathered_ < most;
+        return directory_ && directory_->one_of_several && turns_.awaited() && gathered_ < most;
     }
     // True when a directory that only has no room, or no handles, goes on.
     bool goes_on(std::string_view what, Error error);

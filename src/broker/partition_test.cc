@@ -379,8 +379,23 @@ Task<> under_pressure(Stage& stage) {
 }
 TEST(BrokerPartition, what_is_not_durable_is_bounded) { tell(under_pressure, {.unsynced_max = 1000}); }
 
+Task<> nowhere_to_go(Stage& stage) {
+    stage.directories.emplace_back(1, true, stage.directories[0].root, stage.seam, 1000);
+    stage.context.place = [](PartitionId) -> Task<std::optional<std::size_t>> { co_return std::nullopt; };
+    Partition partition(stage.context, orders, name, 5, usual_rules());
+    wire::BatchBuilder builder;
+    builder.add(stage.seam.loop.wall_clock(), std::nullopt, bytes_of("v"));
+    auto batch = builder.finish();
+    for (int n = 0; n < 2; ++n)
+        EXPECT_EQ((co_await partition.append(batch, true)).error, ErrorCode::kafka_storage_error);
+    EXPECT_EQ(partition.directory(), nullptr);
+}
+TEST(BrokerPartition, which_no_directory_takes_refuses_all) { tell(nowhere_to_go); }
+
 Task<> damaged(Stage& stage) {
+    stage.partition.checkpointed.log_start = Offset{7};
     stage.partition.mark_damaged();
+    EXPECT_EQ(stage.partition.log_start(), Offset{7});
     EXPECT_EQ((co_await produce(stage)).error, ErrorCode::kafka_storage_error);
     EXPECT_FALSE(stage.partition.log().exists());
     EXPECT_FALSE(stage.budget.failed());  // One partition's, not the directory's.

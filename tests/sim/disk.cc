@@ -149,7 +149,7 @@ Power::Outcome operate(World& world, Power& power, const DiskState& disk, Power:
     if (disk.lost) return {Error::failed, false, false};
     if (disk.given_up(world)) return {Error::failed, false, false};
     if (disk.hang && world.in_job && world.now < disk.hang->until) {
-        world.job_hangs |= disk.hang->until - disk.hang->since > DiskState::answer_limit;
+        world.job_hangs |= disk.hangs_for_good(world);
         world.job_waits_until = std::max(world.job_waits_until, disk.hang->until);
         if (world.job_hangs) return {Error::failed, false, false};
     }

@@ -102,12 +102,14 @@ struct DiskState {
     };
     std::optional<Hang> hang{};
     bool one_of_several = false;  // Then no core is to wait for it itself.
-    static constexpr Micros answer_limit = 500'000;
     Micros unanswered(const World& world) const {
         return hang && world.now < hang->until ? world.now - hang->since : 0;
     }
+    bool hangs_for_good(const World& world) const {
+        return hang && hang->until - hang->since > world.answer_limit;
+    }
     bool given_up(const World& world) const {
-        return hang && hang->until - hang->since > answer_limit && world.now >= hang->since + answer_limit;
+        return hangs_for_good(world) && world.now >= hang->since + world.answer_limit;
     }
     std::uint64_t quota = 0;        // So many bytes find room, when it is not 0.
     std::set<Power::Point> points;  // What has been done on it, whenever.

@@ -64,7 +64,7 @@ void Core::start(Job& job) {  // Run at one moment, told at another.
         auto told = world.disk.below(std::uint64_t(world.job_told_max));
         if (!world.job_hangs) told = std::max(told, world.job_waits_until - world.now);
         if (!world.job_hangs) return world.after(told, this, "job done", [this, &job] { resume(job); });
-        world.after(DiskState::answer_limit + told, this, "job given up", [this, &job] {
+        world.after(world.answer_limit + told, this, "job given up", [this, &job] {
             if (job.give_up()) resume(job);
             else node.power.state = Power::State::dying;
         });

@@ -333,7 +333,7 @@ private:
             if (work_.calm) return;
             auto n = std::size_t(chance.below(broker_.other_disks.size() + 1));
             auto& disk = n == 0 ? broker_.disk : broker_.other_disks[n - 1].disk;
-            constexpr auto limit = DiskState::answer_limit;
+            auto limit = world_.answer_limit;
             auto longest = chance.one_in(2) ? limit : 1'000 * limit;
             bool hangs = disk.hang && (world_.now < disk.hang->until || disk.given_up(world_));
             if (!hangs) disk.hang = {world_.now, world_.now + chance.between(1'000, longest)};

@@ -58,6 +58,7 @@ public:
     std::uint64_t looks_per_eviction = 10;  // At what is in the page cache, on average. 0: all stays there.
     std::uint64_t sends_per_reset = 80;     // On average. 0: none is reset.
     Micros job_delay_max = 1000, job_told_max = 3000;
+    Micros answer_limit = 500'000;  // A disk that hangs for longer is given up then.
     // Of the job that is being executed: it has come to a disk that hangs, for good or until then.
     bool in_job = false, job_hangs = false;
     Micros job_waits_until = 0;

@@ -35,8 +35,13 @@ Task<Answer> handle_delete_records(Call& call) {
     if (!request) co_return Answer::close();
     std::vector<std::vector<Told>> partitions(request->topics.size());
     std::vector<DeleteRecordsResponse::Topic> topics;
-    std::vector<std::vector<std::optional<PartitionId>>> ids(request->topics.size());
-    bool moved = false;
+    struct Moved {
+        Told& told;
+        PartitionId id;
+        std::size_t directory;
+    };
+    std::vector<Moved> moved;
+    std::set<std::size_t> directories;
     for (auto& asked_topic : request->topics) {
         auto& told_all = partitions[topics.size()];
         told_all.reserve(asked_topic.partitions.size());
@@ -47,7 +52,6 @@ Task<Answer> handle_delete_records(Call& call) {
                 continue;
             }
             auto id = call.here.image().find(asked_topic.name, asked.partition_index);
-            ids[topics.size()].push_back(id);
             if (!id) {
                 told.error_code = ErrorCode::unknown_topic_or_partition;
                 continue;
@@ -58,25 +62,24 @@ Task<Answer> handle_delete_records(Call& call) {
             auto partition = owner.find(*id);
             if (!partition) told.error_code = owner.absence(*id);
             else if (partition->refusing()) told.error_code = partition->refusal();
-            else moved |= delete_records(*partition, asked.offset, told);
+            else if (delete_records(*partition, asked.offset, told)) {
+                moved.push_back({told, *id, partition->directory()->index});
+                directories.insert(moved.back().directory);
+            }
             partition.reset();
             if (elsewhere) co_await Hop(call.loop());
         }
         topics.push_back({asked_topic.name, told_all});
     }
     // What is said to be deleted must not come back after a crash.
-    if (moved) {
+    if (!moved.empty()) {
         auto& home = call.broker.controller_loop();
         bool elsewhere = &home != &call.loop();
         if (elsewhere) co_await Hop(home);
-        bool kept = co_await call.broker.next_checkpoint();
-        for (std::size_t t = 0; t < partitions.size(); ++t)
-            for (std::size_t p = 0; p < partitions[t].size(); ++p) {
-                auto& told = partitions[t][p];
-                if (told.error_code == ErrorCode::none &&
-                    (!kept || call.broker.offline().contains(*ids[t][p])))
-                    told = {told.partition_index, -1, ErrorCode::kafka_storage_error};
-            }
+        auto late = co_await call.broker.next_checkpoint(directories);
+        for (auto& [told, id, directory] : moved)
+            if (late.contains(directory) || call.broker.offline().contains(id))
+                told = {told.partition_index, -1, ErrorCode::kafka_storage_error};
         if (elsewhere) co_await Hop(call.loop());
     }
     DeleteRecordsResponse response;
