@@ -5,6 +5,7 @@
 #include "base/planted.h"
 #include "core/group/advance.h"
 #include "core/group/mixed.h"
+#include "core/group/weigh.h"
 
 namespace fulmar::group {
 
@@ -53,8 +54,9 @@ const std::string& name_of(const Coordinator::Event& event) {
 Coordinator::Found Coordinator::look(const std::string& name) const {
     auto at = all_.find(name);
     if (at == all_.end()) return {};
-    auto& [group, consumer, offsets, due, written] = at->second;
-    return {consumer ? nullptr : &group, consumer ? &*consumer : nullptr, &offsets};
+    auto& entry = at->second;
+    auto* consumer = entry.consumer ? &*entry.consumer : nullptr;
+    return {consumer ? nullptr : &entry.group, consumer, &entry.offsets, entry.metadata_bytes};
 }
 Setting Coordinator::setting(Clocks clocks) const {
     static const cluster::Image none;
@@ -66,6 +68,18 @@ std::set<std::string> Coordinator::topics() const {
     for (auto& [name, entry] : all_)
         for (auto& [topic, partitions] : entry.offsets) topics.insert(topic);
     return topics;
+}
+
+std::size_t Coordinator::weigh(const Describe& wanted) const {
+    auto found = look(wanted.group);
+    if (found.consumer) return group::weigh(*found.consumer);
+    return found.classic ? group::weigh(*found.classic) : 0;
+}
+std::size_t Coordinator::weigh(const List&) const {
+    std::size_t bytes = 0;
+    for (auto& [name, entry] : all_)
+        bytes += weigh_listed(name, entry.consumer ? std::string_view() : entry.group.protocol_type);
+    return bytes;
 }
 
 Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket, Clocks clocks) const {
@@ -318,13 +332,7 @@ void Coordinator::apply(const Event& event) {
     auto at = all_.try_emplace(name_of(event)).first;
     auto& here = at->second;
     if (auto* wrote = std::get_if<WroteOffset>(&event)) {
-        auto& offsets = here.offsets;
-        if (wrote->what) {
-            offsets[wrote->place.topic].insert_or_assign(wrote->place.partition, *wrote->what);
-        } else if (auto topic = offsets.find(wrote->place.topic); topic != offsets.end()) {
-            topic->second.erase(wrote->place.partition);
-            if (topic->second.empty()) offsets.erase(topic);
-        }
+        apply(here, *wrote);
     } else if (auto* change = std::get_if<ConsumerEvent>(&event)) {
         apply(here, *change);
     } else {
@@ -333,6 +341,24 @@ void Coordinator::apply(const Event& event) {
         group::apply(here.group, of_classic);
     }
     index(at);
+}
+void Coordinator::apply(Entry& here, const WroteOffset& wrote) {
+    auto& [topic, partition] = wrote.place;
+    auto of_topic = here.offsets.find(topic);
+    if (of_topic == here.offsets.end()) {
+        if (!wrote.what) return;
+        of_topic = here.offsets.emplace(topic, std::map<std::int32_t, Committed>()).first;
+    }
+    auto& partitions = of_topic->second;
+    if (auto old = partitions.find(partition); old != partitions.end()) {
+        here.metadata_bytes -= old->second.metadata.size();
+        partitions.erase(old);
+    }
+    if (wrote.what) {
+        here.metadata_bytes += wrote.what->metadata.size();
+        partitions.emplace(partition, *wrote.what);
+    }
+    if (partitions.empty()) here.offsets.erase(of_topic);
 }
 // Nothing is remembered of one that is no more, nor begun by what says that something is no more.
 void Coordinator::apply(Entry& here, const ConsumerEvent& event) {

@@ -120,6 +120,7 @@ public:
         const Group* classic = nullptr;
         const ConsumerGroup* consumer = nullptr;
         const Offsets* offsets = nullptr;
+        std::size_t metadata_bytes = 0;  // Of what is said with these.
     };
     Found look(const std::string& name) const;
     const Group* find(const std::string& name) const { return look(name).classic; }
@@ -127,12 +128,16 @@ public:
     const Offsets* offsets_of(const std::string& name) const { return look(name).offsets; }
     std::size_t groups() const { return all_.size(); }
     std::set<std::string> topics() const;  // Those of which offsets are committed.
+    // What it takes to answer these, as core/group/weigh.h has it; of a group that is not there, nothing.
+    std::size_t weigh(const Describe& wanted) const;
+    std::size_t weigh(const List& wanted) const;
 
 private:
     struct Entry {
         Group group;
         std::optional<ConsumerGroup> consumer;  // In its place.
         Offsets offsets;
+        std::size_t metadata_bytes = 0;
         std::optional<Instant> due;  // As it stands in `due_`.
         bool written = false;        // The log knows of the group itself.
     };
@@ -143,6 +148,7 @@ private:
     }
     Setting setting(Clocks clocks) const;
     void index(Entries::iterator at);
+    static void apply(Entry& here, const WroteOffset& wrote);
     static void apply(Entry& here, const ConsumerEvent& event);
     static void forget_group(Decision<Coordinator>& decision, const std::string& name, const Entry& entry);
     void decide(Decision<Coordinator>& decision, const Commit& commit, Ticket ticket, Clocks clocks) const;
