@@ -49,4 +49,13 @@ std::size_t weigh_listed(std::string_view name, std::string_view protocol_type) 
     return 200 + 2 * (name.size() + protocol_type.size());
 }
 
+std::size_t held_by_members(const Group& group) {
+    return group.members.size() * member_bytes + group.said_bytes - group.reserved_said_bytes;
+}
+std::size_t held_by_reserved(const Group& group) {
+    return group.reserved.size() * 3 * node_bytes + 3 * group.reserved_said_bytes;
+}
+// Measured with 20,000 of them: 1,300 and, with what it is known by, three times its name.
+std::size_t held_by_group(std::string_view name) { return 1'300 + 3 * name.size(); }
+
 }  // namespace fulmar::group

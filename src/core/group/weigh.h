@@ -17,4 +17,10 @@ std::size_t weigh_places(std::string_view topic, std::size_t partitions);
 // In a list.
 std::size_t weigh_listed(std::string_view name, std::string_view protocol_type);
 
+// About what a group holds in memory: its members; ids that were given out to join with; and the group
+// itself, without its members. Counted, so that it may be asked for with each event.
+std::size_t held_by_members(const Group& group);
+std::size_t held_by_reserved(const Group& group);
+std::size_t held_by_group(std::string_view name);
+
 }  // namespace fulmar::group

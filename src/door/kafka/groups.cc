@@ -23,6 +23,7 @@ ErrorCode error_of(GroupError error) {
         case GroupError::subscribed: return ErrorCode::group_subscribed_to_topic;
         case GroupError::metadata_too_large: return ErrorCode::offset_metadata_too_large;
         case GroupError::group_too_large: return ErrorCode::unknown_server_error;  // As Kafka's.
+        case GroupError::no_room: return ErrorCode::coordinator_not_available;     // Clients try again.
         case GroupError::fenced_member_epoch: return ErrorCode::fenced_member_epoch;
         case GroupError::stale_member_epoch: return ErrorCode::stale_member_epoch;
         case GroupError::unreleased_instance: return ErrorCode::unreleased_instance_id;
