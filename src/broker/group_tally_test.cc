@@ -65,7 +65,7 @@ TEST_F(Tallied, groups_members_offsets_and_rebalances_are_counted) {
     pass(Millis(60'000));
     ask(Coordinator::ForgetTopics{{"t"}});
     EXPECT_EQ(tally_.offsets, 1U);
-    ask(Coordinator::Delete{"idle"});
+    ask(Coordinator::Delete{{"idle"}});
     EXPECT_EQ(tally_.offsets, 0U);
     pass(Millis(1'000'000));
     EXPECT_EQ(tally_.members, 0U);
@@ -107,7 +107,7 @@ TEST_F(Tallied, whatever_happens_it_is_what_a_walk_finds) {
                 case 7: ask(Heartbeat{name, id, {}, generation}); break;
                 case 8: pass(Millis(std::int64_t(below(8'000)))); break;
                 default:
-                    if (below(4) == 0) ask(Coordinator::Delete{name});
+                    if (below(4) == 0) ask(Coordinator::Delete{{name}});
                     if (below(4) == 0) ask(Coordinator::ForgetTopics{{place.topic}});
                     ask(Coordinator::Expire{3});
             }

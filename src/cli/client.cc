@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "wire/kafka/metadata.h"
+
 namespace fulmar::cli {
 
 std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Address& server,
@@ -34,11 +36,25 @@ std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Addre
 
 std::string text_of(rd_kafka_resp_err_t code) { return rd_kafka_err2str(code); }
 
-std::string nobody_answers(const Address& server) {
-    return fmt::format(
-        "{} answers, but not at the address that it tells clients to use: its advertised.listeners must be "
-        "one that is reached from here",
-        to_text(server));
+std::optional<std::string> unreached(const Address& server) {
+    auto broker = Connection::open(server);
+    if (!broker) return to_text(server) + " no longer answers";
+    return misled(*broker, server);
+}
+std::optional<std::string> misled(Connection& broker, const Address& server) {
+    kafka::MetadataRequest question;
+    question.topics.emplace();  // None.
+    auto answer = broker.call<kafka::MetadataResponse>(question, {1, 12});
+    if (!answer) return std::nullopt;
+    for (auto& each : (*answer)->brokers) {
+        Address told{std::string(each.host), std::uint16_t(each.port)};
+        if (told == server || Connection::open(told)) continue;
+        return fmt::format(
+            "{} answers, but not at {}, which is the address that it tells clients to use: its "
+            "advertised.listeners must be one that is reached from here",
+            to_text(server), to_text(told));
+    }
+    return std::nullopt;
 }
 
 }  // namespace fulmar::cli

@@ -4,10 +4,12 @@
 #include <librdkafka/rdkafka.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "base/address.h"
+#include "cli/connection.h"
 #include "cli/output.h"
 
 namespace fulmar::cli {
@@ -38,7 +40,10 @@ std::expected<Client, std::string> open_client(rd_kafka_type_t type, const Addre
 
 // What librdkafka or a broker said, for the end of an error.
 std::string text_of(rd_kafka_resp_err_t code);
-// For when the broker that was named answers, but those that it names do not.
-std::string nobody_answers(const Address& server);
+// For when librdkafka finds nobody: whether the broker that was named is gone, or names an address to its
+// clients at which none is. Nothing when all answer (now, at least).
+std::optional<std::string> unreached(const Address& server);
+// The latter of one that answers.
+std::optional<std::string> misled(Connection& broker, const Address& server);
 
 }  // namespace fulmar::cli

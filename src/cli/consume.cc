@@ -38,6 +38,7 @@ private:
     Outcome show();
     Outcome follow();
     Message next();
+    std::optional<std::string> nobody_answers();
     std::optional<std::string> trouble(const std::set<std::int32_t>& partitions);
     bool ends() const { return options_.at || options_.count || options_.until_end; }
     std::string wrong(const rd_kafka_message_t& message);
@@ -86,7 +87,15 @@ Outcome Consumer::open() {
     if (leaders) rd_kafka_metadata_destroy(leaders);
     if (!code) return {};
     rd_kafka_poll(client_.get(), 0);
-    return std::unexpected(all_down ? nobody_answers(options_.server) : text_of(code));
+    return std::unexpected(unreached(options_.server).value_or(text_of(code)));
+}
+
+// Nothing when somebody does, perhaps again.
+std::optional<std::string> Consumer::nobody_answers() {
+    if (!all_down) return std::nullopt;
+    auto nobody = unreached(options_.server);
+    all_down = nobody.has_value();
+    return nobody;
 }
 
 Outcome Consumer::start(std::int32_t partition, std::int64_t from) {
@@ -101,7 +110,7 @@ std::expected<std::pair<std::int64_t, std::int64_t>, std::string> Consumer::rang
     auto code = rd_kafka_query_watermark_offsets(client_.get(), name, partition, &first, &next, 10'000);
     if (!code) return std::pair(first, next);
     rd_kafka_poll(client_.get(), 0);
-    return std::unexpected(all_down ? nobody_answers(options_.server) : text_of(code));
+    return std::unexpected(unreached(options_.server).value_or(text_of(code)));
 }
 
 Message Consumer::next() {
@@ -165,7 +174,8 @@ Outcome Consumer::show() {
     for (;;) {
         auto message = next();
         if (Interruptible::happened()) return {};
-        if (!message && all_down) return std::unexpected(nobody_answers(options_.server));
+        if (!message)
+            if (auto nobody = nobody_answers()) return std::unexpected(*nobody);
         if (auto bad = message ? std::nullopt : trouble({partition})) return std::unexpected(*bad);
         if (!message) continue;
         bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
@@ -203,8 +213,10 @@ Outcome Consumer::follow() {
         if (Interruptible::happened()) break;
         if (std::ferror(stdout)) return std::unexpected("standard output cannot be written");
         if (!message && all_down) {
-            if (options_.until_end) return std::unexpected(nobody_answers(options_.server));
-            if (!std::exchange(told, true)) fmt::print(stderr, "no broker answers: waiting until one does\n");
+            auto nobody = options_.until_end ? nobody_answers() : std::nullopt;
+            if (nobody) return std::unexpected(*nobody);
+            if (all_down && !std::exchange(told, true))
+                fmt::print(stderr, "no broker answers: waiting until one does\n");
         }
         if (!message && !all_down)
             if (auto bad = trouble(not_ended.empty() ? all : not_ended)) {

@@ -179,7 +179,7 @@ std::optional<std::string> Member::trouble() const {
         if (found && !found->front())
             return fmt::format("group {}: {}", shown(*options_.group),
                                explained_for_groups(found->front().error()));
-        return all_down && !assigned_ ? std::optional(nobody_answers(options_.server)) : std::nullopt;
+        return all_down && !assigned_ ? unreached(options_.server) : std::nullopt;
     }
     std::vector<Place> places;
     for (auto partition : not_ended_.empty() ? owned_ : not_ended_) {

@@ -118,9 +118,9 @@ std::string late(const ProduceOptions& options, const Deliveries& deliveries) {
 std::string why(const ProduceOptions& options, const Deliveries& deliveries) {
     switch (deliveries.first_error) {
         case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-            if (!deliveries.all_down) return late(options, deliveries);
-            return deliveries.done > 0 ? to_text(options.server) + " no longer answers"
-                                       : nobody_answers(options.server);
+            if (deliveries.all_down)
+                if (auto nobody = unreached(options.server)) return *nobody;
+            return late(options, deliveries);
         case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
             return "the message is larger than the topic's max.message.bytes (or the broker's "
                    "message.max.bytes) allows";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/client.h"
 #include "cli/topic.h"
 #include "wire/kafka/fetch.h"
 #include "wire/kafka/list_offsets.h"
@@ -96,6 +97,7 @@ std::optional<std::string> trouble_of(const Address& server, const std::string& 
             "and its /readyz say why",
             one.index, topic, kafka::to_text(one.error));
     }
+    if (auto elsewhere = misled(*broker, server)) return elsewhere;
     for (auto& place : places.first(std::min(read_max, places.size())))
         if (auto bad = trouble_at(*broker, topic, place)) return bad;
     return std::nullopt;

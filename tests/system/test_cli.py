@@ -233,6 +233,29 @@ def test_nobody_listening_says_how_to_start():
         expect_failure(fulmar(*words, server=server), f"nobody listens on {server}: start a broker there")
 
 
+def test_a_broker_that_stops_in_the_middle_is_said_to():
+    with Broker() as broker:
+        words = [str(BINARY), "produce", "cut", "--timeout", "3", "--server", broker.address]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stdin=pipe, stderr=pipe, text=True, env=ENVIRONMENT) as producer:
+            assert producer.stderr.readline() == "created topic cut with 1 partition\n"
+            time.sleep(1)
+            broker.kill9()
+            _, err = producer.communicate("late\n", timeout=30 * SANITIZER_FACTOR)
+        assert producer.returncode == FAILED
+        assert err.endswith(f"1 of 1 message not written: {broker.address} no longer answers\n")
+        broker.start()
+
+
+def test_an_address_that_is_not_reached_is_named():
+    nowhere = f"127.0.0.1:{free_port()}"
+    with Broker(settings={"advertised.listeners": nowhere}) as broker:
+        told = f"{broker.address} answers, but not at {nowhere}, which is the address that it tells clients"
+        ran = fulmar("produce", "far", "x", "--timeout", "3", server=broker.address)
+        assert ran.returncode == FAILED and told in ran.stderr
+        expect_failure(fulmar("consume", "far", "--until-end", server=broker.address), told)
+
+
 def test_data_directory_that_cannot_be_is_explained(tmp_path):
     file = tmp_path / "file"
     file.write_text("x")

@@ -18,6 +18,8 @@ import pytest
 import records
 from broker import SANITIZER_FACTOR, Broker
 from connection import Closed
+from groups import coordinator_answer
+from test_metrics import Watched
 
 MIB = 1 << 20
 POLICY_VIOLATION = 44
@@ -421,6 +423,73 @@ def test_describing_all_topics_leaves_time_for_others():
             c.receive_exactly(4)  # When its first bytes come it has been made.
             meanwhile = pings.answered - before
         assert meanwhile > 5
+
+
+def test_groups_that_nobody_joins_take_no_more_than_so_much():
+    """A client that is told its id, and never joins with it: a group each, of a name each."""
+    joining = {
+        "SessionTimeoutMs": 1_800_000, "RebalanceTimeoutMs": 6_000, "MemberId": "", "ProtocolType": "consumer",
+        "Protocols": [{"Name": "range", "Metadata": b""}],
+    }  # fmt: skip
+    with SetBroker(offsets_topic_num_partitions=1) as broker, broker.connect(timeout=60) as c:
+
+        def join(name, member=""):
+            return coordinator_answer(c, "JoinGroup", 5, {**joining, "GroupId": name, "MemberId": member})
+
+        first = join("first")["MemberId"]
+
+        def flood():
+            for n in range(15_000):
+                assert join(f"{n:0>1000}")["ErrorCode"] == 79
+
+        assert broker.peak_growth_of(flood) < 16 * MIB * SANITIZER_FACTOR
+        assert join("first", first)["ErrorCode"] == 25  # It asks for another.
+        assert join("first", join("first")["MemberId"])["ErrorCode"] == 0
+
+
+def test_members_that_no_log_knows_take_no_more_than_so_much():
+    joining = {
+        "SessionTimeoutMs": 30_000, "RebalanceTimeoutMs": 30_000, "MemberId": "", "ProtocolType": "consumer",
+    }  # fmt: skip
+
+    def body(name, size):
+        return {**joining, "GroupId": name, "Protocols": [{"Name": "range", "Metadata": bytes(size)}]}
+
+    settings = {"offsets_topic_num_partitions": 1, "group_initial_rebalance_delay_ms": 1_000}
+    with SetBroker(**settings) as broker, contextlib.ExitStack() as stack:
+        first, second, third = (stack.enter_context(broker.connect(timeout=30)) for _ in range(3))
+        assert coordinator_answer(third, "JoinGroup", 5, body("none", 1))["ErrorCode"] == 79
+        for c, name in ((first, "a"), (second, "b")):
+            c.send("JoinGroup", 2, body(name, 9 * MIB))
+        eventually(lambda: len(third.call("ListGroups", 4, {"StatesFilter": []})["Groups"]) == 3)
+        assert third.call("JoinGroup", 2, body("c", 1))["ErrorCode"] == 15
+        joined = first.receive("JoinGroup", 2)
+        mine = {"GroupId": "a", "GenerationId": joined["GenerationId"], "MemberId": joined["MemberId"]}
+        assert first.call("SyncGroup", 2, {**mine, "Assignments": []})["ErrorCode"] == 0
+        assert third.call("JoinGroup", 2, body("c", 1))["ErrorCode"] == 0  # What is written makes room.
+
+
+def test_groups_are_deleted_together():
+    """Who deletes many waits for the disk a few times, not for each."""
+    many = 1_000
+    with Watched("cores=2") as broker, broker.connect(timeout=60) as c:
+        c.create_topic("kept")
+        topics = [{"Name": "kept", "Partitions": [{"PartitionIndex": 0, "CommittedOffset": 7}]}]
+        names = [f"group {n}" for n in range(many)]
+        for name in names:
+            body = {"GroupId": name, "GenerationIdOrMemberEpoch": -1, "MemberId": "", "Topics": topics}
+            coordinator_answer(c, "OffsetCommit", 8, body)
+
+        def syncs():
+            return broker.scrape().value("fulmar_log_sync_seconds_count")
+
+        before = syncs()
+        asked = [*names, *(f"none {n}" for n in range(100_000)), "n" * 1_025, names[0]]
+        results = c.call("DeleteGroups", 2, {"GroupsNames": asked})["Results"]
+        assert [r["GroupId"] for r in results] == asked
+        assert [r["ErrorCode"] for r in results] == [0] * many + [69] * 100_000 + [24, 69]
+        assert syncs() - before < many / 4
+        assert c.call("ListGroups", 4, {"StatesFilter": []})["Groups"] == []
 
 
 def test_a_stop_does_not_wait_for_what_has_not_begun():

@@ -12,6 +12,7 @@ import codec
 import pytest
 import records
 from broker import SANITIZER_FACTOR
+from groups import coordinator_answer
 from test_greedy import Pings, create, eventually
 from test_metrics import Watched
 
@@ -166,6 +167,69 @@ def test_who_reads_slowly_is_not_closed():
         c.socket.settimeout(60)
         assert len(c.receive_frame()) > 2_000 * TOPIC_BYTES
         assert closed_deaf(broker) == 0
+
+
+def joined_group(c, name, metadata):
+    """A classic group whose one member has said so much."""
+    joining = {
+        "GroupId": name, "SessionTimeoutMs": 300_000, "RebalanceTimeoutMs": 300_000, "MemberId": "",
+        "ProtocolType": "consumer", "Protocols": [{"Name": "range", "Metadata": metadata}],
+    }  # fmt: skip
+    joined = coordinator_answer(c, "JoinGroup", 2, joining)
+    mine = {"GroupId": name, "GenerationId": joined["GenerationId"], "MemberId": joined["MemberId"]}
+    assert c.call("SyncGroup", 2, {**mine, "Assignments": []})["ErrorCode"] == 0
+
+
+def described(c):
+    joined_group(c, "old", bytes(8 * MIB))
+    return codec.encode_request("DescribeGroups", 5, 1, {"Groups": ["old"]})
+
+
+def described_of_consumers(c):
+    beat = {
+        "GroupId": "new", "MemberId": "m", "MemberEpoch": 0, "RebalanceTimeoutMs": 300_000, "TopicPartitions": [],
+        "SubscribedTopicNames": [f"{n:0>200}" for n in range(40_000)],
+    }  # fmt: skip
+    assert coordinator_answer(c, "ConsumerGroupHeartbeat", 1, beat)["ErrorCode"] == 0
+    return codec.encode_request("ConsumerGroupDescribe", 1, 1, {"GroupIds": ["new"]})
+
+
+def listed(c):
+    joining = {
+        "SessionTimeoutMs": 300_000, "RebalanceTimeoutMs": 300_000, "MemberId": "", "ProtocolType": "consumer",
+        "Protocols": [{"Name": "range", "Metadata": b""}],
+    }  # fmt: skip
+    for n in range(6_000):  # They are told their ids, and have not joined yet.
+        answer = coordinator_answer(c, "JoinGroup", 5, {**joining, "GroupId": f"{n:0>1000}"})
+        assert answer["ErrorCode"] == 79
+    return codec.encode_request("ListGroups", 4, 1, {"StatesFilter": []})
+
+
+def committed(c):
+    c.create_topic("committed", 2_000)
+    places = [{"PartitionIndex": n, "CommittedOffset": 7, "CommittedMetadata": "m" * 4_096} for n in range(2_000)]
+    commit = {"GroupId": "far", "GenerationIdOrMemberEpoch": -1, "MemberId": ""}
+    coordinator_answer(c, "OffsetCommit", 8, {**commit, "Topics": [{"Name": "committed", "Partitions": places}]})
+    return codec.encode_request("OffsetFetch", 8, 1, {"Groups": [{"GroupId": "far", "Topics": None}]})
+
+
+@pytest.mark.parametrize("prepare", [described, described_of_consumers, listed, committed])
+def test_what_is_told_of_groups_is_not_copied_for_all_who_ask_at_once(prepare):
+    with Watched("cores=1", f"unsent.bytes.max={16 * MIB}") as broker, broker.connect(timeout=60) as c:
+        request = prepare(c)
+        before = broker.rss_bytes()
+        broker.forget_peak()
+        c.send_frame(request)
+        size = len(c.receive_frame())
+        assert size > 5 * MIB
+        alone = broker.peak_rss_bytes() - before
+        with askers(broker, request, 12), Pings(broker) as pings:
+            c.send_frame(request)
+            assert len(c.receive_frame()) == size  # Who reads is served.
+        # One that is made, beside those that fill the room.
+        growth = broker.peak_rss_bytes() - before
+        assert growth < (2 * alone + 4 * MIB + 2 * size) * SANITIZER_FACTOR, (growth, alone, size)
+        assert pings.slowest < 0.5 * SANITIZER_FACTOR
 
 
 def test_a_stop_does_not_wait_for_answers_that_nobody_reads():

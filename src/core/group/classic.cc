@@ -156,8 +156,8 @@ Outcome decide(const Group* group, const Join& join, Ticket ticket, const Rules&
         if (known) {
             come_back(outcome, *group, join, ticket, rules, clocks);
         } else if (join.must_know_id && !join.instance_id) {
-            outcome.events.push_back(
-                Reserved{join.group, join.new_member_id, clocks.now + join.session_timeout});
+            auto until = clocks.now + join.session_timeout;
+            outcome.events.push_back(Reserved{join.group, join.new_member_id, {until, clocks.now}});
             outcome.answers.emplace_back(
                 ticket, Joined{.error = GroupError::member_id_required, .member_id = join.new_member_id});
         } else {
@@ -400,7 +400,7 @@ struct Apply {
         if (event.what) group.take(*event.what);
         else group = {};
     }
-    void operator()(const Reserved& event) const { group.reserve(event.member_id, event.until); }
+    void operator()(const Reserved& event) const { group.reserve(event.member_id, event.reservation); }
     void operator()(const Released& event) const { group.release(event.member_id); }
     void operator()(const MemberJoins& event) const {
         if (event.replaces) {

@@ -25,6 +25,7 @@ enum class GroupError : std::uint8_t {
     subscribed,
     metadata_too_large,
     group_too_large,  // Its assignments do not fit into a record.
+    no_room,          // Too much is held already that no log knows of; it may be different soon.
     // --- of consumer groups (KIP-848)
     fenced_member_epoch,
     stale_member_epoch,
@@ -110,7 +111,7 @@ struct WroteGroup {
 };
 struct Reserved {
     std::string group, member_id;
-    Instant until{};
+    Group::Reservation reservation{};
 };
 struct Released {
     std::string group, member_id;

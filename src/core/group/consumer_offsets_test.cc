@@ -24,7 +24,7 @@ protected:
         return now<Coordinator::Placed>(Coordinator::ForgetOffsets{"g", {{topic, 0}}}).places.at(0);
     }
     void expire() { now<Coordinator::Done>(Coordinator::Expire{}); }
-    GroupError remove() { return now<Coordinator::Done>(Coordinator::Delete{"g"}).error; }
+    GroupError remove() { return now<Coordinator::Deleted>(Coordinator::Delete{{"g"}}).groups.at(0); }
 
     static constexpr Millis week{10'080 * 60'000LL};
     Consumer a_{"a"}, b_{"b"};

@@ -5,6 +5,7 @@
 #include "base/planted.h"
 #include "core/group/advance.h"
 #include "core/group/mixed.h"
+#include "core/group/weigh.h"
 
 namespace fulmar::group {
 
@@ -53,8 +54,9 @@ const std::string& name_of(const Coordinator::Event& event) {
 Coordinator::Found Coordinator::look(const std::string& name) const {
     auto at = all_.find(name);
     if (at == all_.end()) return {};
-    auto& [group, consumer, offsets, due, written] = at->second;
-    return {consumer ? nullptr : &group, consumer ? &*consumer : nullptr, &offsets};
+    auto& entry = at->second;
+    auto* consumer = entry.consumer ? &*entry.consumer : nullptr;
+    return {consumer ? nullptr : &entry.group, consumer, &entry.offsets, entry.metadata_bytes};
 }
 Setting Coordinator::setting(Clocks clocks) const {
     static const cluster::Image none;
@@ -66,6 +68,18 @@ std::set<std::string> Coordinator::topics() const {
     for (auto& [name, entry] : all_)
         for (auto& [topic, partitions] : entry.offsets) topics.insert(topic);
     return topics;
+}
+
+std::size_t Coordinator::weigh(const Describe& wanted) const {
+    auto found = look(wanted.group);
+    if (found.consumer) return group::weigh(*found.consumer);
+    return found.classic ? group::weigh(*found.classic) : 0;
+}
+std::size_t Coordinator::weigh(const List&) const {
+    std::size_t bytes = 0;
+    for (auto& [name, entry] : all_)
+        bytes += weigh_listed(name, entry.consumer ? std::string_view() : entry.group.protocol_type);
+    return bytes;
 }
 
 Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket, Clocks clocks) const {
@@ -125,15 +139,29 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
     return decision;
 }
 
+// Whether a member would hold more than it does, while all hold too much that was not written.
+bool Coordinator::adds_too_much(const Group* group, const Outcome& outcome) const {
+    if (held_.unwritten < rules_.unwritten_bytes_max) return false;
+    return std::ranges::any_of(outcome.events, [&](auto& event) {
+        auto* joins = std::get_if<MemberJoins>(&event);
+        if (!joins) return false;
+        auto* before = group ? group->find(joins->replaces.value_or(joins->member.id)) : nullptr;
+        return !before || joins->member.said_bytes() > before->said_bytes();
+    });
+}
 void Coordinator::decide(Decision<Coordinator>& decision, const Join& join, Ticket ticket,
                          Clocks clocks) const {
     auto [classic, consumer] = known(join.group);
-    if (!consumer) return take(decision, group::decide(classic, join, ticket, rules_, clocks));
-    if (!consumer->members().empty())
+    if (consumer && !consumer->members().empty())
         return take(decision, group::decide(*consumer, join, ticket, setting(clocks)));
+    auto outcome = group::decide(classic, join, ticket, rules_, clocks);
+    if (adds_too_much(classic, outcome)) {
+        decision.answers.emplace_back(ticket,
+                                      Joined{.error = GroupError::no_room, .member_id = join.member_id});
+        return;
+    }
     // One without members is of whichever kind comes next.
-    auto outcome = group::decide(static_cast<const Group*>(nullptr), join, ticket, rules_, clocks);
-    if (!outcome.events.empty()) forget_group(decision, join.group, all_.at(join.group));
+    if (consumer && !outcome.events.empty()) forget_group(decision, join.group, all_.at(join.group));
     take(decision, std::move(outcome));
 }
 
@@ -231,17 +259,28 @@ void Coordinator::forget_group(Decision<Coordinator>& decision, const std::strin
     if (!entry.consumer) return;
     for (auto& event : group::forget(name, *entry.consumer)) decision.events.emplace_back(std::move(event));
 }
-Coordinator::Done Coordinator::remove(Decision<Coordinator>& decision, const Delete& wanted) const {
-    auto at = all_.find(wanted.group);
-    if (at == all_.end()) return {GroupError::unknown_group};
+GroupError Coordinator::remove(Decision<Coordinator>& decision, const std::string& name) const {
+    auto at = all_.find(name);
+    if (at == all_.end()) return GroupError::unknown_group;
     auto& entry = at->second;
     bool empty = entry.consumer ? entry.consumer->members().empty() : entry.group.phase == Phase::empty;
-    if (!empty) return {GroupError::not_empty};
+    if (!empty) return GroupError::not_empty;
     for (auto& [topic, partitions] : entry.offsets)
         for (auto& [partition, committed] : partitions)
-            decision.events.emplace_back(WroteOffset{wanted.group, {topic, partition}, std::nullopt});
-    forget_group(decision, wanted.group, entry);
-    return {};
+            decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
+    forget_group(decision, name, entry);
+    return GroupError::none;
+}
+Coordinator::Deleted Coordinator::remove(Decision<Coordinator>& decision, const Delete& wanted) const {
+    Deleted deleted;
+    std::set<std::string_view> gone;  // Named again it is not there any more.
+    for (auto& name : wanted.groups) {
+        if (decision.events.size() >= wanted.events_max && !deleted.groups.empty()) break;
+        auto error = gone.contains(name) ? GroupError::unknown_group : remove(decision, name);
+        if (error == GroupError::none) gone.insert(name);
+        deleted.groups.push_back(error);
+    }
+    return deleted;
 }
 void Coordinator::forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const {
     // Groups have few topics each, and all that there are may go at once.
@@ -280,6 +319,12 @@ Coordinator::Done Coordinator::expire(Decision<Coordinator>& decision, const Exp
 
 Decision<Coordinator> Coordinator::settle(Clocks clocks) const {
     Decision<Coordinator> decision;
+    if (held_.reserved > rules_.reserved_bytes_max) {
+        auto& name = reserved_.begin()->second;
+        auto& oldest = all_.at(name).group.by_age.begin()->second;
+        decision.events.emplace_back(GroupEvent(Released{name, oldest}));
+        return decision;
+    }
     bool due = !due_.empty() && due_.begin()->first <= clocks.now;
     if (!due && restless_.empty()) return decision;
     auto& name = due ? due_.begin()->second : *restless_.begin();
@@ -298,41 +343,73 @@ bool Coordinator::durable(const Event& event) {
     return std::holds_alternative<WroteGroup>(std::get<GroupEvent>(event));
 }
 
+Coordinator::Held Coordinator::held_by(const std::string& name, const Entry& entry) {
+    auto& group = entry.group;
+    Held held{held_by_reserved(group), held_by_members(group)};
+    held.unwritten -= std::min(held.unwritten, entry.members_written);
+    bool known = entry.written || entry.consumer || !entry.offsets.empty();
+    if (known) return held;
+    bool nobody = group.members.empty() && !group.reserved.empty();
+    (nobody ? held.reserved : held.unwritten) += held_by_group(name);
+    return held;
+}
 void Coordinator::index(Entries::iterator at) {
     auto& [name, entry] = *at;
     auto& consumer = entry.consumer;
-    auto due = consumer ? consumer->deadline() : entry.group.deadline();
-    if (due != entry.due) {
-        if (entry.due) due_.erase({*entry.due, name});
-        if (due) due_.emplace(*due, name);
-        entry.due = due;
-    }
-    if (consumer ? restless(*consumer, rules_.consumers) : restless(entry.group)) restless_.insert(name);
-    else restless_.erase(name);
     auto& group = entry.group;
+    auto keep = [&](auto& index, std::optional<Instant>& known, std::optional<Instant> now) {
+        if (now == known) return;
+        if (known) index.erase({*known, name});
+        if (now) index.emplace(*now, name);
+        known = now;
+    };
+    keep(due_, entry.due, consumer ? consumer->deadline() : group.deadline());
+    auto& ids = group.by_age;
+    keep(reserved_, entry.reserved_since, ids.empty() ? std::nullopt : std::optional(ids.begin()->first));
+    if (consumer ? restless(*consumer, rules_.consumers) : restless(group)) restless_.insert(name);
+    else restless_.erase(name);
     bool nothing = !consumer && !entry.written && entry.offsets.empty() && group.members.empty() &&
                    group.reserved.empty() && group.phase == Phase::empty && !group.must_rebalance;
+    auto held = nothing ? Held{} : held_by(name, entry);
+    held_.reserved += held.reserved - entry.held.reserved;
+    held_.unwritten += held.unwritten - entry.held.unwritten;
+    entry.held = held;
     if (nothing) all_.erase(at);
 }
 void Coordinator::apply(const Event& event) {
     auto at = all_.try_emplace(name_of(event)).first;
     auto& here = at->second;
     if (auto* wrote = std::get_if<WroteOffset>(&event)) {
-        auto& offsets = here.offsets;
-        if (wrote->what) {
-            offsets[wrote->place.topic].insert_or_assign(wrote->place.partition, *wrote->what);
-        } else if (auto topic = offsets.find(wrote->place.topic); topic != offsets.end()) {
-            topic->second.erase(wrote->place.partition);
-            if (topic->second.empty()) offsets.erase(topic);
-        }
+        apply(here, *wrote);
     } else if (auto* change = std::get_if<ConsumerEvent>(&event)) {
         apply(here, *change);
     } else {
         auto& of_classic = std::get<GroupEvent>(event);
-        if (auto* wrote = std::get_if<WroteGroup>(&of_classic)) here.written = wrote->what.has_value();
         group::apply(here.group, of_classic);
+        if (auto* wrote = std::get_if<WroteGroup>(&of_classic)) {
+            here.written = wrote->what.has_value();
+            here.members_written = held_by_members(here.group);
+        }
     }
     index(at);
+}
+void Coordinator::apply(Entry& here, const WroteOffset& wrote) {
+    auto& [topic, partition] = wrote.place;
+    auto of_topic = here.offsets.find(topic);
+    if (of_topic == here.offsets.end()) {
+        if (!wrote.what) return;
+        of_topic = here.offsets.emplace(topic, std::map<std::int32_t, Committed>()).first;
+    }
+    auto& partitions = of_topic->second;
+    if (auto old = partitions.find(partition); old != partitions.end()) {
+        here.metadata_bytes -= old->second.metadata.size();
+        partitions.erase(old);
+    }
+    if (wrote.what) {
+        here.metadata_bytes += wrote.what->metadata.size();
+        partitions.emplace(partition, *wrote.what);
+    }
+    if (partitions.empty()) here.offsets.erase(of_topic);
 }
 // Nothing is remembered of one that is no more, nor begun by what says that something is no more.
 void Coordinator::apply(Entry& here, const ConsumerEvent& event) {

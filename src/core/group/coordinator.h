@@ -17,6 +17,11 @@ namespace fulmar::group {
 struct CoordinatorRules : Rules {
     std::size_t metadata_bytes_max = 4'096;       // offset.metadata.max.bytes
     Millis offsets_retention{10'080 * 60'000LL};  // offsets.retention.minutes
+    // Of what no log knows, and anybody may make as much of as he likes: ids given out to join with, and
+    // groups that have nothing else; beyond that the oldest are forgotten, since who means it joins at once.
+    // And members, as far as they hold more than when their group was written last; who would make that more
+    // is refused while it is as much as this: forgetting others would only end groups that gather.
+    std::size_t reserved_bytes_max = 4 << 20, unwritten_bytes_max = 16 << 20;
     ConsumerRules consumers{};
 };
 
@@ -52,8 +57,10 @@ public:
         std::string group;
     };
     struct List {};
+    // One after the other, until that has come to so many events; the next are for another turn.
     struct Delete {
-        std::string group;
+        std::vector<std::string> groups;
+        std::size_t events_max = 10'000;
     };
     // These topics are no more: nor are offsets of them, of any group.
     struct ForgetTopics {
@@ -87,12 +94,15 @@ public:
         };
         std::vector<One> groups;
     };
-    struct Done {  // Of Delete, ForgetTopics and Expire.
+    struct Deleted {  // In their order, as far as it has come: one at least.
+        std::vector<GroupError> groups;
+    };
+    struct Done {  // Of ForgetTopics and Expire.
         GroupError error{};
         bool more = false;
     };
-    using Answer =
-        std::variant<Joined, Synced, Beaten, Left, ConsumerBeaten, Placed, Fetched, Described, Listed, Done>;
+    using Answer = std::variant<Joined, Synced, Beaten, Left, ConsumerBeaten, Placed, Fetched, Described,
+                                Listed, Deleted, Done>;
 
     struct WroteOffset {
         std::string group;
@@ -120,21 +130,35 @@ public:
         const Group* classic = nullptr;
         const ConsumerGroup* consumer = nullptr;
         const Offsets* offsets = nullptr;
+        std::size_t metadata_bytes = 0;  // Of what is said with these.
     };
     Found look(const std::string& name) const;
     const Group* find(const std::string& name) const { return look(name).classic; }
     const ConsumerGroup* find_consumer(const std::string& name) const { return look(name).consumer; }
     const Offsets* offsets_of(const std::string& name) const { return look(name).offsets; }
     std::size_t groups() const { return all_.size(); }
+    // Bytes, about: see the rules.
+    std::size_t reserved_bytes() const { return held_.reserved; }
+    std::size_t unwritten_bytes() const { return held_.unwritten; }
     std::set<std::string> topics() const;  // Those of which offsets are committed.
+    // What it takes to answer these, as core/group/weigh.h has it; of a group that is not there, nothing.
+    std::size_t weigh(const Describe& wanted) const;
+    std::size_t weigh(const List& wanted) const;
 
 private:
+    struct Held {  // Of what no log knows, in bytes.
+        std::size_t reserved = 0, unwritten = 0;
+    };
     struct Entry {
         Group group;
         std::optional<ConsumerGroup> consumer;  // In its place.
         Offsets offsets;
-        std::optional<Instant> due;  // As it stands in `due_`.
-        bool written = false;        // The log knows of the group itself.
+        std::size_t metadata_bytes = 0;
+        std::optional<Instant> due;             // As it stands in `due_`.
+        std::optional<Instant> reserved_since;  // As it stands in `reserved_`: the oldest id's.
+        bool written = false;                   // The log knows of the group itself.
+        std::size_t members_written = 0;        // What its members held then.
+        Held held;                              // As it is counted.
     };
     using Entries = std::map<std::string, Entry>;
     Known known(const std::string& name) const {
@@ -143,21 +167,26 @@ private:
     }
     Setting setting(Clocks clocks) const;
     void index(Entries::iterator at);
+    static Held held_by(const std::string& name, const Entry& entry);
+    static void apply(Entry& here, const WroteOffset& wrote);
     static void apply(Entry& here, const ConsumerEvent& event);
     static void forget_group(Decision<Coordinator>& decision, const std::string& name, const Entry& entry);
     void decide(Decision<Coordinator>& decision, const Commit& commit, Ticket ticket, Clocks clocks) const;
     void decide(Decision<Coordinator>& decision, const Join& join, Ticket ticket, Clocks clocks) const;
+    bool adds_too_much(const Group* group, const Outcome& outcome) const;
     static GroupError may_commit(const Known& known, const Commit& commit);
     Fetched fetch(const FetchOffsets& wanted) const;
     void decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const;
-    Done remove(Decision<Coordinator>& decision, const Delete& wanted) const;
+    GroupError remove(Decision<Coordinator>& decision, const std::string& name) const;
+    Deleted remove(Decision<Coordinator>& decision, const Delete& wanted) const;
     void forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const;
     Done expire(Decision<Coordinator>& decision, const Expire& wanted, Clocks clocks) const;
 
     CoordinatorRules rules_;
     const cluster::Image* image_ = nullptr;
     Entries all_;
-    std::set<std::pair<Instant, std::string>> due_;
+    std::set<std::pair<Instant, std::string>> due_, reserved_;
+    Held held_;
     std::set<std::string> restless_;
 };
 

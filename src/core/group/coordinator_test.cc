@@ -56,7 +56,7 @@ TEST_F(Coordinators, any_run_comes_to_rest_and_answers_all) {
                     break;
                 case 5: command = Coordinator::Expire{}; break;
                 case 6:
-                    if (below(5) == 0) command = Coordinator::Delete{"g"};
+                    if (below(5) == 0) command = Coordinator::Delete{{"g"}};
                     break;
                 case 7: pass(Millis(std::int64_t(below(5'000)))); break;
                 default: break;

@@ -92,18 +92,23 @@ Written Group::written(Timestamp now) const {
     return all;
 }
 
-void Group::reserve(const std::string& id, Instant until) {
+void Group::reserve(const std::string& id, Reservation reservation) {
     release(id);
     said_bytes += id.size();
-    reserved[id] = until;
-    expiries.emplace(until, id);
+    reserved_said_bytes += id.size();
+    reserved[id] = reservation;
+    expiries.emplace(reservation.until, id);
+    by_age.emplace(reservation.since, id);
 }
 void Group::release(const std::string& id) {
     auto at = reserved.find(id);
     if (at == reserved.end()) return;
-    expiries.erase({at->second, id});
+    auto [until, since] = at->second;
+    expiries.erase({until, id});
+    by_age.erase({since, id});
     reserved.erase(at);
     said_bytes -= id.size();
+    reserved_said_bytes -= id.size();
 }
 void Group::count(const Member& member, int change) {
     auto by = std::size_t(change);  // Modulo 2^64, so that -1 takes away.

@@ -76,8 +76,12 @@ struct Group {
     Timestamp since{-1};
 
     // --- soft
-    std::map<std::string, std::string> static_ids;       // By instance id, the member's.
-    std::map<std::string, Instant> reserved;             // Ids given out, to join with; until when.
+    std::map<std::string, std::string> static_ids;  // By instance id, the member's.
+    struct Reservation {
+        Instant until{}, since{};
+    };
+    std::map<std::string, Reservation> reserved;         // Ids given out, to join with.
+    std::set<std::pair<Instant, std::string>> by_age;    // These, the oldest first.
     std::set<std::pair<Instant, std::string>> expiries;  // Of members and of reserved ids.
     // In `preparing_rebalance` when it ends at the latest, in `completing_rebalance` and `stable` when those
     // go that have not asked for their assignment.
@@ -103,9 +107,10 @@ struct Group {
     std::size_t joining = 0, must_sync = 0;      // Members that are.
     std::map<std::string, std::size_t> knowing;  // Members, by protocol.
     std::size_t said_bytes = 0;                  // What members and reserved ids take.
+    std::size_t reserved_said_bytes = 0;         // The latter's share of it.
 
     // --- for `apply`
-    void reserve(const std::string& id, Instant until);
+    void reserve(const std::string& id, Reservation reservation);
     void release(const std::string& id);
     void put(Member member);
     void remove(const std::string& id);

@@ -17,7 +17,7 @@ protected:
         EXPECT_TRUE(same_hard_state(before, group()));
         EXPECT_EQ(before.phase, group().phase);
     }
-    GroupError delete_group() { return now<Coordinator::Done>(Coordinator::Delete{"g"}).error; }
+    GroupError delete_group() { return now<Coordinator::Deleted>(Coordinator::Delete{{"g"}}).groups.at(0); }
 };
 
 // --- to the newer protocol -----------------------------------------------------------------------

@@ -113,7 +113,7 @@ TEST_F(CommittedOffsets, offsets_are_forgotten_on_request_where_nobody_reads) {
     EXPECT_EQ(committed(), std::nullopt);
 }
 TEST_F(CommittedOffsets, a_group_is_deleted_when_nobody_is_in_it) {
-    auto remove = [&] { return now<Coordinator::Done>(Coordinator::Delete{"g"}).error; };
+    auto remove = [&] { return now<Coordinator::Deleted>(Coordinator::Delete{{"g"}}).groups.at(0); };
     EXPECT_EQ(remove(), GroupError::unknown_group);
     group_of(1);
     commit("m1", 1, 7);

@@ -66,6 +66,24 @@ TEST_F(AnswerBudgetTest, the_more_wait_the_less_patience_there_is_with_readers) 
     turns();
 }
 
+TEST_F(AnswerBudgetTest, what_is_copied_counts_beside_what_is_held_for_its_like_alone) {
+    budget.add(others, 100'000);
+    EXPECT_TRUE(budget.has_room_to_make(others));
+    budget.begin_to_make(150'000);
+    EXPECT_FALSE(budget.has_room_to_make(others));
+    EXPECT_TRUE(budget.has_room(others));
+    loop.spawn([](AnswerBudgetTest& test) -> Task<> {
+        while (!test.budget.has_room_to_make(others)) co_await test.budget.changed(others);
+        test.order += 'm';
+    }(*this));
+    turns();
+    EXPECT_EQ(order, "");
+    budget.made(others, 150'000);
+    turns();
+    EXPECT_EQ(order, "m");
+    EXPECT_EQ(budget.making(), 0U);
+}
+
 TEST_F(AnswerBudgetTest, a_small_answer_is_small_beside_the_room) {
     EXPECT_EQ(budget.small_bytes(), 65'536U);
     EXPECT_EQ(AnswerBudget(loop, 1'000).small_bytes(), 250U);

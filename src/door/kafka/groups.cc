@@ -1,5 +1,7 @@
 #include "door/kafka/groups.h"
 
+#include <set>
+
 #include "door/kafka/topics.h"
 
 namespace fulmar::kafka {
@@ -21,6 +23,7 @@ ErrorCode error_of(GroupError error) {
         case GroupError::subscribed: return ErrorCode::group_subscribed_to_topic;
         case GroupError::metadata_too_large: return ErrorCode::offset_metadata_too_large;
         case GroupError::group_too_large: return ErrorCode::unknown_server_error;  // As Kafka's.
+        case GroupError::no_room: return ErrorCode::coordinator_not_available;     // Clients try again.
         case GroupError::fenced_member_epoch: return ErrorCode::fenced_member_epoch;
         case GroupError::stale_member_epoch: return ErrorCode::stale_member_epoch;
         case GroupError::unreleased_instance: return ErrorCode::unreleased_instance_id;
@@ -47,6 +50,46 @@ Task<Replied> ask_coordinator(Call& call, PartitionId at, const Coordinator::Com
     auto reply = co_await ask(call.loop(), there.seam.loop, find, command, timer, call.hangup.happened);
     call.hangup.waiting = nullptr;
     co_return reply;
+}
+
+std::map<PartitionId, std::vector<std::size_t>> by_coordinator(const Call& call,
+                                                               std::span<const std::string_view> groups) {
+    std::map<PartitionId, std::vector<std::size_t>> all;
+    for (std::size_t n = 0; n < groups.size(); ++n) {
+        if (groups[n].size() > group_id_bytes_max) continue;
+        if (auto at = coordinator_of(call.here.image(), groups[n])) all[*at].push_back(n);
+    }
+    return all;
+}
+
+std::vector<std::string_view> each_once(std::span<const std::string_view> groups) {
+    std::vector<std::string_view> names;
+    std::set<std::string_view> seen;
+    for (auto name : groups)
+        if (seen.insert(name).second) names.push_back(name);
+    return names;
+}
+Task<std::size_t> bytes_to_describe(Call& call, std::span<const std::string_view> groups,
+                                    std::size_t at_least) {
+    auto look = [&](const Coordinator& coordinator, std::size_t n) {
+        return coordinator.weigh(Coordinator::Describe{own(groups[n])});
+    };
+    auto bytes = co_await weigh_groups(call, groups, look);
+    // An error quotes the name.
+    for (auto name : groups) bytes += at_least + 2 * name.size();
+    co_return bytes;
+}
+Task<Answer> answer_with_room(Call& call, std::size_t about_bytes, Task<Answer> making) {
+    auto& budget = call.answers;
+    if (about_bytes <= budget.small_bytes()) co_return co_await std::move(making);
+    while (call.hangup.by_us || !budget.has_room_to_make(call.kind)) {
+        if (call.hangup.happened) co_return Answer::close();
+        co_await budget.changed(call.kind);
+    }
+    budget.begin_to_make(about_bytes);
+    auto made = co_await std::move(making);
+    budget.made(call.kind, about_bytes);
+    co_return made;
 }
 
 Task<std::expected<void, std::string>> make_group_topic(Call& call) {

@@ -2,6 +2,8 @@
 // a request means is its handler's.
 #pragma once
 
+#include <map>
+
 #include "door/kafka/call.h"
 
 namespace fulmar::kafka {
@@ -36,6 +38,43 @@ Task<std::optional<Told<A>>> ask_group(Call& call, std::string_view group,
     if (!*told) co_return std::unexpected(error_of(told->error()));
     co_return std::get<A>(std::move(**told));
 }
+
+// The places in `groups` of those that each coordinator has; in no coordinator's are those with too long
+// names, and all while there is no such topic.
+std::map<PartitionId, std::vector<std::size_t>> by_coordinator(const Call& call,
+                                                               std::span<const std::string_view> groups);
+// What `look(coordinator, n)` comes to for the n-th of the groups, of all: bytes that it takes to tell of
+// them. It looks where that coordinator lives, and copies nothing; what does not serve now counts nothing.
+template <class Look>
+Task<std::size_t> weigh_groups(Call& call, std::span<const std::string_view> groups, Look look) {
+    constexpr std::size_t a_turn = 1'000;
+    std::size_t bytes = 0;
+    auto all = by_coordinator(call, groups);
+    for (auto& [at, which] : all) {
+        auto& there = call.broker.owner(at);
+        for (std::size_t from = 0; from < which.size(); from += a_turn) {
+            auto some = std::span(which).subspan(from, std::min(a_turn, which.size() - from));
+            auto work = [&] {
+                auto* host = call.broker.groups(there.core).find(at);
+                if (!host || !host->serving()) return;
+                for (auto n : some) bytes += look(host->machine(), n);
+            };
+            if (&there != &call.here) co_await call_on(there.seam.loop, call.loop(), work);
+            else work();
+        }
+        if (&there == &call.here) co_await Yield(call.loop());
+    }
+    co_return bytes;
+}
+// The names, in their order. One that is named again takes as much memory again, and tells nothing new.
+std::vector<std::string_view> each_once(std::span<const std::string_view> groups);
+// That takes about a millisecond.
+inline constexpr std::size_t described_a_turn = 1'000;
+// What it takes to describe them, each `at_least`.
+Task<std::size_t> bytes_to_describe(Call& call, std::span<const std::string_view> groups,
+                                    std::size_t at_least);
+// Makes the answer once there is room for what it copies, `about_bytes`; there always is for a small one.
+Task<Answer> answer_with_room(Call& call, std::size_t about_bytes, Task<Answer> making);
 
 // The topic in which groups are kept, made if it is not there; an error when that cannot be.
 Task<std::expected<void, std::string>> make_group_topic(Call& call);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <deque>
-#include <set>
 
 #include "core/group/reconcile.h"
 #include "door/kafka/groups.h"
@@ -42,7 +41,6 @@ public:
         if (with_operations) told_.authorized_operations = operations::group;
     }
     const Shape::Group& told() const { return told_; }
-    std::size_t bytes() const { return bytes_; }
 
 private:
     Shape::Assignment view(const group::Partitions& partitions) {
@@ -52,7 +50,6 @@ private:
             auto& name = names_.emplace_back(topic ? topic->name : std::string());
             auto& indexes = indexes_.emplace_back(of_topic.begin(), of_topic.end());
             topics.push_back({id, name, indexes});
-            bytes_ += sizeof id + name.size() + 8 + 4 * indexes.size();
         }
         return {topics};
     }
@@ -72,7 +69,6 @@ private:
                             .assignment = view(holds),
                             .target_assignment = view(group_->target(id)),
                             .member_type = said.classic ? Shape::Member::classic : Shape::Member::consumer});
-        bytes_ += id.size() + said.bytes() + 60;
     }
 
     const cluster::Image& image_;
@@ -84,21 +80,11 @@ private:
     std::deque<std::vector<Shape::Topic>> topics_;
     std::deque<std::string> names_;
     std::deque<std::vector<std::int32_t>> indexes_;
-    std::size_t bytes_ = 100;
 };
 
-}  // namespace
-
-Task<Answer> handle_consumer_group_describe(Call& call) {
-    Arena arena(arrays_budget(call));
-    auto request = read<ConsumerGroupDescribeRequest>(call, arena);
-    if (!request) co_return Answer::close();
+Task<Answer> describe_all(Call& call, std::span<const std::string_view> names, bool with_operations) {
     std::deque<Described> described;
-    std::size_t bytes = 0;
-    std::set<std::string_view> seen;
-    for (auto name : request->group_ids) {
-        // One that is named again takes as much memory again, and tells nothing new.
-        if (!seen.insert(name).second) continue;
+    for (auto name : names) {
         auto& one = described.emplace_back(call, name);
         if (name.empty()) {
             one.refuse(ErrorCode::invalid_group_id);
@@ -107,16 +93,27 @@ Task<Answer> handle_consumer_group_describe(Call& call) {
         const Coordinator::Command command(Coordinator::Describe{own(name)});
         auto told = co_await ask_group<Coordinator::Described>(call, name, command);
         if (!told) co_return Answer::close();
-        if (*told) one.note(std::move(**told), request->include_authorized_operations);
+        if (described.size() % described_a_turn == 0) co_await Yield(call.loop());
+        if (*told) one.note(std::move(**told), with_operations);
         else one.refuse(told->error());
-        bytes += one.bytes();
     }
-    if (!co_await room_for_answer(call, bytes)) co_return Answer::close();
     std::vector<Shape::Group> groups;
     for (auto& one : described) groups.push_back(one.told());
     ConsumerGroupDescribeResponse response;
     response.groups = groups;
     co_return answer(call, response);
+}
+
+}  // namespace
+
+Task<Answer> handle_consumer_group_describe(Call& call) {
+    Arena arena(arrays_budget(call));
+    auto request = read<ConsumerGroupDescribeRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    auto names = each_once(request->group_ids);
+    auto bytes = co_await bytes_to_describe(call, names, sizeof(Described) + sizeof(Shape::Group));
+    co_return co_await answer_with_room(call, bytes,
+                                        describe_all(call, names, request->include_authorized_operations));
 }
 
 }  // namespace fulmar::kafka

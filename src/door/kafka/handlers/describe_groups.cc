@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <deque>
-#include <set>
 
 #include "door/kafka/groups.h"
 #include "door/kafka/handlers/handlers.h"
@@ -48,31 +47,18 @@ DescribeGroupsResponse::Group told_of(std::string_view name, Described& describe
     return told;
 }
 
-std::size_t bytes_in(const Described& described) {
-    std::size_t bytes = 100;
-    for (auto& member : described.members)
-        bytes += member.member_id.size() + member.client_id.size() + member.client_host.size() +
-                 member.member_metadata.size() + member.member_assignment.size() + 40;
-    return bytes;
-}
+// Of one that is not there.
+constexpr std::size_t described_bytes = 500;
 
-}  // namespace
-
-Task<Answer> handle_describe_groups(Call& call) {
-    Arena arena(arrays_budget(call));
-    auto request = read<DescribeGroupsRequest>(call, arena);
-    if (!request) co_return Answer::close();
+Task<Answer> describe_all(Call& call, std::span<const std::string_view> names, bool with_operations) {
     std::deque<Described> described;
     std::vector<DescribeGroupsResponse::Group> groups;
-    std::size_t bytes = 0;
-    std::set<std::string_view> seen;
-    for (auto name : request->groups) {
-        // One that is named again takes as much memory again, and tells nothing new.
-        if (!seen.insert(name).second) continue;
+    for (auto name : names) {
         auto& one = described.emplace_back();
         const Coordinator::Command command(Coordinator::Describe{own(name)});
         auto told = co_await ask_group<Coordinator::Described>(call, name, command);
         if (!told) co_return Answer::close();
+        if (described.size() % described_a_turn == 0) co_await Yield(call.loop());
         if (*told) {
             one.group = std::move((*told)->group);
             one.other_kind = (*told)->consumer != nullptr;
@@ -81,14 +67,24 @@ Task<Answer> handle_describe_groups(Call& call) {
             groups.emplace_back().group_id = name;
             groups.back().error_code = told->error();
         }
-        if (request->include_authorized_operations && groups.back().error_code == ErrorCode::none)
+        if (with_operations && groups.back().error_code == ErrorCode::none)
             groups.back().authorized_operations = operations::group;
-        bytes += bytes_in(one);
     }
-    if (!co_await room_for_answer(call, bytes)) co_return Answer::close();
     DescribeGroupsResponse response;
     response.groups = groups;
     co_return answer(call, response);
+}
+
+}  // namespace
+
+Task<Answer> handle_describe_groups(Call& call) {
+    Arena arena(arrays_budget(call));
+    auto request = read<DescribeGroupsRequest>(call, arena);
+    if (!request) co_return Answer::close();
+    auto names = each_once(request->groups);
+    auto bytes = co_await bytes_to_describe(call, names, described_bytes);
+    co_return co_await answer_with_room(call, bytes,
+                                        describe_all(call, names, request->include_authorized_operations));
 }
 
 }  // namespace fulmar::kafka

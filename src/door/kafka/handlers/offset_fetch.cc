@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "core/group/weigh.h"
 #include "door/kafka/groups.h"
 #include "door/kafka/handlers/handlers.h"
 
@@ -98,6 +99,35 @@ public:
     OffsetFetch(Call& call, const OffsetFetchRequest& request)
         : call_(call), wanted_(wanted_of(call, request)) {}
 
+    // What `make` takes.
+    Task<std::size_t> about_bytes() {
+        std::vector<std::string_view> groups;
+        for (auto& wanted : wanted_) groups.push_back(wanted.group);
+        auto said_max = std::size_t(call_.broker.settings().offset_metadata_bytes_max);
+        auto look = [&](const Coordinator& coordinator, std::size_t n) -> std::size_t {
+            auto found = coordinator.look(own(groups[n]));
+            if (!found.offsets) return 0;
+            auto& topics = wanted_[n].topics;
+            if (!topics) return group::weigh(*found.offsets, found.metadata_bytes);
+            std::size_t places = 0;
+            for (auto& topic : *topics) places += topic.partitions.size();
+            return 2 * std::min(places * said_max, found.metadata_bytes);
+        };
+        auto bytes = co_await weigh_groups(call_, groups, look);
+        for (auto& wanted : wanted_) {
+            bytes += sizeof(GroupAnswer) + sizeof(OffsetFetchResponse::Group) + wanted.group.size();
+            if (!wanted.topics) continue;
+            for (auto& topic : *wanted.topics)
+                bytes += group::weigh_places(topic.name, topic.partitions.size());
+        }
+        co_return bytes;
+    }
+    Task<Answer> make() {
+        if (!co_await ask_all()) co_return Answer::close();
+        co_return finish();
+    }
+
+private:
     // False: nobody waits any more.
     Task<bool> ask_all() {
         for (auto& wanted : wanted_) {
@@ -120,15 +150,6 @@ public:
         }
         co_return true;
     }
-    std::size_t about_bytes() const {
-        std::size_t bytes = 0;
-        for (auto& group : answers_)
-            for (auto& topic : group.topics) {
-                bytes += topic.name.size() + 30;
-                for (auto& told : topic.partitions) bytes += 24 + told.metadata.value_or("").size();
-            }
-        return bytes;
-    }
     Answer finish() {
         OffsetFetchResponse response;
         std::vector<OffsetFetchResponse::Topic> topics;
@@ -150,7 +171,6 @@ public:
         return answer(call_, response);
     }
 
-private:
     void fill_named(const Wanted& wanted, GroupAnswer& answer) const {
         bool failed = answer.error != ErrorCode::none;
         // From version 2 on the group's error is told once.
@@ -194,9 +214,8 @@ Task<Answer> handle_offset_fetch(Call& call) {
     auto request = read<OffsetFetchRequest>(call, arena);
     if (!request) co_return Answer::close();
     OffsetFetch fetch(call, *request);
-    if (!co_await fetch.ask_all()) co_return Answer::close();
-    if (!co_await room_for_answer(call, fetch.about_bytes())) co_return Answer::close();
-    co_return fetch.finish();
+    auto bytes = co_await fetch.about_bytes();
+    co_return co_await answer_with_room(call, bytes, fetch.make());
 }
 
 }  // namespace fulmar::kafka
