@@ -395,19 +395,18 @@ void Coordinator::apply(const Event& event) {
 }
 void Coordinator::apply(Entry& here, const WroteOffset& wrote) {
     auto& [topic, partition] = wrote.place;
-    auto of_topic = here.offsets.find(topic);
-    if (of_topic == here.offsets.end()) {
-        if (!wrote.what) return;
-        of_topic = here.offsets.emplace(topic, std::map<std::int32_t, Committed>()).first;
+    if (wrote.what) {
+        auto& committed = here.offsets[topic][partition];
+        here.metadata_bytes += wrote.what->metadata.size() - committed.metadata.size();
+        committed = *wrote.what;
+        return;
     }
+    auto of_topic = here.offsets.find(topic);
+    if (of_topic == here.offsets.end()) return;
     auto& partitions = of_topic->second;
     if (auto old = partitions.find(partition); old != partitions.end()) {
         here.metadata_bytes -= old->second.metadata.size();
         partitions.erase(old);
-    }
-    if (wrote.what) {
-        here.metadata_bytes += wrote.what->metadata.size();
-        partitions.emplace(partition, *wrote.what);
     }
     if (partitions.empty()) here.offsets.erase(of_topic);
 }

@@ -41,10 +41,14 @@ public:
         // After a short read there was no more: to ask again would be a call for nothing. Who lends no buffer
         // does not expect anything yet.
         bool drained = std::exchange(drained_, false);
-        if (drained || op.argument.empty()) return wait(op, tcp::socket::wait_read), false;
-        return begin(op, tcp::socket::wait_read);
+        if (op.argument.empty()) return wait(op, tcp::socket::wait_read), false;
+        if (drained || !attempt(op)) return wait_to_receive(op), false;
+        return finish(op);
     }
-    bool start(Send& op) override { return begin(op, tcp::socket::wait_write); }
+    bool start(Send& op) override {
+        if (!attempt(op)) return wait(op, tcp::socket::wait_write), false;
+        return finish(op);
+    }
     void close() override {
         error_code ignored;
         socket_.close(ignored);
@@ -69,10 +73,20 @@ private:
         return ::poll(&look, 1, 0) > 0;
     }
     template <class Wanted>
-    bool begin(Wanted& op, tcp::socket::wait_type ready) {
-        if (!attempt(op)) return wait(op, ready), false;
+    bool finish(Wanted& op) {
         if (loop_.may_finish_at_once()) return true;
         return loop_.post(op), false;
+    }
+    // Each wait of Asio's costs an epoll_ctl, and this none.
+    void wait_to_receive(Receive& op) {
+        auto into = asio::buffer(op.argument.data(), op.argument.size());
+        socket_.async_receive(into, [self = shared_from_this(), &op](error_code error, std::size_t bytes) {
+            if (error == asio::error::eof) op.result = std::unexpected(Error::closed);
+            else if (error) op.result = failure(error.value());
+            else op.result = bytes;
+            self->drained_ = !error && bytes < op.argument.size();
+            op.waiter.resume();
+        });
     }
     template <class Wanted>
     void wait(Wanted& op, tcp::socket::wait_type ready) {
