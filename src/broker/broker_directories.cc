@@ -16,7 +16,7 @@ Task<> Broker::try_directories() {
 }
 Task<> Broker::try_directory(Directory& root) {
     ++running_;
-    (void)co_await host_.cores[0]->disk.run([&] { return DataDirectory::look(root); });
+    (void)co_await host_.cores[0]->disk.run([&] { return DataDirectory::try_disk(root); });
     --running_;
     ended_.notify(controller_loop());
 }

@@ -5,6 +5,7 @@
 
 #include "broker/disk_budget.h"
 #include "broker/shared_job.h"
+#include "io/turns.h"
 #include "log/disk_room.h"
 #include "log/partition_log.h"
 
@@ -32,6 +33,7 @@ struct DirectoryShare {
     DiskBudget budget;
     SharedJob<BatchWrite*> writes;
     SharedJob<std::monostate> names;  // Of partitions that are made: a sync of them.
+    Turns heavy_reads;                // As the core's heavy work, but it waits for this disk alone.
     Room room = Room::plenty;
     std::function<void()> on_full = [] {};  // A write has found no room.
 };

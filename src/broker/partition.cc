@@ -63,7 +63,7 @@ Task<std::optional<Partition::Checked>> Partition::check(Bytes records, wire::Pr
     context_.opened_here_bytes += rewritten ? rewriting_costs * records.size() : records.size();
     if (context_.opened_here_bytes < opened_here_bytes_max) co_return work();
     context_.opened_here_bytes = 0;
-    begin_sync();  // This may take seconds, and who was before it waits for nothing.
+    linger();  // This may take seconds.
     co_await context_.heavy_work.enter();
     std::optional<Checked> checked;
     if (!refusing()) checked = co_await context_.seam.disk.run(work);
@@ -98,6 +98,7 @@ Task<Partition::Appended> Partition::append_checked(Bytes records, wire::Produce
     co_return appended;
 }
 void Partition::leave_turn() {
+    lingers_ = false;
     turns_.leave(context_.seam.loop);
     if (!gathers()) begin_sync();
 }
@@ -144,9 +145,11 @@ Task<Partition::Appended> Partition::append_in_turn(wire::ProducedBatch batch, R
     auto wall = context_.stamp_time();
     auto& log = rules_.log;
     Result<> written;
-    if (roll_due_ ||
-        log_.must_roll(batch, {log.segment_bytes, log.most_age() - roll_jitter_, log.index_bytes_max}, wall))
-        written = co_await roll();
+    bool rolls =
+        roll_due_ ||
+        log_.must_roll(batch, {log.segment_bytes, log.most_age() - roll_jitter_, log.index_bytes_max}, wall);
+    if (rolls) linger();
+    if (rolls) written = co_await roll();
     if (written && !log_.epochs().empty() && log_.epochs().back().epoch < leader_epoch_)
         written = co_await note_epoch();
     auto over = [&] { return offline() || gone_ || retired_; };
@@ -362,9 +365,13 @@ Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
     Use use(*this);
     auto from = log_start();
     auto view = log_.view(from, visible_end(), leader_epoch_, context_.stamp_time());
-    co_await context_.heavy_work.enter();  // It opens a batch.
+    // It opens a batch. It reads that, too, and those who write elsewhere must not wait for a disk that
+    // hangs.
+    bool apart = directory_ && directory_->one_of_several;
+    auto& work = apart ? directory_->heavy_reads : context_.heavy_work;
+    co_await work.enter();
     auto found = co_await context_.seam.disk.run([&] { return view.find_time(from, at); });
-    context_.heavy_work.leave(context_.seam.loop);
+    work.leave(context_.seam.loop);
     learn(view);
     // What is not found in front of the damage may stand behind it.
     bool nothing = found && found->offset < Offset{0};

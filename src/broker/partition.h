@@ -228,7 +228,13 @@ private:
     // Where each write takes a job, those that wait for their turn are soon there, and one sync is for all.
     bool gathers() const {
         constexpr int most = 16;
-        return directory_ && directory_->one_of_several && turns_.awaited() && gathered_ < most;
+        bool soon = turns_.awaited() && !lingers_ && gathered_ < most;
+        return directory_ && directory_->one_of_several && soon;
+    }
+    // Who has the turn takes long, and who was before it waits for nothing.
+    void linger() {
+        lingers_ = true;
+        begin_sync();
     }
     // True when a directory that only has no room, or no handles, goes on.
     bool goes_on(std::string_view what, Error error);
@@ -259,6 +265,7 @@ private:
         false;  // One failed half way: the new segment's file may be there, so nothing goes behind it.
     bool cut_ = false;  // Part of a batch was cut off, and no sync has covered that yet.
     bool gave_up_ = false;
+    bool lingers_ = false;
     int gathered_ = 0;  // Appends since the last sync began.
     int users_ = 0;
     Turns turns_;    // Of appends.

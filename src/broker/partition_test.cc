@@ -46,13 +46,14 @@ struct Sent {
     wire::BatchProducer producer{};
     int records = 1;
     std::size_t bytes = 10;
+    wire::Codec codec = wire::Codec::none;
 };
 Task<Partition::Appended> produce(Stage& stage, Sent sent = {}) {
     wire::BatchBuilder builder;
     std::string value(sent.bytes, 'v');
     for (int n = 0; n < sent.records; ++n)
         builder.add(stage.seam.loop.wall_clock(), std::nullopt, bytes_of(value));
-    auto batch = builder.finish(wire::Codec::none, sent.producer);
+    auto batch = builder.finish(sent.codec, sent.producer);
     auto appended = co_await stage.partition.append(batch, true);
     co_return appended;
 }
@@ -302,6 +303,48 @@ Task<> write_hangs(Stage& stage) {
     EXPECT_EQ(stage.partition.visible_end().offset, Offset{1});
 }
 TEST(BrokerPartition, of_several_disks_no_core_waits_for_one_that_hangs) { tell(write_hangs); }
+
+// While another one's batch is opened.
+Task<> a_large_batch_has_the_turn(Stage& stage) {
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 1);
+    co_await stage.context.heavy_work.enter();
+    stage.context.opened_here_bytes = 1 << 20;
+    for (int n = 0; n < 3; ++n) {
+        stage.seam.loop.spawn(produce_and_wait(stage, {}));
+        co_await Timer(stage.seam.loop, Millis(stage.seam.loop.random() % 20));
+    }
+    stage.seam.loop.spawn(produce_and_wait(stage, {.codec = wire::Codec::gzip}));
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await Timer(stage.seam.loop, Millis(1'000));
+    EXPECT_EQ(stage.acks.size(), 4U);
+    stage.context.heavy_work.leave(stage.seam.loop);
+    co_await all_done(stage, 6);
+    EXPECT_EQ(stage.acks, std::vector<ErrorCode>(6));
+}
+TEST(BrokerPartition, who_was_before_a_large_batch_does_not_wait_for_it) {
+    tell(a_large_batch_has_the_turn, {.job_delay_max = 20'000});
+}
+
+Task<> look_for_time(Stage& stage, std::size_t& failed) {
+    failed += !(co_await stage.partition.find_time(Timestamp{0}));
+}
+Task<> time_is_looked_for_while_it_hangs(Stage& stage) {
+    stage.seam.loop.spawn(produce_and_wait(stage, {}));
+    co_await all_done(stage, 1);
+    auto& world = stage.node.world;
+    stage.node.disk.hang = {world.now, world.now + 3'600'000'000};
+    std::size_t failed = 0;
+    for (int n = 0; n < 2; ++n) stage.seam.loop.spawn(look_for_time(stage, failed));
+    co_await Timer(stage.seam.loop, Millis(100));
+    // Partitions of other directories have their large batches opened meanwhile.
+    EXPECT_EQ(stage.context.heavy_work.taken(), !stage.directories.front().one_of_several);
+    for (int n = 0; n < 10'000 && failed < 2; ++n) co_await Timer(stage.seam.loop, Millis(1));
+    EXPECT_EQ(failed, 2U);
+}
+TEST(BrokerPartition, to_look_for_a_time_where_a_disk_hangs_holds_up_no_others_work) {
+    tell(time_is_looked_for_while_it_hangs);
+}
 
 // Somebody takes its files away while some wait: for room, for their turn, for their acknowledgement.
 Task<> taken_away(Stage& stage) {

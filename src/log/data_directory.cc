@@ -99,6 +99,22 @@ Result<DirectoryMeta> DataDirectory::look(Directory& root) {
     return meta ? Result<DirectoryMeta>(*meta) : std::unexpected(Error::damaged);
 }
 
+Result<> DataDirectory::try_disk(Directory& root) {
+    if (auto founded = look(root); !founded) return std::unexpected(founded.error());
+    (void)root.list();
+    for (auto* read : {"LOCK", "checkpoint", "CLEAN", "generation"}) (void)read_sealed(root, read);
+    constexpr const char* name = "try.tmp";  // If a crash leaves it, the next start removes it.
+    if (auto gone = root.remove(name); !gone && gone.error() != Error::missing) return gone;
+    auto file = root.create(name);
+    if (!file) return std::unexpected(file.error());
+    Bytes part = bytes_of("x");
+    Result<> done = (*file)->write(0, std::span(&part, 1));
+    if (done) done = (*file)->sync();
+    auto gone = root.remove(name);
+    if (done) done = gone;
+    return done ? root.sync() : done;
+}
+
 auto DataDirectory::take_lock() -> Trouble {
     auto lock = root_->lock("LOCK");
     if (lock) {

@@ -42,6 +42,9 @@ public:
     // Whose it is, before anything else is done with it: `missing` when nobody has founded it, and nothing
     // stands in it but what a crash while founding it leaves; `damaged`.
     static Result<DirectoryMeta> look(Directory& root);
+    // Whether the disk of one that was founded takes anything: what is in the page cache says nothing of
+    // that, and `open` does not only read. Leaves nothing.
+    static Result<> try_disk(Directory& root);
     // Locks, reads or, when it is empty, founds the directory as `wanted` (whose cluster and directory ids
     // only matter then). `owner` goes into LOCK: "process 42".
     struct Unusable {

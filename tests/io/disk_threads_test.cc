@@ -119,6 +119,25 @@ TEST_F(DiskThreadsTest, while_one_disk_holds_all_threads_others_get_new_ones) {
     });
 }
 
+TEST_F(DiskThreadsTest, behind_many_that_get_stuck_one_after_another_nobody_waits_for_long) {
+    constexpr int many = 100;
+    run(4, {.limit = milliseconds(60'000)}, [&](Host& host) -> Task<> {
+        auto& core = *host.cores[0];
+        auto held = [](Disk& disk, Call* call, std::shared_ptr<Directory> slow, int& ended) -> Task<> {
+            (void)co_await disk.run([call, slow] { return call->wait(slow), Result<>(); });
+            ++ended;
+        };
+        int ended = 0;
+        auto begun = core.loop.now();
+        for (int n = 0; n < many; ++n) core.loop.spawn(held(core.disk, call_, *slow_, ended));
+        EXPECT_TRUE(co_await core.disk.run([&] { return (*other_)->create("file"); }));
+        EXPECT_LT(core.loop.now() - begun, milliseconds(4'000));
+        EXPECT_EQ(ended, 0);
+        call_->let_go();
+        while (ended < many) co_await Timer(core.loop, Millis(1));
+    });
+}
+
 TEST_F(DiskThreadsTest, however_many_jobs_it_held_others_go_on_once_it_is_given_up) {
     constexpr int many = 600;  // More than there are stand-ins.
     run(1, {.limit = milliseconds(2'000)}, [&](Host& host) -> Task<> {

@@ -1,5 +1,6 @@
 """Several data directories in real processes: one fails, is not there or an older copy, a disk is full."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 import records
@@ -207,7 +209,7 @@ def test_a_disk_that_does_not_answer_costs_its_directory_alone(call):
         check_all_back(broker, home, other, ends=40)
 
 
-@pytest.mark.parametrize(("name", "call"), [(".", "openat"), ("meta", "pread64")])
+@pytest.mark.parametrize(("name", "call"), [(".", "openat"), ("meta", "pread64"), (".", "fsync")])
 def test_a_disk_that_does_not_answer_at_the_start_is_away(name, call):
     with SpreadBroker("--set", "disk.timeout.ms=2000") as broker:
         home, other = filled(broker)
@@ -222,6 +224,31 @@ def test_a_disk_that_does_not_answer_at_the_start_is_away(name, call):
         eventually(stuck.ended)
         broker.start()
         check_all_back(broker, home, other, ends=2)
+
+
+@contextlib.contextmanager
+def unanswered_from_now(broker, path, call):
+    """As Unanswered, while the broker runs."""
+    injected = ["-e", f"inject={call}:delay_enter=1000s"]
+    with subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-p", str(broker.pid), "-P", str(path), *injected]) as strace:
+        try:
+            threads = Path(f"/proc/{broker.pid}/task")
+            eventually(lambda: all("TracerPid:\t0\n" not in p.read_text() for p in threads.glob("*/status")))
+            yield
+        finally:
+            strace.kill()
+
+
+def test_while_one_does_not_answer_others_are_told_of():
+    with SpreadBroker() as broker:
+        filled(broker)
+        eventually(lambda: (broker.other / "reserve").exists())  # It has been looked at.
+        with unanswered_from_now(broker, broker.other, "fstatfs"), broker.connect(timeout=30) as c:
+            begun = time.monotonic()
+            told = c.call("DescribeLogDirs", 4, {"Topics": None})["Results"]
+            assert time.monotonic() - begun < 2 * SANITIZER_FACTOR
+            assert {d["LogDir"] for d in told} == {str(broker.data), str(broker.other)}
+            assert all(d["ErrorCode"] == 0 and d["TotalBytes"] > d["UsableBytes"] > 0 for d in told), told
 
 
 @pytest.mark.parametrize("what", ["a log", "the store"])

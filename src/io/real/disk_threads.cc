@@ -10,8 +10,8 @@ namespace fulmar::real {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-// So many threads at once may be stuck and have another in their place; a thread that waits takes some 50
-// KiB. Where more are, all wait until the disk is given up: from then on nobody waits for it.
+// So many threads more than usual there may be while some are stuck; a thread that waits takes some 50 KiB.
+// Where more are stuck, all wait until the disk is given up: from then on nobody waits for it.
 static constexpr std::size_t stand_ins_max = 256;
 
 struct DiskThreads::Pool : std::enable_shared_from_this<Pool> {
@@ -66,6 +66,11 @@ std::size_t DiskThreads::lost() const {
     return all;
 }
 
+std::size_t DiskThreads::unended() const {
+    std::lock_guard guard(pool_->mutex);
+    return pool_->unended;
+}
+
 void DiskThreads::start(Disk::Job& job, Loop& home) {
     {
         std::lock_guard guard(pool_->mutex);
@@ -80,11 +85,16 @@ void DiskThreads::start(Disk::Job& job, Loop& home) {
 
 void DiskThreads::watch() {
     std::unique_lock lock(mutex_);
-    auto every = std::min(milliseconds(1'000), patience_.warning() / 4);
+    const auto usual = std::min(milliseconds(1'000), patience_.warning() / 4);
+    auto every = usual;
     while (!changed_.wait_for(lock, every, [this] { return stopping_; })) {
         std::size_t stuck = 0;
         for (auto& each : watched_) stuck += look(each);
-        auto wanted = lost() + std::min(stuck, stand_ins_max);
+        every = stuck > 0 ? std::min(usual, milliseconds(100)) : usual;
+        // Of the jobs that are still to begin any may get stuck as well, and who is behind them in the queue
+        // would wait a second for each round of threads: so every job gets its own, at once.
+        auto gone = lost(), jobs = stuck > 0 ? unended() - gone : 0;
+        auto wanted = gone + std::min(jobs, stand_ins_max);
         for (; pool_->stand_ins < wanted; ++pool_->stand_ins) pool_->add();
     }
 }

@@ -41,7 +41,8 @@ private:
         bool warned = false, failed = false;
     };
     void watch();
-    std::size_t lost() const;  // Jobs that were given up, each with a thread of the pool.
+    std::size_t lost() const;     // Jobs that were given up, each with a thread of the pool.
+    std::size_t unended() const;  // Jobs, with those.
     // How many of the pool's threads it has stuck.
     std::size_t look(Watched& watched);
 
