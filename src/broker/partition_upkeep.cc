@@ -72,20 +72,22 @@ Task<> Partition::keep_up() {
 
 Task<> Partition::remove_left() {
     co_await keeping_.enter();
-    std::vector<SegmentName> names;
-    for (auto& left : left_)
-        if (may_go(left)) names.push_back(left.segment.name());
+    std::vector<Left> going, staying;
+    for (auto& left : left_) (may_go(left) ? going : staying).push_back(std::move(left));
+    left_ = std::move(staying);
     auto directory = log_.directory();
     auto removed = co_await context_.seam.disk.run([&]() -> Result<> {
-        for (auto& name : names)
-            if (auto gone = remove_segment(*directory, name); !gone) return gone;
-        return directory->sync();
+        for (auto& left : going)
+            if (auto gone = remove_segment(*directory, left.segment.name()); !gone) return gone;
+        if (auto synced = directory->sync(); !synced) return synced;
+        // With the last who has a file open its blocks go, which is for a job, too.
+        for (auto& left : going) left.segment.file.reset();
+        return {};
     });
-    if (removed)
-        std::erase_if(left_, [&](const Left& left) {
-            return std::ranges::find(names, left.segment.name()) != names.end();
-        });
-    else if (!goes_on("removing a segment", removed.error())) failed(removed.error());
+    if (!removed) {
+        for (auto& left : going) left_.push_back(std::move(left));
+        if (!goes_on("removing a segment", removed.error())) failed(removed.error());
+    }
     keeping_.leave(context_.seam.loop);
 }
 

@@ -43,8 +43,7 @@ Error error_from(int code) {
 static std::unexpected<Error> failure(int code = errno) { return std::unexpected(error_from(code)); }
 
 RealFile::RealFile(std::shared_ptr<RealDirectory> in, std::string name, bool create)
-    : OpenFile(in->tree()->files),
-      operations_(in->tree()->operations),
+    : OpenFile(in->tree()->files, in->tree()->operations),
       directory_(std::move(in)),
       name_(std::move(name)),
       create_(create) {}

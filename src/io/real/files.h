@@ -33,17 +33,15 @@ public:
 private:
     friend RealDirectory;
     int open_by_name() override;
-    Operations& operations() const override { return *operations_; }
     // A system call on this file.
     template <std::invocable F>
     auto call(F system_call) const {
-        return operations_->call(shared_from_this(), system_call);
+        return operations().call(shared_from_this(), system_call);
     }
     int open_at(const std::string& path);
     Result<> look_for_name();
     ssize_t read_some(int descriptor, std::span<std::byte> into, off_t position) const;
 
-    const std::shared_ptr<Operations> operations_;
     // By the tree's mutex.
     std::shared_ptr<RealDirectory> directory_;
     std::string name_;

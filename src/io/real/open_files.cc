@@ -20,7 +20,8 @@ OpenFile::~OpenFile() {
         descriptor = descriptor_.load(std::memory_order_relaxed);
         files_->forget(*this);
     }
-    ::close(descriptor);
+    // The last of one that was removed gives its blocks back, which may take a while.
+    operations_->watch([descriptor] { ::close(descriptor); });
 }
 Result<OpenFile::Pin> OpenFile::open() {
     // Room is made before, since for that another file may have to be synced, on a disk that does not answer.

@@ -42,7 +42,8 @@ public:
         OpenFile* file_;
     };
 
-    explicit OpenFile(std::shared_ptr<OpenFiles> among) : files_(std::move(among)) {}
+    OpenFile(std::shared_ptr<OpenFiles> among, std::shared_ptr<Operations> of_disk)
+        : files_(std::move(among)), operations_(std::move(of_disk)) {}
     OpenFile(const OpenFile&) = delete;
     virtual ~OpenFile();
 
@@ -71,7 +72,7 @@ protected:
     // A descriptor, or -1 and errno. One thread at a time.
     virtual int open_by_name() = 0;
     // Of the disk that it is on.
-    virtual Operations& operations() const = 0;
+    Operations& operations() const { return *operations_; }
 
 private:
     friend OpenFiles;
@@ -85,6 +86,7 @@ private:
     }
 
     const std::shared_ptr<OpenFiles> files_;
+    const std::shared_ptr<Operations> operations_;
     std::atomic<int> users_ = closed;  // How many pins there are.
     std::atomic<int> descriptor_ = -1;
     std::atomic<std::uint32_t> used_ = 0;  // As the clock of OpenFiles stood then.
