@@ -68,10 +68,8 @@ public:
     const cluster::ConfigMap& fixed_values() const { return fixed_values_; }
     const Uuid& cluster_id() const { return cluster_id_; }
 
-    // On core 0: until a checkpoint that begins from now on is on the disk of all directories that have not
-    // failed; false when none comes to be.
-    Task<bool> next_checkpoint();
-    // The same for some; gives those of them where none comes to be.
+    // On core 0: until a checkpoint that begins from now on is on the disk of all of `directories` that have
+    // not failed; gives those of them where none comes to be.
     Task<std::set<std::size_t>> next_checkpoint(std::set<std::size_t> directories);
     // On core 0.
     ControllerHost& controller() { return *controller_; }

@@ -37,10 +37,6 @@ Task<std::set<std::size_t>> Broker::next_checkpoint(std::set<std::size_t> direct
     }
     co_return late;
 }
-Task<bool> Broker::next_checkpoint() {
-    auto late = co_await next_checkpoint(checkpoints_->all());
-    co_return late.empty();
-}
 
 // Checkpoints; and tombstones go of which a checkpoint knows nothing more.
 Task<> Broker::keep() {

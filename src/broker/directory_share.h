@@ -33,7 +33,7 @@ struct DirectoryShare {
     DiskBudget budget;
     SharedJob<BatchWrite*> writes;
     SharedJob<std::monostate> names;  // Of partitions that are made: a sync of them.
-    Turns heavy_reads;                // As the core's heavy work, but it waits for this disk alone.
+    Turns heavy_reads;                // They open batches: one at a time, as the core's heavy work.
     Room room = Room::plenty;
     std::function<void()> on_full = [] {};  // A write has found no room.
 };

@@ -363,15 +363,14 @@ void Partition::learn(const LogView& view) {
 }
 Task<Result<TimedOffset>> Partition::find_time(Timestamp at) {
     Use use(*this);
+    if (!log_.exists())
+        co_return damaged() ? Result<TimedOffset>(std::unexpected(Error::damaged)) : TimedOffset{};
     auto from = log_start();
     auto view = log_.view(from, visible_end(), leader_epoch_, context_.stamp_time());
-    // It opens a batch. It reads that, too, and those who write elsewhere must not wait for a disk that
-    // hangs.
-    bool apart = directory_ && directory_->one_of_several;
-    auto& work = apart ? directory_->heavy_reads : context_.heavy_work;
-    co_await work.enter();
+    // It opens a batch, and reads it: whose disk hangs keeps nobody's batches waiting.
+    co_await directory_->heavy_reads.enter();
     auto found = co_await context_.seam.disk.run([&] { return view.find_time(from, at); });
-    work.leave(context_.seam.loop);
+    directory_->heavy_reads.leave(context_.seam.loop);
     learn(view);
     // What is not found in front of the damage may stand behind it.
     bool nothing = found && found->offset < Offset{0};

@@ -81,7 +81,10 @@ Task<> Partition::remove_left() {
             if (auto gone = remove_segment(*directory, left.segment.name()); !gone) return gone;
         if (auto synced = directory->sync(); !synced) return synced;
         // With the last who has a file open its blocks go, which is for a job, too.
-        for (auto& left : going) left.segment.file.reset();
+        for (auto& [segment, start, since] : going) {
+            segment.file.reset();
+            segment.index = Index(segment.name());
+        }
         return {};
     });
     if (!removed) {

@@ -79,6 +79,13 @@ Task<std::size_t> bytes_to_describe(Call& call, std::span<const std::string_view
     for (auto name : groups) bytes += at_least + 2 * name.size();
     co_return bytes;
 }
+Task<std::optional<Told<Coordinator::Described>>> ask_to_describe(Call& call, std::string_view group,
+                                                                  std::size_t n) {
+    constexpr std::size_t a_turn = 1'000;  // About a millisecond.
+    if (n % a_turn == a_turn - 1) co_await Yield(call.loop());
+    const Coordinator::Command command(Coordinator::Describe{own(group)});
+    co_return co_await ask_group<Coordinator::Described>(call, group, command);
+}
 Task<Answer> answer_with_room(Call& call, std::size_t about_bytes, Task<Answer> making) {
     auto& budget = call.answers;
     if (about_bytes <= budget.small_bytes()) co_return co_await std::move(making);

@@ -68,11 +68,12 @@ Task<std::size_t> weigh_groups(Call& call, std::span<const std::string_view> gro
 }
 // The names, in their order. One that is named again takes as much memory again, and tells nothing new.
 std::vector<std::string_view> each_once(std::span<const std::string_view> groups);
-// That takes about a millisecond.
-inline constexpr std::size_t described_a_turn = 1'000;
 // What it takes to describe them, each `at_least`.
 Task<std::size_t> bytes_to_describe(Call& call, std::span<const std::string_view> groups,
                                     std::size_t at_least);
+// The n-th of them; others have a turn now and then. Nothing once nobody waits for it any more.
+Task<std::optional<Told<Coordinator::Described>>> ask_to_describe(Call& call, std::string_view group,
+                                                                  std::size_t n);
 // Makes the answer once there is room for what it copies, `about_bytes`; there always is for a small one.
 Task<Answer> answer_with_room(Call& call, std::size_t about_bytes, Task<Answer> making);
 

@@ -90,10 +90,8 @@ Task<Answer> describe_all(Call& call, std::span<const std::string_view> names, b
             one.refuse(ErrorCode::invalid_group_id);
             continue;
         }
-        const Coordinator::Command command(Coordinator::Describe{own(name)});
-        auto told = co_await ask_group<Coordinator::Described>(call, name, command);
+        auto told = co_await ask_to_describe(call, name, described.size() - 1);
         if (!told) co_return Answer::close();
-        if (described.size() % described_a_turn == 0) co_await Yield(call.loop());
         if (*told) one.note(std::move(**told), with_operations);
         else one.refuse(told->error());
     }

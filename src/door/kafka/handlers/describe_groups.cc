@@ -55,10 +55,8 @@ Task<Answer> describe_all(Call& call, std::span<const std::string_view> names, b
     std::vector<DescribeGroupsResponse::Group> groups;
     for (auto name : names) {
         auto& one = described.emplace_back();
-        const Coordinator::Command command(Coordinator::Describe{own(name)});
-        auto told = co_await ask_group<Coordinator::Described>(call, name, command);
+        auto told = co_await ask_to_describe(call, name, described.size() - 1);
         if (!told) co_return Answer::close();
-        if (described.size() % described_a_turn == 0) co_await Yield(call.loop());
         if (*told) {
             one.group = std::move((*told)->group);
             one.other_kind = (*told)->consumer != nullptr;
