@@ -105,7 +105,9 @@ def test_who_reads_is_served_behind_forty_who_do_not():
             c.send_frame(request)
             assert len(c.receive_frame()) > answer_bytes
             waited = time.monotonic() - begin
-            assert broker.peak_rss_bytes() - before < 256 * MIB + answer_bytes + alone * SANITIZER_FACTOR
+            needed = 256 * MIB + answer_bytes + alone * SANITIZER_FACTOR + 40 * len(request)
+            # A quarter for what others ask meanwhile, and for an allocator that gives back later; all would be 1.9 GB.
+            assert broker.peak_rss_bytes() - before < needed * 1.25
             eventually(lambda: closed_deaf(broker) >= 34, seconds=30)
         assert waited < 20 * SANITIZER_FACTOR
         assert pings.slowest < 0.5 * SANITIZER_FACTOR
