@@ -99,8 +99,8 @@ void Groups::follow() {
             ++at;
             continue;
         }
-        at->second.coordinator->stop();
-        ending_.push_back(std::move(at->second.coordinator));
+        at->second->stop();
+        ending_.push_back(std::move(at->second));
         at = led_.erase(at);
     }
     if (!topic) return;
@@ -110,7 +110,6 @@ void Groups::follow() {
         if (!led_.contains(at->first)) lead(at->first, at->second);
 }
 void Groups::lead(const PartitionId& id, std::shared_ptr<Partition> partition) {
-    auto& led = led_[id];
     Coordinator::Options options{
         .name = fmt::format("the group coordinator {}-{}", group_topic, id.index),
         .clocks =
@@ -120,18 +119,15 @@ void Groups::lead(const PartitionId& id, std::shared_ptr<Partition> partition) {
             },
         .make = [this] { return group::Coordinator(rules_, &shard_.image()); },
         .apply =
-            [this, tally = led.tally](group::Coordinator& machine, const group::Coordinator::Event& event) {
-                shard_.counters().group_rebalances += tally->apply(machine, event);
+            [this](group::Coordinator& machine, const group::Coordinator::Event& event) {
+                shard_.counters().group_rebalances += machine.begins_rebalance(event);
+                machine.apply(event);
             },
-        .on_serving =
-            [this, tally = led.tally](Coordinator& serving) {
-                *tally = GroupTally::of(serving.machine());
-                forget_unknown(serving);
-            },
+        .on_serving = [this](Coordinator& serving) { forget_unknown(serving); },
         .read_bytes = load_buffer_bytes_};
-    led.coordinator =
-        std::make_unique<Coordinator>(shard_.seam, pace_, std::move(partition), std::move(options));
-    shard_.seam.loop.spawn(led.coordinator->run());
+    auto& coordinator = led_[id];
+    coordinator = std::make_unique<Coordinator>(shard_.seam, pace_, std::move(partition), std::move(options));
+    shard_.seam.loop.spawn(coordinator->run());
 }
 
 void Groups::sweep() {
@@ -139,11 +135,11 @@ void Groups::sweep() {
 }
 Groups::Coordinator* Groups::find(const PartitionId& id) {
     auto at = led_.find(id);
-    return at == led_.end() ? nullptr : at->second.coordinator.get();
+    return at == led_.end() ? nullptr : at->second.get();
 }
 std::vector<PartitionId> Groups::all() const {
     std::vector<PartitionId> ids;
-    for (auto& [id, led] : led_) ids.push_back(id);
+    for (auto& [id, coordinator] : led_) ids.push_back(id);
     return ids;
 }
 
@@ -156,16 +152,15 @@ void GroupsView::add(const GroupsView& other) {
 }
 GroupsView Groups::view() const {
     GroupsView view;
-    for (auto& [id, led] : led_) {
-        auto& coordinator = *led.coordinator;
-        if (coordinator.serving()) {
+    for (auto& [id, coordinator] : led_) {
+        if (coordinator->serving()) {
             ++view.serving;
-            view.tally.add(*led.tally);
-        } else if (coordinator.trouble().empty()) {
+            view.tally.add(coordinator->machine().tally());
+        } else if (coordinator->trouble().empty()) {
             ++view.loading;
         } else {
             ++view.unavailable;
-            view.troubles[coordinator.trouble()].push_back(id.index);
+            view.troubles[coordinator->trouble()].push_back(id.index);
         }
     }
     return view;
@@ -180,7 +175,7 @@ void Groups::forget_unknown(Coordinator& coordinator) const {
 }
 void Groups::topics_gone(const std::vector<std::string>& names) {
     group::Coordinator::ForgetTopics forget{{names.begin(), names.end()}};
-    for (auto& [id, led] : led_) led.coordinator->tell(forget);
+    for (auto& [id, coordinator] : led_) coordinator->tell(forget);
 }
 
 Task<> Groups::expire(PartitionId id) {
@@ -213,9 +208,9 @@ Task<> Groups::stop() {
     stopping_ = true;
     timer_.wake();
     while (running_) co_await ended_.wait();
-    for (auto& [id, led] : led_) {
-        led.coordinator->stop();
-        ending_.push_back(std::move(led.coordinator));
+    for (auto& [id, coordinator] : led_) {
+        coordinator->stop();
+        ending_.push_back(std::move(coordinator));
     }
     led_.clear();
     for (auto& coordinator : ending_)

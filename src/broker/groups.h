@@ -3,7 +3,6 @@
 // time has passed. It lives on its core.
 #pragma once
 
-#include "broker/group_tally.h"
 #include "broker/machine_host.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
@@ -25,7 +24,7 @@ std::optional<PartitionId> coordinator_of(const cluster::Image& image, std::stri
 
 // What the group coordinators of one core hold, or of all.
 struct GroupsView {
-    GroupTally tally;  // Of those that serve.
+    group::Tally tally;  // Of those that serve.
     std::uint64_t serving = 0, loading = 0, unavailable = 0;
     // Of those that are not available, by why, which.
     std::map<std::string, std::vector<std::int32_t>> troubles;
@@ -51,10 +50,6 @@ public:
     GroupsView view() const;
 
 private:
-    struct Led {
-        std::unique_ptr<Coordinator> coordinator;
-        std::shared_ptr<GroupTally> tally = std::make_shared<GroupTally>();
-    };
     void lead(const PartitionId& id, std::shared_ptr<Partition> partition);
     Task<> keep();
     Task<> expire(PartitionId id);
@@ -66,7 +61,7 @@ private:
     const group::CoordinatorRules rules_;
     const Millis check_interval_;
     const std::size_t load_buffer_bytes_;
-    std::map<PartitionId, Led> led_;
+    std::map<PartitionId, std::unique_ptr<Coordinator>> led_;
     std::vector<std::unique_ptr<Coordinator>> ending_;
     Timer timer_;
     Signal ended_;

@@ -91,7 +91,7 @@ private:
         return log_.can_append() || std::ranges::none_of(decision.events, &M::durable);
     }
     void take(Decision<M> decision);
-    void settle();
+    void settle(Clocks clocks);
     void end_turn();
     void release();
     void lose_all();
@@ -133,16 +133,17 @@ std::optional<typename MachineHost<M, Codec>::Answer> MachineHost<M, Codec>::sub
         if (known.events.empty() && !known.answers.empty()) return std::move(known.answers.front().second);
     }
     if (!serving_) return std::unexpected(trouble_.empty() ? HostRefusal::loading : HostRefusal::unavailable);
-    settle();
+    auto clocks = options_.clocks();
+    settle(clocks);
     Ticket ticket{++last_ticket_};
-    auto decision = machine_.decide(command, ticket, options_.clocks());
+    auto decision = machine_.decide(command, ticket, clocks);
     if (!takes(decision)) {
         end_turn();
         timer_.wake();
         return std::unexpected(HostRefusal::unavailable);
     }
     take(std::move(decision));
-    settle();
+    settle(clocks);
     std::optional<Answer> at_once;
     auto ours = std::ranges::find(answers_, ticket, [](auto& each) { return each.first; });
     if (ours != answers_.end() && log_.appended() == log_.committed()) {
@@ -169,10 +170,10 @@ void MachineHost<M, Codec>::take(Decision<M> decision) {
 }
 
 template <Machine M, class Codec>
-void MachineHost<M, Codec>::settle() {
+void MachineHost<M, Codec>::settle(Clocks clocks) {
     stalled_ = more_ = false;
     for (int steps = 0;; ++steps) {
-        auto decision = machine_.settle(options_.clocks());
+        auto decision = machine_.settle(clocks);
         if (decision.empty()) return;
         stalled_ = !takes(decision);
         more_ = steps == settle_steps_max;
@@ -266,7 +267,7 @@ Task<> MachineHost<M, Codec>::serve() {
             release();
             continue;
         }
-        settle();
+        settle(options_.clocks());
         end_turn();
         if (log_.pending()) continue;
         // Else who waits for something that the log must take would wait for good.

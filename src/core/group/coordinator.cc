@@ -51,12 +51,16 @@ const std::string& name_of(const Coordinator::Event& event) {
     return std::get<Coordinator::WroteOffset>(event).group;
 }
 
+const Group& Coordinator::Entry::group() const {
+    static const Group nobody;
+    return classic ? *classic : nobody;
+}
 Coordinator::Found Coordinator::look(const std::string& name) const {
     auto at = all_.find(name);
     if (at == all_.end()) return {};
     auto& entry = at->second;
     auto* consumer = entry.consumer ? &*entry.consumer : nullptr;
-    return {consumer ? nullptr : &entry.group, consumer, &entry.offsets, entry.metadata_bytes};
+    return {consumer ? nullptr : &entry.group(), consumer, &entry.offsets, entry.metadata_bytes};
 }
 Setting Coordinator::setting(Clocks clocks) const {
     static const cluster::Image none;
@@ -78,7 +82,7 @@ std::size_t Coordinator::weigh(const Describe& wanted) const {
 std::size_t Coordinator::weigh(const List&) const {
     std::size_t bytes = 0;
     for (auto& [name, entry] : all_)
-        bytes += weigh_listed(name, entry.consumer ? std::string_view() : entry.group.protocol_type);
+        bytes += weigh_listed(name, entry.consumer ? std::string_view() : entry.group().protocol_type);
     return bytes;
 }
 
@@ -125,7 +129,7 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
             Listed listed;
             for (auto& [name, entry] : self.all_)
                 if (entry.consumer) listed.groups.push_back({name, "consumer", entry.consumer->phase()});
-                else listed.groups.push_back({name, entry.group.protocol_type, entry.group.phase});
+                else listed.groups.push_back({name, entry.group().protocol_type, entry.group().phase});
             tell(std::move(listed));
         }
         void operator()(const Delete& wanted) const { tell(self.remove(decision, wanted)); }
@@ -263,7 +267,7 @@ GroupError Coordinator::remove(Decision<Coordinator>& decision, const std::strin
     auto at = all_.find(name);
     if (at == all_.end()) return GroupError::unknown_group;
     auto& entry = at->second;
-    bool empty = entry.consumer ? entry.consumer->members().empty() : entry.group.phase == Phase::empty;
+    bool empty = entry.consumer ? entry.consumer->members().empty() : entry.group().phase == Phase::empty;
     if (!empty) return GroupError::not_empty;
     for (auto& [topic, partitions] : entry.offsets)
         for (auto& [partition, committed] : partitions)
@@ -299,15 +303,13 @@ Coordinator::Done Coordinator::expire(Decision<Coordinator>& decision, const Exp
         auto& consumer = entry.consumer;
         auto retention = rules_.offsets_retention;
         auto gone = consumer ? lapsed(*consumer, entry.offsets, clocks.wall, retention, left)
-                             : lapsed(entry.group, entry.offsets, clocks.wall, retention, left);
+                             : lapsed(entry.group(), entry.offsets, clocks.wall, retention, left);
         left -= gone.size();
-        std::size_t known = 0;
-        for (auto& [topic, partitions] : entry.offsets) known += partitions.size();
         for (auto& [topic, partition] : gone)
             decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
         bool empty = consumer ? consumer->members().empty()
-                              : entry.group.phase == Phase::empty && entry.group.reserved.empty();
-        bool over = empty && gone.size() == known;
+                              : entry.group().phase == Phase::empty && entry.group().reserved.empty();
+        bool over = empty && gone.size() == entry.offsets_count;
         // One that was never written has nothing to be forgotten but itself.
         if (over && (entry.written || consumer)) forget_group(decision, name, entry);
         left -= std::min<std::size_t>(left, over ? 1 : 0);
@@ -321,7 +323,7 @@ Decision<Coordinator> Coordinator::settle(Clocks clocks) const {
     Decision<Coordinator> decision;
     if (held_.reserved > rules_.reserved_bytes_max) {
         auto& name = reserved_.begin()->second;
-        auto& oldest = all_.at(name).group.by_age.begin()->second;
+        auto& oldest = all_.at(name).group().by_age.begin()->second;
         decision.events.emplace_back(GroupEvent(Released{name, oldest}));
         return decision;
     }
@@ -330,7 +332,7 @@ Decision<Coordinator> Coordinator::settle(Clocks clocks) const {
     auto& name = due ? due_.begin()->second : *restless_.begin();
     auto& entry = all_.at(name);
     if (entry.consumer) take(decision, group::settle(name, *entry.consumer, setting(clocks)));
-    else take(decision, group::settle(name, entry.group, rules_, clocks));
+    else take(decision, group::settle(name, entry.group(), rules_, clocks));
     return decision;
 }
 std::optional<Instant> Coordinator::deadline() const {
@@ -343,8 +345,17 @@ bool Coordinator::durable(const Event& event) {
     return std::holds_alternative<WroteGroup>(std::get<GroupEvent>(event));
 }
 
+bool Coordinator::begins_rebalance(const Event& event) const {
+    if (auto* change = std::get_if<ConsumerEvent>(&event))
+        return std::holds_alternative<WroteTargetEpoch>(*change);
+    auto* change = std::get_if<GroupEvent>(&event);
+    if (!change || !std::holds_alternative<Rebalances>(*change)) return false;
+    auto* group = find(name_of(event));
+    return !group || group->phase != Phase::preparing_rebalance;
+}
+
 Coordinator::Held Coordinator::held_by(const std::string& name, const Entry& entry) {
-    auto& group = entry.group;
+    auto& group = entry.group();
     Held held{held_by_reserved(group), held_by_members(group)};
     held.unwritten -= std::min(held.unwritten, entry.members_written);
     bool known = entry.written || entry.consumer || !entry.offsets.empty();
@@ -356,7 +367,7 @@ Coordinator::Held Coordinator::held_by(const std::string& name, const Entry& ent
 void Coordinator::index(Entries::iterator at) {
     auto& [name, entry] = *at;
     auto& consumer = entry.consumer;
-    auto& group = entry.group;
+    auto& group = entry.group();
     auto keep = [&](auto& index, std::optional<Instant>& known, std::optional<Instant> now) {
         if (now == known) return;
         if (known) index.erase({*known, name});
@@ -374,7 +385,16 @@ void Coordinator::index(Entries::iterator at) {
     held_.reserved += held.reserved - entry.held.reserved;
     held_.unwritten += held.unwritten - entry.held.unwritten;
     entry.held = held;
+    auto counted = nothing ? Tally::One{} : count(entry);
+    tally_.replace(entry.counted, counted);
+    entry.counted = counted;
     if (nothing) all_.erase(at);
+}
+Tally::One Coordinator::count(const Entry& entry) {
+    auto& consumer = entry.consumer;
+    auto& group = entry.group();
+    return {consumer ? to_text(consumer->phase()) : to_text(group.phase),
+            consumer ? consumer->members().size() : group.members.size(), entry.offsets_count};
 }
 void Coordinator::apply(const Event& event) {
     auto at = all_.try_emplace(name_of(event)).first;
@@ -384,19 +404,16 @@ void Coordinator::apply(const Event& event) {
     } else if (auto* change = std::get_if<ConsumerEvent>(&event)) {
         apply(here, *change);
     } else {
-        auto& of_classic = std::get<GroupEvent>(event);
-        group::apply(here.group, of_classic);
-        if (auto* wrote = std::get_if<WroteGroup>(&of_classic)) {
-            here.written = wrote->what.has_value();
-            here.members_written = held_by_members(here.group);
-        }
+        apply(here, std::get<GroupEvent>(event));
     }
     index(at);
 }
 void Coordinator::apply(Entry& here, const WroteOffset& wrote) {
     auto& [topic, partition] = wrote.place;
     if (wrote.what) {
-        auto& committed = here.offsets[topic][partition];
+        auto [at, first] = here.offsets[topic].try_emplace(partition);
+        auto& committed = at->second;
+        here.offsets_count += first;
         here.metadata_bytes += wrote.what->metadata.size() - committed.metadata.size();
         committed = *wrote.what;
         return;
@@ -406,9 +423,18 @@ void Coordinator::apply(Entry& here, const WroteOffset& wrote) {
     auto& partitions = of_topic->second;
     if (auto old = partitions.find(partition); old != partitions.end()) {
         here.metadata_bytes -= old->second.metadata.size();
+        --here.offsets_count;
         partitions.erase(old);
     }
     if (partitions.empty()) here.offsets.erase(of_topic);
+}
+void Coordinator::apply(Entry& here, const GroupEvent& event) {
+    auto* wrote = std::get_if<WroteGroup>(&event);
+    if (wrote && !wrote->what) here.classic.reset();
+    else group::apply(here.classic.made(), event);
+    if (!wrote) return;
+    here.written = wrote->what.has_value();
+    here.members_written = held_by_members(here.group());
 }
 // Nothing is remembered of one that is no more, nor begun by what says that something is no more.
 void Coordinator::apply(Entry& here, const ConsumerEvent& event) {
@@ -423,9 +449,7 @@ void Coordinator::apply(Entry& here, const ConsumerEvent& event) {
             else return true;
         },
         event);
-    if (!here.consumer && !tells) return;
-    if (!here.consumer) here.consumer.emplace();
-    group::apply(*here.consumer, event);
+    if (here.consumer || tells) group::apply(here.consumer.made(), event);
 }
 
 }  // namespace fulmar::group

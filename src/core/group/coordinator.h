@@ -9,8 +9,10 @@
 
 #include <memory>
 
+#include "base/boxed.h"
 #include "core/group/consumer.h"
 #include "core/group/offsets.h"
+#include "core/group/tally.h"
 
 namespace fulmar::group {
 
@@ -124,6 +126,8 @@ public:
     std::vector<Duty> owed() const { return {}; }
     void apply(const Event& event);
     static bool durable(const Event& event);
+    // Whether with this one members are to join anew, or partitions have been shared out anew.
+    bool begins_rebalance(const Event& event) const;
 
     // What there is of that name: a group of one kind, or of the other, with its offsets. Null: none.
     struct Found {
@@ -137,6 +141,7 @@ public:
     const ConsumerGroup* find_consumer(const std::string& name) const { return look(name).consumer; }
     const Offsets* offsets_of(const std::string& name) const { return look(name).offsets; }
     std::size_t groups() const { return all_.size(); }
+    const Tally& tally() const { return tally_; }
     // Bytes, about: see the rules.
     std::size_t reserved_bytes() const { return held_.reserved; }
     std::size_t unwritten_bytes() const { return held_.unwritten; }
@@ -149,16 +154,19 @@ private:
     struct Held {  // Of what no log knows, in bytes.
         std::size_t reserved = 0, unwritten = 0;
     };
+    // Most groups of many have members of one kind, or none: what only commits takes some 200 bytes.
     struct Entry {
-        Group group;
-        std::optional<ConsumerGroup> consumer;  // In its place.
+        Boxed<Group> classic;           // None: as one is that nobody has joined.
+        Boxed<ConsumerGroup> consumer;  // In its place.
         Offsets offsets;
-        std::size_t metadata_bytes = 0;
+        std::size_t offsets_count = 0, metadata_bytes = 0;
+        Tally::One counted;
         std::optional<Instant> due;             // As it stands in `due_`.
         std::optional<Instant> reserved_since;  // As it stands in `reserved_`: the oldest id's.
         bool written = false;                   // The log knows of the group itself.
         std::size_t members_written = 0;        // What its members held then.
         Held held;                              // As it is counted.
+        const Group& group() const;
     };
     using Entries = std::map<std::string, Entry>;
     Known known(const std::string& name) const {
@@ -168,7 +176,9 @@ private:
     Setting setting(Clocks clocks) const;
     void index(Entries::iterator at);
     static Held held_by(const std::string& name, const Entry& entry);
+    static Tally::One count(const Entry& entry);
     static void apply(Entry& here, const WroteOffset& wrote);
+    static void apply(Entry& here, const GroupEvent& event);
     static void apply(Entry& here, const ConsumerEvent& event);
     static void forget_group(Decision<Coordinator>& decision, const std::string& name, const Entry& entry);
     void decide(Decision<Coordinator>& decision, const Commit& commit, Ticket ticket, Clocks clocks) const;
@@ -187,6 +197,7 @@ private:
     Entries all_;
     std::set<std::pair<Instant, std::string>> due_, reserved_;
     Held held_;
+    Tally tally_;
     std::set<std::string> restless_;
 };
 

@@ -67,10 +67,9 @@ Task<bool> Connection::receive() {
         waits_unlent_ = false;
         if (!there) co_return failed(there.error());
     }
-    auto deadline = loop_.now() + buffer_patience;
     auto space = receiver_.space();
-    for (; space.empty(); space = receiver_.space()) {
-        if (loop_.now() >= deadline || draining_) {
+    for (auto waits = Millis(0); space.empty(); space = receiver_.space(), waits += buffer_retry) {
+        if (waits >= buffer_patience || draining_) {
             log_warning("{}: no memory for its request, closed", socket_->peer());
             ++here_.counters().closed_for_memory;
             co_return false;

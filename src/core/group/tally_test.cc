@@ -1,19 +1,32 @@
-#include "broker/group_tally.h"
+#include "core/group/coordinator.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-namespace fulmar {
+namespace fulmar::group {
 namespace {
 
-using namespace group;
+Tally walk(const Coordinator& coordinator) {
+    Tally tally;
+    auto told = coordinator.decide(Coordinator::List{}, Ticket{}, Clocks{});
+    for (auto& [name, type, phase] : std::get<Coordinator::Listed>(told.answers.front().second).groups) {
+        ++tally.groups[to_text(phase)];
+        auto found = coordinator.look(name);
+        tally.members += found.classic ? found.classic->members.size() : found.consumer->members().size();
+        for (auto& [topic, partitions] : *found.offsets) tally.offsets += partitions.size();
+    }
+    return tally;
+}
 
-// A coordinator without a log, of which each event goes through a tally.
+// A coordinator without a log.
 class Tallied : public testing::Test {
 protected:
     void take(Decision<Coordinator> decision) {
-        for (auto& event : decision.events) rebalances_ += tally_.apply(machine_, event);
+        for (auto& event : decision.events) {
+            rebalances_ += machine_.begins_rebalance(event);
+            machine_.apply(event);
+        }
     }
     void rest() {
         for (auto step = machine_.settle(clocks_); !step.empty(); step = machine_.settle(clocks_))
@@ -46,7 +59,7 @@ protected:
     }
 
     Coordinator machine_{CoordinatorRules{}};
-    GroupTally tally_;
+    const Tally& tally_ = machine_.tally();
     Clocks clocks_{Instant{1'000}, Timestamp{1'700'000'000'000}};
     std::uint64_t tickets_ = 0, rebalances_ = 0;
     int ids_ = 0;
@@ -69,7 +82,7 @@ TEST_F(Tallied, groups_members_offsets_and_rebalances_are_counted) {
     EXPECT_EQ(tally_.offsets, 0U);
     pass(Millis(1'000'000));
     EXPECT_EQ(tally_.members, 0U);
-    EXPECT_EQ(tally_, GroupTally::of(machine_));
+    EXPECT_EQ(tally_, walk(machine_));
 }
 
 TEST_F(Tallied, whatever_happens_it_is_what_a_walk_finds) {
@@ -79,8 +92,7 @@ TEST_F(Tallied, whatever_happens_it_is_what_a_walk_finds) {
         std::mt19937_64 random(seed);
         auto below = [&](std::uint64_t n) { return random() % n; };
         machine_ = Coordinator(CoordinatorRules{});
-        tally_ = GroupTally::of(machine_);
-        EXPECT_EQ(tally_, GroupTally());
+        EXPECT_EQ(tally_, Tally());
         for (int n = 0; n < 300; ++n) {
             auto name = std::string(1, char('a' + below(4)));
             auto* group = machine_.find(name);
@@ -113,7 +125,7 @@ TEST_F(Tallied, whatever_happens_it_is_what_a_walk_finds) {
             }
             most_members = std::max(most_members, tally_.members);
             most_offsets = std::max(most_offsets, tally_.offsets);
-            ASSERT_EQ(tally_, GroupTally::of(machine_)) << n;
+            ASSERT_EQ(tally_, walk(machine_)) << n;
         }
     }
     EXPECT_GT(most_members, 3U);
@@ -122,4 +134,4 @@ TEST_F(Tallied, whatever_happens_it_is_what_a_walk_finds) {
 }
 
 }  // namespace
-}  // namespace fulmar
+}  // namespace fulmar::group
