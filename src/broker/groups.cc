@@ -181,9 +181,12 @@ void Groups::topics_gone(const std::vector<std::string>& names) {
 Task<> Groups::expire(PartitionId id) {
     auto& loop = shard_.seam.loop;
     const group::Coordinator::Command expire(group::Coordinator::Expire{});
+    struct {
+        const bool& happened;
+        Timer* waiting = nullptr;
+    } gone{stopping_};
     for (bool more = true; more && !stopping_;) {
-        Timer timer(loop);
-        auto answer = co_await ask(loop, loop, [&] { return find(id); }, expire, timer, stopping_);
+        auto answer = co_await ask(loop, loop, [&] { return find(id); }, expire, gone);
         if (!answer->value || !*answer->value) co_return;
         more = std::get<group::Coordinator::Done>(**answer->value).more;
         co_await Yield(loop);

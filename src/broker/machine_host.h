@@ -295,12 +295,14 @@ Task<> MachineHost<M, Codec>::run() {
 }
 
 // From `home` asks the host that `find` gives on `there`, and comes home with the reply, whose value is
-// missing only once `gone` says that nobody waits for it. `timer`, of home, is woken when that changes. The
-// command is the caller's.
-template <class Find, class Command>
-auto ask(Loop& home, Loop& there, Find find, const Command& command, Timer& timer, const bool& gone)
+// missing only once `gone.happened` says that nobody waits for it: who lets that happen wakes `gone.waiting`.
+// The command is the caller's.
+template <class Find, class Command, class Gone>
+auto ask(Loop& home, Loop& there, Find find, const Command& command, Gone& gone)
     -> Task<std::shared_ptr<Reply<typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer>>> {
     using Host = std::remove_pointer_t<std::invoke_result_t<Find&>>;
+    Timer timer(home);
+    gone.waiting = &timer;
     auto reply = std::make_shared<Reply<typename Host::Answer>>(home, &timer);
     bool elsewhere = &home != &there;
     if (elsewhere) co_await Hop(there);
@@ -308,8 +310,9 @@ auto ask(Loop& home, Loop& there, Find find, const Command& command, Timer& time
     if (auto* host = find()) at_once = host->submit(command, reply);
     if (at_once) reply->value = std::move(at_once);  // Then nobody else knows of it.
     if (elsewhere) co_await Hop(home);
-    while (!reply->value && !gone) co_await timer;
+    while (!reply->value && !gone.happened) co_await timer;
     reply->waiting = nullptr;
+    gone.waiting = nullptr;
     co_return reply;
 }
 

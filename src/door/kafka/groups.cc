@@ -44,12 +44,8 @@ ErrorCode error_of(HostRefusal refusal) {
 
 Task<Replied> ask_coordinator(Call& call, PartitionId at, const Coordinator::Command& command) {
     auto& there = call.broker.owner(at);
-    auto find = [&] { return call.broker.groups(there.core).find(at); };
-    Timer timer(call.loop());
-    call.hangup.waiting = &timer;
-    auto reply = co_await ask(call.loop(), there.seam.loop, find, command, timer, call.hangup.happened);
-    call.hangup.waiting = nullptr;
-    co_return reply;
+    auto find = [&groups = call.broker.groups(there.core), at] { return groups.find(at); };
+    return ask(call.loop(), there.seam.loop, find, command, call.hangup);
 }
 
 std::map<PartitionId, std::vector<std::size_t>> by_coordinator(const Call& call,
