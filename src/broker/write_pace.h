@@ -10,9 +10,9 @@ namespace fulmar {
 
 class WritePace {
 public:
-    // With a sync at about 80 us of CPU: a twentieth of a core at most, and then a batch waits for no longer
-    // than there are machines on the core, twice that in milliseconds.
-    static constexpr Millis batch_every{2};
+    // With a sync at about 80 us of CPU: a fiftieth of a core at most, and then a batch waits for no longer
+    // than there are machines on the core, four times that in milliseconds.
+    static constexpr Millis batch_every{4};
     static constexpr int saved_max = 32;
     explicit WritePace(Loop& loop) : loop_(loop) {}
 

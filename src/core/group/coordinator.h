@@ -154,7 +154,7 @@ private:
     struct Held {  // Of what no log knows, in bytes.
         std::size_t reserved = 0, unwritten = 0;
     };
-    // Most groups of many have members of one kind, or none: what only commits takes some 200 bytes.
+    // Most groups of many have members of one kind, or none: what only commits takes some 200 bytes here.
     struct Entry {
         Boxed<Group> classic;           // None: as one is that nobody has joined.
         Boxed<ConsumerGroup> consumer;  // In its place.
