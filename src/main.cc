@@ -16,12 +16,6 @@
 #include "io/real/runtime.h"
 #include "io/real/stderr_log.h"
 
-// What jemalloc goes by, unless the environment's MALLOC_CONF says otherwise. Thousands of connections are
-// so many small blocks that to look their addresses up takes a twentieth of all time, unless in huge pages;
-// then fewer arenas, since each begins with pages of its own. What the system has set is not asked.
-extern "C" const char* malloc_conf;
-const char* malloc_conf = "thp:always,percpu_arena:percpu";
-
 namespace fulmar {
 namespace {
 

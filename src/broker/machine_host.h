@@ -44,7 +44,7 @@ public:
         std::string name;  // For log lines.
         std::function<Clocks()> clocks;
         std::function<M()> make;  // A machine that knows nothing yet.
-        // Applies an event of a term; for who counts what the machine holds. Those that are replayed before
+        // Applies an event of a term; for who counts what happens. Those that are replayed before
         // do not come through here.
         std::function<void(M&, const typename M::Event&)> apply =
             [](M& machine, const typename M::Event& event) { machine.apply(event); };
@@ -295,8 +295,8 @@ Task<> MachineHost<M, Codec>::run() {
 }
 
 // From `home` asks the host that `find` gives on `there`, and comes home with the reply, whose value is
-// missing only once `gone.happened` says that nobody waits for it: who lets that happen wakes `gone.waiting`.
-// The command is the caller's.
+// missing only once `gone.happened` says that nobody waits for it: who lets that happen wakes `gone.waiting`,
+// or the answer is waited for. The command is the caller's.
 template <class Find, class Command, class Gone>
 auto ask(Loop& home, Loop& there, Find find, const Command& command, Gone& gone)
     -> Task<std::shared_ptr<Reply<typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer>>> {

@@ -23,6 +23,19 @@ inline bool same_hard_state(const Group& a, const Group& b) {
     return a.written({}) == b.written({}) && a.since == b.since;
 }
 
+// What a coordinator holds, as what it tells of its groups has it.
+inline Tally walk(const Coordinator& coordinator) {
+    Tally tally;
+    auto told = coordinator.decide(Coordinator::List{}, Ticket{}, Clocks{});
+    for (auto& [name, type, phase] : std::get<Coordinator::Listed>(told.answers.front().second).groups) {
+        ++tally.groups[to_text(phase)];
+        auto found = coordinator.look(name);
+        tally.members += found.classic ? found.classic->members.size() : found.consumer->members().size();
+        for (auto& [topic, partitions] : *found.offsets) tally.offsets += partitions.size();
+    }
+    return tally;
+}
+
 // A host without a log: what is durable is committed at once.
 class CoordinatorStage : public testing::Test {
 protected:
@@ -140,6 +153,7 @@ protected:
             take(std::move(step));
         }
         if (auto due = machine_.deadline()) EXPECT_GT(*due, clocks_.now);
+        if (machine_.groups() <= 20) EXPECT_EQ(machine_.tally(), walk(machine_));
     }
 
     CoordinatorRules rules_;

@@ -1,23 +1,11 @@
-#include "core/group/coordinator.h"
-
-#include <gtest/gtest.h>
+#include "core/group/tally.h"
 
 #include <random>
 
+#include "tests/core/coordinator_stage.h"
+
 namespace fulmar::group {
 namespace {
-
-Tally walk(const Coordinator& coordinator) {
-    Tally tally;
-    auto told = coordinator.decide(Coordinator::List{}, Ticket{}, Clocks{});
-    for (auto& [name, type, phase] : std::get<Coordinator::Listed>(told.answers.front().second).groups) {
-        ++tally.groups[to_text(phase)];
-        auto found = coordinator.look(name);
-        tally.members += found.classic ? found.classic->members.size() : found.consumer->members().size();
-        for (auto& [topic, partitions] : *found.offsets) tally.offsets += partitions.size();
-    }
-    return tally;
-}
 
 // A coordinator without a log.
 class Tallied : public testing::Test {

@@ -68,8 +68,9 @@ Task<bool> Connection::receive() {
         if (!there) co_return failed(there.error());
     }
     auto space = receiver_.space();
-    for (auto waits = Millis(0); space.empty(); space = receiver_.space(), waits += buffer_retry) {
-        if (waits >= buffer_patience || draining_) {
+    for (std::optional<Instant> deadline; space.empty(); space = receiver_.space()) {
+        if (!deadline) deadline = loop_.now() + buffer_patience;
+        if (loop_.now() >= *deadline || draining_) {
             log_warning("{}: no memory for its request, closed", socket_->peer());
             ++here_.counters().closed_for_memory;
             co_return false;
