@@ -71,11 +71,14 @@ void read_lines(std::string_view left, DataDirectory::Points& points) {
 // In the root of a file system of its own, as data directories often are.
 constexpr std::string_view file_systems_own = "lost+found";
 
-// What may stand in a directory that nobody has founded yet: what a crash while founding it leaves.
+constexpr const char* tried = "try.tmp";
+
+// What may stand in a directory that nobody has founded yet: what a crash while founding it leaves. Or one
+// soon after, that of the next start, which has tried the disk and had not made sure of `meta` yet.
 bool unfounded(const std::vector<Directory::Entry>& entries) {
     for (auto& entry : entries)
         if (entry.directory ? entry.name != file_systems_own
-                            : entry.name != "LOCK" && entry.name != "meta.tmp")
+                            : entry.name != "LOCK" && entry.name != "meta.tmp" && entry.name != tried)
             return false;
     return true;
 }
@@ -103,14 +106,14 @@ Result<> DataDirectory::try_disk(Directory& root) {
     if (auto founded = look(root); !founded) return std::unexpected(founded.error());
     (void)root.list();
     for (auto* read : {"LOCK", "checkpoint", "CLEAN", "generation"}) (void)read_sealed(root, read);
-    constexpr const char* name = "try.tmp";  // If a crash leaves it, the next start removes it.
-    if (auto gone = root.remove(name); !gone && gone.error() != Error::missing) return gone;
-    auto file = root.create(name);
+    // If a crash leaves it, the next start removes it.
+    if (auto gone = root.remove(tried); !gone && gone.error() != Error::missing) return gone;
+    auto file = root.create(tried);
     if (!file) return std::unexpected(file.error());
     Bytes part = bytes_of("x");
     Result<> done = (*file)->write(0, std::span(&part, 1));
     if (done) done = (*file)->sync();
-    auto gone = root.remove(name);
+    auto gone = root.remove(tried);
     if (done) done = gone;
     return done ? root.sync() : done;
 }

@@ -104,6 +104,12 @@ TEST_F(DataDirectoryTest, one_that_another_uses_is_refused_by_name) {
     EXPECT_NE(open(*world_.data).error().why.find("(unknown process)"), std::string::npos);
 }
 
+TEST_F(DataDirectoryTest, what_crashes_amid_its_first_starts_leave_is_no_obstacle) {
+    put("meta.tmp", "fulm");
+    put("try.tmp", "x");
+    opened();
+}
+
 TEST_F(DataDirectoryTest, each_refusal_says_what_is_wrong_and_what_to_do) {
     put("notes.txt", "of somebody");
     expect_refused(

@@ -221,7 +221,10 @@ private:
             }
             if (world_.open_files > 0)
                 ledger_.complain(fmt::format("left behind: {} open files", world_.open_files));
-            if (serving_.failure) ++failures_;
+            if (serving_.failure) {
+                ++failures_;
+                log_error("it ends: {}", *serving_.failure);
+            }
         }
         ready_ = false;
         failure_ = serving_.failure;
