@@ -138,6 +138,7 @@ protected:
     void take(Decision<Coordinator> decision) {
         for (auto& event : decision.events) {
             if (Coordinator::durable(event)) log_.push_back(event);
+            rebalances_ += machine_.begins_rebalance(event);
             machine_.apply(event);
         }
         for (auto& [ticket, answer] : decision.answers) {
@@ -162,7 +163,7 @@ protected:
     Clocks clocks_{Instant{1'000}, Timestamp{1'700'000'000'000}};
     std::vector<Coordinator::Event> log_;
     std::map<Ticket, Coordinator::Answer> answers_;
-    std::uint64_t tickets_ = 0;
+    std::uint64_t tickets_ = 0, rebalances_ = 0;
     int ids_ = 0;
 };
 
