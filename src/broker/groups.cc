@@ -4,25 +4,16 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+
 namespace fulmar {
 
-// The UTF-16 of a text that should be UTF-8; what is none counts as U+FFFD, as it does in Java.
+// The UTF-16 of a text.
 template <class Take>
 static void for_each_utf16(std::string_view text, Take take) {
     while (!text.empty()) {
-        auto first = std::uint8_t(text.front());
-        std::size_t more = first < 0x80   ? 0
-                           : first < 0xc2 ? 4
-                           : first < 0xe0 ? 1
-                           : first < 0xf0 ? 2
-                           : first < 0xf5 ? 3
-                                          : 4;
-        std::uint32_t code = more == 0 ? first : first & (0x3fU >> more);
-        std::size_t used = 1;
-        for (; used <= more && used < text.size() && (std::uint8_t(text[used]) & 0xc0) == 0x80; ++used)
-            code = code << 6 | (std::uint8_t(text[used]) & 0x3f);
-        if (used <= more) code = 0xfffd;
-        text.remove_prefix(used);
+        auto [code, bytes, valid] = first_character(text);
+        text.remove_prefix(bytes);
         if (code < 0x10000) take(std::uint16_t(code));
         else take(std::uint16_t(0xd7c0 + (code >> 10))), take(std::uint16_t(0xdc00 + (code & 0x3ff)));
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/log_sink.h"
 #include "wire/records.h"
 
 namespace fulmar::sim {
@@ -22,7 +23,10 @@ struct Place {
 class Ledger {
 public:
     // Every complaint is a broken promise; the first says what the run is judged by.
-    void complain(std::string what) { complaints_.push_back(std::move(what)); }
+    void complain(std::string what) {
+        log_debug("! {}", what);  // In a trace, where it shows.
+        complaints_.push_back(std::move(what));
+    }
     const std::vector<std::string>& complaints() const { return complaints_; }
 
     // `value` will be sent; no two are alike. `once`: by an idempotent producer, so it may be there once

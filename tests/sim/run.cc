@@ -668,6 +668,7 @@ private:
     void after_harm() {
         auto& chance = world_.faults;
         auto harms = spoil(chance, any_disk(), world_.profile.much_harm);
+        for (auto& [place, harm] : harms) work_.spoilt.insert(place);
         serving_.settings.topic_defaults.erase("log.retention.ms");  // What is left stays.
         ledger_.retain_all();
         for (auto lives = chance.between(1, 3); lives > 0; --lives) {

@@ -22,6 +22,8 @@ struct Workload {
     std::set<std::string> compacted{};  // Topics of which the last record of each key stays.
     // No tombstone is there whose time was over then.
     std::optional<Timestamp> tombstones_over{};
+    // Where a file of the log was spoilt: what it took the place of may be there again.
+    std::set<Place> spoilt{};
     // Of each idempotent producer what was acknowledged last, and where it is.
     struct Acknowledged {
         std::vector<std::byte> batch;

@@ -425,6 +425,55 @@ def test_describing_all_topics_leaves_time_for_others():
         assert meanwhile > 5
 
 
+def commit_with(c, group, topic, partitions, metadata):
+    places = [{"PartitionIndex": n, "CommittedOffset": n, "CommittedMetadata": metadata} for n in range(partitions)]
+    topics = [{"Name": topic, "Partitions": places}]
+    return coordinator_answer(c, "OffsetCommit", 7, {"GroupId": group, "GenerationIdOrMemberEpoch": -1, "Topics": topics})
+
+
+def test_an_answer_tells_of_no_more_groups_than_memory_holds():
+    """Two megabytes that ask for more than four bytes can say the size of."""
+    partitions, times = 10_000, 60
+    with SetBroker() as broker, broker.connect(timeout=120) as c:
+        create(c, ["large"], partitions)
+        commit_with(c, "large", "large", partitions, "m" * 4096)
+        topics = [{"Name": "large", "PartitionIndexes": list(range(partitions))}]
+        answers = []
+
+        def ask():
+            groups = [{"GroupId": "large", "Topics": topics}] * times
+            answers.extend(g["ErrorCode"] for g in c.call("OffsetFetch", 8, {"Groups": groups})["Groups"])
+
+        assert broker.peak_growth_of(ask) < 1024 * MIB * SANITIZER_FACTOR
+        assert len(answers) == times
+        assert set(answers) == {0, 14} and answers[0] == 0  # The others are to be asked for again.
+
+
+def test_names_longer_than_a_topics_are_not_copied_for_each_partition():
+    with SetBroker() as broker, broker.connect(timeout=60) as c:
+        commit_with(c, "g", "missing", 1, "")  # Its coordinator is there.
+        topics = [{"Name": "n" * 32_000, "PartitionIndexes": list(range(100_000))}]
+
+        def ask():
+            told = c.call("OffsetFetch", 8, {"Groups": [{"GroupId": "g", "Topics": topics}]})["Groups"][0]
+            assert told["ErrorCode"] == 0
+            assert {p["CommittedOffset"] for p in told["Topics"][0]["Partitions"]} == {-1}
+
+        assert broker.peak_growth_of(ask) < 192 * MIB * SANITIZER_FACTOR
+
+
+def test_protocols_without_letters_count():
+    """Three bytes each, which take sixty-four."""
+    joining = {
+        "SessionTimeoutMs": 1_800_000, "RebalanceTimeoutMs": 1_800_000, "MemberId": "", "ProtocolType": "consumer",
+        "Protocols": [{"Name": "", "Metadata": b""}] * 260_000,
+    }  # fmt: skip
+    with SetBroker(group_initial_rebalance_delay_ms=0) as broker, broker.connect(timeout=60) as c:
+        for instance, error in (("one", 0), ("another", 81)):
+            body = {**joining, "GroupId": "g", "GroupInstanceId": instance}
+            assert coordinator_answer(c, "JoinGroup", 5, body)["ErrorCode"] == error
+
+
 def test_groups_that_nobody_joins_take_no_more_than_so_much():
     """A client that is told its id, and never joins with it: a group each, of a name each."""
     joining = {

@@ -483,3 +483,29 @@ def test_a_group_id_is_bounded(broker):
                 c, "OffsetCommit", 8, {**commit, "Topics": [{"Name": "bounded", "Partitions": [place]}]}
             )
             assert answer["Topics"][0]["Partitions"][0]["ErrorCode"] == error
+
+
+def test_what_is_no_utf8_is_told_as_java_reads_it(broker):
+    """Others are told of groups and members, and some of their clients end on a text that they cannot read."""
+    place = {"PartitionIndex": 0, "CommittedOffset": 7, "CommittedMetadata": "MMM"}
+    commit = {"GroupId": "GGG", "GenerationIdOrMemberEpoch": -1, "MemberId": ""}
+    joining = {"SessionTimeoutMs": 30_000, "RebalanceTimeoutMs": 30_000, "MemberId": "", "ProtocolType": "consumer"}
+    with broker.connect(timeout=60) as c:
+        c.create_topic("texts")
+        body = {**commit, "Topics": [{"Name": "texts", "Partitions": [place]}]}
+        assert coordinator_answer(c, "OffsetCommit", 8, body)["Topics"][0]["Partitions"][0]["ErrorCode"] == 0
+        raw = codec.encode_request("OffsetCommit", 8, 1, body)
+        c.send_frame(raw.replace(b"GGG", b"G\xffG").replace(b"MMM", b"\xc3(M"))
+        c.receive_frame()
+        member = {**joining, "GroupId": "texts", "Protocols": [{"Name": "range", "Metadata": b""}]}
+        assert coordinator_answer(c, "JoinGroup", 5, member)["ErrorCode"] == 79
+        c.send_frame(codec.encode_request("JoinGroup", 3, 1, member, client="CCC").replace(b"CCC", b"C\xffC"))
+        c.receive_frame()
+        groups = {g["GroupId"] for g in c.call("ListGroups", 4, {"StatesFilter": []})["Groups"]}
+        assert {"GGG", "G\ufffdG", "texts"} <= groups
+        asked = {"GroupId": "G\ufffdG", "Topics": [{"Name": "texts", "PartitionIndexes": [0]}]}
+        (told,) = c.call("OffsetFetch", 8, {"Groups": [asked]})["Groups"][0]["Topics"][0]["Partitions"]
+        assert (told["CommittedOffset"], told["Metadata"]) == (7, "\ufffd(M")
+        (group,) = c.call("DescribeGroups", 5, {"Groups": ["texts"]})["Groups"]
+        (one,) = group["Members"]
+        assert one["ClientId"] == "C\ufffdC" and one["MemberId"].startswith("C\ufffdC-")

@@ -11,9 +11,8 @@ namespace {
 
 // A record of the log holds a whole group.
 bool too_large(const Group* group, const Join& join, const Rules& rules) {
-    std::size_t bytes =
-        join.member_id.size() + join.new_member_id.size() + join.client_id.size() + join.protocol_type.size();
-    for (auto& each : join.protocols) bytes += each.name.size() + each.metadata.size();
+    auto bytes = join.member_id.size() + join.new_member_id.size() + join.client_id.size() +
+                 join.protocol_type.size() + bytes_of_all(join.protocols);
     auto* member = group ? group->find(join.member_id) : nullptr;
     auto others = group ? group->said_bytes - (member ? member->said_bytes() : 0) : 0;
     return others + bytes > rules.group_bytes_max;

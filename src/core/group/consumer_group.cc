@@ -16,17 +16,12 @@ std::string_view to_text(ConsumerPhase phase) {
     return "";
 }
 
-// Each name is kept and looked for by itself, so that many short ones cost more than their letters.
-static constexpr std::size_t name_cost_bytes = 64;
-
 std::size_t Said::bytes() const {
     auto of = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
     auto bytes = of(instance_id) + of(rack_id) + of(pattern) + of(assignor) + client_id.size();
     bytes += client_host.size();
     for (auto& topic : topics) bytes += topic.size() + name_cost_bytes;
-    if (!classic) return bytes;
-    for (auto& protocol : classic->protocols) bytes += protocol.name.size() + protocol.metadata.size();
-    return bytes;
+    return classic ? bytes + bytes_of_all(classic->protocols) : bytes;
 }
 
 std::size_t Matched::bytes() const {

@@ -25,6 +25,9 @@ enum class MemberState : std::int8_t {
 // Of a static member that has gone for a while.
 inline constexpr std::int32_t away_epoch = -2;
 
+// Each name is kept and looked for by itself, so that many short ones cost more than their letters.
+inline constexpr std::size_t name_cost_bytes = 64;
+
 // What a member says of itself.
 struct Said {
     // Of one that speaks the classic protocol to a consumer group.

@@ -236,17 +236,17 @@ Coordinator::Fetched Coordinator::fetch(const FetchOffsets& wanted) const {
 void Coordinator::decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const {
     Placed placed;
     auto [group, consumer] = known(forget.group);
-    std::optional<std::set<std::string>> wanted;
+    std::optional<std::set<std::string_view>> wanted;
     if (!group && !consumer) placed.error = GroupError::unknown_group;
-    else if (consumer) wanted = consumer->subscribed();
-    else if (group->phase != Phase::empty && group->protocol_type != "consumer")
+    else if (!consumer && group->phase != Phase::empty && group->protocol_type != "consumer")
         placed.error = GroupError::not_empty;
-    else if (group->phase != Phase::empty) wanted = subscribed_topics(*group);
+    else if (!consumer && group->phase != Phase::empty) wanted = subscribed_topics(*group);
     for (auto& place : forget.places) {
         auto error = placed.error;
         // Who does not say what it wants may want anything.
-        bool may_be = consumer || (group && group->phase != Phase::empty);
-        bool used = may_be && (!wanted || wanted->contains(place.topic));
+        bool used = consumer
+                        ? consumer->subscribes(place.topic)
+                        : group && group->phase != Phase::empty && (!wanted || wanted->contains(place.topic));
         if (error == GroupError::none && used) error = GroupError::subscribed;
         placed.places.push_back(error);
         if (error != GroupError::none) continue;

@@ -28,6 +28,10 @@ const std::string& Member::metadata_for(const std::string& protocol) const {
 
 std::size_t Member::said_bytes() const {
     auto bytes = id.size() + instance_id.value_or("").size() + client_id.size() + client_host.size();
+    return bytes + bytes_of_all(protocols);
+}
+std::size_t bytes_of_all(std::span<const Protocol> protocols) {
+    auto bytes = protocols.size_bytes();
     for (auto& each : protocols) bytes += each.name.size() + each.metadata.size();
     return bytes;
 }

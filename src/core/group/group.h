@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Protocol {
     std::string name, metadata;
     bool operator==(const Protocol&) const = default;
 };
+// What they take. An empty one takes more than its letters.
+std::size_t bytes_of_all(std::span<const Protocol> protocols);
 
 // Of a member that the log told of: nobody knows yet when it was heard of last.
 inline constexpr Instant not_armed{std::numeric_limits<std::int64_t>::min()};

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/planted.h"
 #include "core/group/bytes.h"
+#include "core/group/offsets.h"
 #include "wire/kafka/consumer_protocol.h"
 
 namespace fulmar::group {
@@ -41,6 +42,21 @@ const Protocol* chosen(const Member& member, const Group& group) {
 
 constexpr std::string_view malformed = "the embedded consumer protocol is malformed";
 
+// Whether its members name more than a consumer group may hold. Any of them may ask for the other kind of
+// group again and again, and to count is far less than to take everything over and find no room for it.
+bool names_too_much(const Group& classic, const ConsumerRules& rules) {
+    std::size_t bytes = 0;
+    for (auto& [id, member] : classic.members) {
+        auto* protocol = chosen(member, classic);
+        if (!protocol) continue;
+        Arena arena(subscription_budget(protocol->metadata.size()));
+        auto said = kafka::decode_consumer_protocol<kafka::ConsumerProtocolSubscription>(
+            bytes_of(protocol->metadata), arena);
+        if (said) bytes += said->topics.size() * name_cost_bytes;
+    }
+    return bytes > rules.said_bytes_max;
+}
+
 std::expected<void, std::string> add(Upgraded& made, const std::string& name, const Group& classic,
                                      const Member& member, const Setting& setting) {
     auto* protocol = chosen(member, classic);
@@ -72,7 +88,7 @@ std::expected<void, std::string> add(Upgraded& made, const std::string& name, co
 }  // namespace
 
 std::optional<Subscription> subscription_of(std::string_view metadata, const cluster::Image& image) {
-    Arena arena(16 * metadata.size() + 65'536);
+    Arena arena(subscription_budget(metadata.size()));
     auto said =
         kafka::decode_consumer_protocol<kafka::ConsumerProtocolSubscription>(bytes_of(metadata), arena);
     if (!said) return std::nullopt;
@@ -113,6 +129,8 @@ std::expected<Upgraded, std::string> upgrade(const std::string& name, const Grou
             return std::unexpected("it is no group of consumers");
         if (classic->members.size() >= setting.rules.members_max)
             return std::unexpected("it has more members than a consumer group may have");
+        if (names_too_much(*classic, setting.rules))
+            return std::unexpected("its members name more topics than a consumer group has room for");
         std::vector<ConsumerEvent> events;
         events.emplace_back(WroteConsumerGroup{name, GroupEpoch{std::max(classic->generation, 1), 0}});
         events.emplace_back(WroteTargetEpoch{name, TargetEpoch{std::max(classic->generation, 1), {}}});

@@ -143,6 +143,12 @@ TEST_F(Migration, a_group_too_large_is_not_taken_over) {
     machine_.set_rules(rules_);
     expect_no_upgrade();
 }
+TEST_F(Migration, one_whose_members_name_too_many_topics_is_not_taken_over) {
+    begin();
+    rules_.consumers.said_bytes_max = name_cost_bytes;
+    machine_.set_rules(rules_);
+    expect_no_upgrade();
+}
 TEST_F(Migration, only_a_first_heartbeat_takes_it_over) {
     begin();
     for (auto epoch : {1, 2, leave_epoch}) EXPECT_EQ(refusal(next("m1", epoch)), GroupError::unknown_group);

@@ -62,9 +62,7 @@ bool fits(const ConsumerGroup& group, const Join& join) {
 }
 
 std::size_t said_bytes(const Join& join) {
-    auto bytes = join.member_id.size() + join.client_id.size();
-    for (auto& each : join.protocols) bytes += each.name.size() + each.metadata.size();
-    return bytes;
+    return join.member_id.size() + join.client_id.size() + bytes_of_all(join.protocols);
 }
 
 TimersSet timers(const std::string& group, const std::string& id, const Said& said, Instant now,

@@ -9,18 +9,23 @@
 
 namespace fulmar::group {
 
-std::optional<std::set<std::string>> subscribed_topics(const Group& group) {
+std::optional<std::set<std::string_view>> subscribed_topics(const Group& group) {
     if (group.protocol_type != "consumer") return std::nullopt;
-    std::set<std::string> topics;
+    std::set<std::string_view> read, topics;
+    std::size_t names = 0;
     for (auto& [id, member] : group.members) {
         auto& protocols = member.protocols;
         auto chosen = std::ranges::find(protocols, group.protocol.value_or(""), &Protocol::name);
         if (chosen == protocols.end()) chosen = protocols.begin();
         if (chosen == protocols.end()) return std::nullopt;
-        Arena arena(16 * chosen->metadata.size() + 65'536);
+        // Members of most groups say the same, and it may be long.
+        if (!read.insert(chosen->metadata).second) continue;
+        Arena arena(subscription_budget(chosen->metadata.size()));
         auto said = kafka::decode_consumer_protocol<kafka::ConsumerProtocolSubscription>(
             bytes_of(chosen->metadata), arena);
         if (!said) return std::nullopt;
+        names += said->topics.size();
+        if (names > subscribed_names_max) return std::nullopt;
         topics.insert(said->topics.begin(), said->topics.end());
     }
     return topics;
@@ -30,7 +35,8 @@ std::vector<std::pair<std::string, std::int32_t>> lapsed(const Group& group, con
                                                          Timestamp now, Millis retention,
                                                          std::size_t count_max) {
     std::vector<std::pair<std::string, std::int32_t>> gone;
-    std::optional<std::set<std::string>> wanted;
+    if (offsets.empty()) return gone;
+    std::optional<std::set<std::string_view>> wanted;
     bool empty = group.phase == Phase::empty;
     if (!empty) {
         if (group.phase != Phase::stable) return gone;

@@ -19,10 +19,17 @@ struct Committed {
 // By topic and partition.
 using Offsets = std::map<std::string, std::map<std::int32_t, Committed>, std::less<>>;
 
-// The topics that the members of a group consume: nothing when not all of them can be asked, because the
-// group is none of consumers or what they say cannot be read. Of a group in a rebalance it counts what they
-// said last.
-std::optional<std::set<std::string>> subscribed_topics(const Group& group);
+// What the members of a classic group say is read again whenever it counts, which small requests can ask
+// for: of one that names more topics than this nobody knows what it consumes.
+inline constexpr std::size_t subscribed_names_max = 1 << 18;
+// What it takes to read one's bytes, so many.
+constexpr std::size_t subscription_budget(std::size_t bytes) {
+    return 65'536 + std::min(16 * bytes, subscribed_names_max * sizeof(std::string_view));
+}
+// The topics that the members of a group consume, as they stand in what they said: nothing when not all of
+// them can be asked, because the group is none of consumers or what they say cannot be read, or is too much.
+// Of a group in a rebalance it counts what they said last.
+std::optional<std::set<std::string_view>> subscribed_topics(const Group& group);
 
 // Those that nobody misses at `now`: of a group that is empty, `retention` after it became so; of one that
 // never had members, after the commit; of consumers, where no member subscribes to the topic any more. At

@@ -1,6 +1,8 @@
 #include "core/group/offsets.h"
 
+#include "core/group/bytes.h"
 #include "tests/core/coordinator_stage.h"
+#include "wire/kafka/consumer_protocol.h"
 
 namespace fulmar::group {
 namespace {
@@ -131,6 +133,24 @@ TEST_F(CommittedOffsets, what_a_consumer_says_need_not_make_sense) {
     ask(wanted);
     pass(Millis(3'000));
     EXPECT_EQ(subscribed_topics(group()), std::nullopt);
+}
+// Three bytes for a name, and each request that asks who consumes what reads all.
+TEST_F(CommittedOffsets, who_names_more_topics_than_there_can_be_is_not_asked) {
+    auto naming = [&](std::size_t count) {
+        std::vector<std::string_view> names(count, "t");
+        kafka::ConsumerProtocolSubscription said{};
+        said.topics = names;
+        auto wanted = join();
+        if (machine_.find("g")) wanted.member_id = group().members.begin()->first;
+        wanted.protocols = {{"range", text_of(kafka::encode_consumer_protocol(said, 0))}};
+        ask(wanted);
+        pass(Millis(3'000));
+        return subscribed_topics(group());
+    };
+    EXPECT_EQ(naming(subscribed_names_max), std::set<std::string_view>{"t"});
+    EXPECT_EQ(naming(subscribed_names_max + 10'000), std::nullopt);
+    Coordinator::Placed placed = now<Coordinator::Placed>(Coordinator::ForgetOffsets{"g", {{"other", 0}}});
+    EXPECT_EQ(placed.places.at(0), GroupError::subscribed);  // It may be.
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ std::size_t weigh(const ConsumerGroup& group) {
 }
 std::size_t weigh_places(std::string_view topic, std::size_t partitions) {
     // Each has its topic's name, in the question and in what is told.
-    return 200 + partitions * (300 + 2 * topic.size());
+    return 200 + partitions * (300 + 2 * std::min(topic.size(), topic_looked_for_bytes));
 }
 std::size_t weigh(const Offsets& offsets, std::size_t metadata_bytes) {
     auto bytes = 2 * metadata_bytes;

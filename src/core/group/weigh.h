@@ -12,7 +12,9 @@ std::size_t weigh(const Group& group);
 std::size_t weigh(const ConsumerGroup& group);
 // All of them. REQUIRES: what is said with them has `metadata_bytes`.
 std::size_t weigh(const Offsets& offsets, std::size_t metadata_bytes);
-// Of one topic so many, without what is said with them.
+// Of one topic so many, without what is said with them. Of longer names than a topic may have, only so much
+// is looked for.
+inline constexpr std::size_t topic_looked_for_bytes = 250;
 std::size_t weigh_places(std::string_view topic, std::size_t partitions);
 // In a list.
 std::size_t weigh_listed(std::string_view name, std::string_view protocol_type);

@@ -104,8 +104,9 @@ std::optional<T> read(const Call& call, Arena& arena) {
 }
 template <class T>
 Answer answer(const Call& call, const T& message) {
-    return {Answer::Then::send, response_frame(message, call.version(), call.header.correlation_id),
-            first_error(message)};
+    auto frame = response_frame(message, call.version(), call.header.correlation_id);
+    if (!is_frame(frame)) return Answer::close();
+    return {Answer::Then::send, std::move(frame), first_error(message)};
 }
 
 }  // namespace fulmar::kafka

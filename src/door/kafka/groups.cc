@@ -65,14 +65,24 @@ std::vector<std::string_view> each_once(std::span<const std::string_view> groups
         if (seen.insert(name).second) names.push_back(name);
     return names;
 }
-Task<std::size_t> bytes_to_describe(Call& call, std::span<const std::string_view> groups,
-                                    std::size_t at_least) {
+Admitted admit(std::span<const std::size_t> bytes) {
+    Admitted admitted{.groups = std::vector<ErrorCode>(bytes.size())};
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+        auto& error = admitted.groups[n];
+        if (bytes[n] > told_bytes_max) error = ErrorCode::invalid_request;
+        else if (bytes[n] > told_bytes_max - admitted.bytes) error = ErrorCode::coordinator_load_in_progress;
+        else admitted.bytes += bytes[n];
+    }
+    return admitted;
+}
+Task<std::vector<std::size_t>> bytes_to_describe(Call& call, std::span<const std::string_view> groups,
+                                                 std::size_t at_least) {
     auto look = [&](const Coordinator& coordinator, std::size_t n) {
         return coordinator.weigh(Coordinator::Describe{own(groups[n])});
     };
     auto bytes = co_await weigh_groups(call, groups, look);
     // An error quotes the name.
-    for (auto name : groups) bytes += at_least + 2 * name.size();
+    for (std::size_t n = 0; n < groups.size(); ++n) bytes[n] += at_least + 2 * groups[n].size();
     co_return bytes;
 }
 Task<std::optional<Told<Coordinator::Described>>> ask_to_describe(Call& call, std::string_view group,

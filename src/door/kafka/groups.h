@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/utf8.h"
 #include "door/kafka/call.h"
 
 namespace fulmar::kafka {
@@ -43,12 +44,12 @@ Task<std::optional<Told<A>>> ask_group(Call& call, std::string_view group,
 // names, and all while there is no such topic.
 std::map<PartitionId, std::vector<std::size_t>> by_coordinator(const Call& call,
                                                                std::span<const std::string_view> groups);
-// What `look(coordinator, n)` comes to for the n-th of the groups, of all: bytes that it takes to tell of
-// them. It looks where that coordinator lives, and copies nothing; what does not serve now counts nothing.
+// `look(coordinator, n)` for the n-th of the groups: bytes that it takes to tell of it. It looks where that
+// coordinator lives, and copies nothing; what does not serve now counts nothing.
 template <class Look>
-Task<std::size_t> weigh_groups(Call& call, std::span<const std::string_view> groups, Look look) {
+Task<std::vector<std::size_t>> weigh_groups(Call& call, std::span<const std::string_view> groups, Look look) {
     constexpr std::size_t a_turn = 1'000;
-    std::size_t bytes = 0;
+    std::vector<std::size_t> bytes(groups.size());
     auto all = by_coordinator(call, groups);
     for (auto& [at, which] : all) {
         auto& there = call.broker.owner(at);
@@ -57,7 +58,7 @@ Task<std::size_t> weigh_groups(Call& call, std::span<const std::string_view> gro
             auto work = [&] {
                 auto* host = call.broker.groups(there.core).find(at);
                 if (!host || !host->serving()) return;
-                for (auto n : some) bytes += look(host->machine(), n);
+                for (auto n : some) bytes[n] = look(host->machine(), n);
             };
             if (&there != &call.here) co_await call_on(there.seam.loop, call.loop(), work);
             else work();
@@ -68,9 +69,19 @@ Task<std::size_t> weigh_groups(Call& call, std::span<const std::string_view> gro
 }
 // The names, in their order. One that is named again takes as much memory again, and tells nothing new.
 std::vector<std::string_view> each_once(std::span<const std::string_view> groups);
-// What it takes to describe them, each `at_least`.
-Task<std::size_t> bytes_to_describe(Call& call, std::span<const std::string_view> groups,
-                                    std::size_t at_least);
+// Which of the groups an answer tells of, where each takes so many bytes, about: `none` for those. A few
+// kilobytes may ask for more than memory holds, or than the four bytes of a frame's size can say: behind what
+// makes the answer this large clients are told to ask again, as they do for those that are left over. One
+// that is larger by itself no client can be told of.
+inline constexpr std::size_t told_bytes_max = 512 << 20;
+struct Admitted {
+    std::vector<ErrorCode> groups;
+    std::size_t bytes = 0;  // Of those that are told of.
+};
+Admitted admit(std::span<const std::size_t> bytes);
+// What it takes to describe each, and `at_least` that.
+Task<std::vector<std::size_t>> bytes_to_describe(Call& call, std::span<const std::string_view> groups,
+                                                 std::size_t at_least);
 // The n-th of them; others have a turn now and then. Nothing once nobody waits for it any more.
 Task<std::optional<Told<Coordinator::Described>>> ask_to_describe(Call& call, std::string_view group,
                                                                   std::size_t n);
@@ -80,9 +91,11 @@ Task<Answer> answer_with_room(Call& call, std::size_t about_bytes, Task<Answer> 
 // The topic in which groups are kept, made if it is not there; an error when that cannot be.
 Task<std::expected<void, std::string>> make_group_topic(Call& call);
 
-inline std::string own(std::string_view text) { return std::string(text); }
+// What is said of a group others are told, and some of their clients end on what is no UTF-8. It gets no
+// longer than a string of the protocol can be.
+inline std::string own(std::string_view text) { return as_utf8(text, 32'767); }
 inline std::optional<std::string> own(const std::optional<std::string_view>& text) {
-    return text ? std::optional<std::string>(*text) : std::nullopt;
+    return text ? std::optional(own(*text)) : std::nullopt;
 }
 inline std::string own(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 inline std::optional<std::string_view> view(const std::optional<std::string>& text) {

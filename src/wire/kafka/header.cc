@@ -1,5 +1,7 @@
 #include "wire/kafka/header.h"
 
+#include <algorithm>
+
 FULMAR_WIRE(, fulmar::kafka::RequestHeader);
 
 namespace fulmar::kafka {
@@ -27,13 +29,15 @@ std::expected<T, wire::DecodeError> read_front(Bytes& bytes) {
     return front;
 }
 
+// What is longer no frame can hold: it is not sent (`is_frame`).
 void put_size(Pieces& frame) {
-    auto size = frame.size() - size_bytes;
-    CHECK(size <= INT32_MAX);
+    auto size = std::min<std::size_t>(frame.size() - size_bytes, INT32_MAX);
     store_big(frame.owned().data(), std::int32_t(size));
 }
 
 }  // namespace
+
+bool is_frame(const Pieces& frame) { return frame.size() - size_bytes <= INT32_MAX; }
 
 std::expected<Request, wire::DecodeError> open_request(Bytes frame) {
     auto header = read_front<RequestHeader>(frame);

@@ -66,6 +66,8 @@ Pieces request_frame(const T& body, int version, std::int32_t correlation_id,
     detail::put_request_header(frame, header);
     return frame;
 }
+// Whether it can be sent: its size stands in four bytes, with a sign.
+bool is_frame(const Pieces& frame);
 template <wire::Message T>
 Pieces response_frame(const T& body, int version, std::int32_t correlation_id) {
     bool flexible = flexible_response_header<T>(version);

@@ -82,12 +82,17 @@ private:
     std::deque<std::vector<std::int32_t>> indexes_;
 };
 
-Task<Answer> describe_all(Call& call, std::span<const std::string_view> names, bool with_operations) {
+Task<Answer> describe_all(Call& call, std::span<const std::string_view> names,
+                          std::span<const ErrorCode> admitted, bool with_operations) {
     std::deque<Described> described;
     for (auto name : names) {
         auto& one = described.emplace_back(call, name);
         if (name.empty()) {
             one.refuse(ErrorCode::invalid_group_id);
+            continue;
+        }
+        if (auto error = admitted[described.size() - 1]; error != ErrorCode::none) {
+            one.refuse(error);
             continue;
         }
         auto told = co_await ask_to_describe(call, name, described.size() - 1);
@@ -109,9 +114,9 @@ Task<Answer> handle_consumer_group_describe(Call& call) {
     auto request = read<ConsumerGroupDescribeRequest>(call, arena);
     if (!request) co_return Answer::close();
     auto names = each_once(request->group_ids);
-    auto bytes = co_await bytes_to_describe(call, names, sizeof(Described) + sizeof(Shape::Group));
-    co_return co_await answer_with_room(call, bytes,
-                                        describe_all(call, names, request->include_authorized_operations));
+    auto admitted = admit(co_await bytes_to_describe(call, names, sizeof(Described) + sizeof(Shape::Group)));
+    auto making = describe_all(call, names, admitted.groups, request->include_authorized_operations);
+    co_return co_await answer_with_room(call, admitted.bytes, std::move(making));
 }
 
 }  // namespace fulmar::kafka

@@ -73,7 +73,10 @@ group::ConsumerBeat beat_of(Call& call, const ConsumerGroupHeartbeatRequest& req
     }
     if (request.rebalance_timeout_ms != -1)
         beat.rebalance_timeout = Millis(std::max(request.rebalance_timeout_ms, 0));
-    if (auto& names = request.subscribed_topic_names) beat.topics.emplace(names->begin(), names->end());
+    if (auto& names = request.subscribed_topic_names) {
+        auto& topics = beat.topics.emplace();
+        for (auto& name : *names) topics.insert(own(name));
+    }
     if (request.topic_partitions) {
         auto& owned = beat.owned.emplace();
         for (auto& topic : *request.topic_partitions)

@@ -50,11 +50,17 @@ DescribeGroupsResponse::Group told_of(std::string_view name, Described& describe
 // Of one that is not there.
 constexpr std::size_t described_bytes = 500;
 
-Task<Answer> describe_all(Call& call, std::span<const std::string_view> names, bool with_operations) {
+Task<Answer> describe_all(Call& call, std::span<const std::string_view> names,
+                          std::span<const ErrorCode> admitted, bool with_operations) {
     std::deque<Described> described;
     std::vector<DescribeGroupsResponse::Group> groups;
     for (auto name : names) {
         auto& one = described.emplace_back();
+        if (auto error = admitted[described.size() - 1]; error != ErrorCode::none) {
+            groups.emplace_back().group_id = name;
+            groups.back().error_code = error;
+            continue;
+        }
         auto told = co_await ask_to_describe(call, name, described.size() - 1);
         if (!told) co_return Answer::close();
         if (*told) {
@@ -80,9 +86,9 @@ Task<Answer> handle_describe_groups(Call& call) {
     auto request = read<DescribeGroupsRequest>(call, arena);
     if (!request) co_return Answer::close();
     auto names = each_once(request->groups);
-    auto bytes = co_await bytes_to_describe(call, names, described_bytes);
-    co_return co_await answer_with_room(call, bytes,
-                                        describe_all(call, names, request->include_authorized_operations));
+    auto admitted = admit(co_await bytes_to_describe(call, names, described_bytes));
+    auto making = describe_all(call, names, admitted.groups, request->include_authorized_operations);
+    co_return co_await answer_with_room(call, admitted.bytes, std::move(making));
 }
 
 }  // namespace fulmar::kafka

@@ -23,7 +23,7 @@ std::string new_member_id(Call& call, const JoinGroupRequest& request) {
     auto high = call.loop().random();
     auto id = uuid_from(high, call.loop().random());
     auto name = request.group_instance_id.value_or(call.header.client_id.value_or(""));
-    return std::string(name.substr(0, text_bytes_max)) + '-' + hex_text(id);
+    return own(name.substr(0, text_bytes_max)) + '-' + hex_text(id);
 }
 
 group::Join join_of(Call& call, const JoinGroupRequest& request) {

@@ -99,8 +99,8 @@ public:
     OffsetFetch(Call& call, const OffsetFetchRequest& request)
         : call_(call), wanted_(wanted_of(call, request)) {}
 
-    // What `make` takes.
-    Task<std::size_t> about_bytes() {
+    // What each takes, of those that `make` asks for.
+    Task<std::vector<std::size_t>> about_bytes() {
         std::vector<std::string_view> groups;
         for (auto& wanted : wanted_) groups.push_back(wanted.group);
         auto said_max = std::size_t(call_.broker.settings().offset_metadata_bytes_max);
@@ -114,30 +114,37 @@ public:
             return 2 * std::min(places * said_max, found.metadata_bytes);
         };
         auto bytes = co_await weigh_groups(call_, groups, look);
-        for (auto& wanted : wanted_) {
-            bytes += sizeof(GroupAnswer) + sizeof(OffsetFetchResponse::Group) + wanted.group.size();
-            if (!wanted.topics) continue;
-            for (auto& topic : *wanted.topics)
-                bytes += group::weigh_places(topic.name, topic.partitions.size());
+        for (std::size_t n = 0; n < groups.size(); ++n) {
+            bytes[n] += sizeof(GroupAnswer) + sizeof(OffsetFetchResponse::Group) + groups[n].size();
+            if (!wanted_[n].topics) continue;
+            for (auto& topic : *wanted_[n].topics)
+                bytes[n] += group::weigh_places(topic.name, topic.partitions.size());
         }
         co_return bytes;
     }
-    Task<Answer> make() {
-        if (!co_await ask_all()) co_return Answer::close();
+    Task<Answer> make(std::span<const ErrorCode> admitted) {
+        if (!co_await ask_all(admitted)) co_return Answer::close();
         co_return finish();
     }
 
 private:
     // False: nobody waits any more.
-    Task<bool> ask_all() {
+    Task<bool> ask_all(std::span<const ErrorCode> admitted) {
         for (auto& wanted : wanted_) {
+            if (auto error = admitted[answers_.size()]; error != ErrorCode::none) {
+                auto& answer = answers_.emplace_back();
+                answer.error = error;
+                if (wanted.topics) fill_named(wanted, answer);
+                continue;
+            }
             Coordinator::FetchOffsets command{own(wanted.group), std::nullopt, own(wanted.member_id),
                                               wanted.member_epoch};
             if (wanted.topics) {
                 command.places.emplace();
                 for (auto& topic : *wanted.topics)
                     for (auto partition : topic.partitions)
-                        command.places->push_back({own(topic.name), partition});
+                        command.places->push_back(
+                            {own(topic.name.substr(0, group::topic_looked_for_bytes)), partition});
             }
             const Coordinator::Command fetch(std::move(command));
             auto told = co_await ask_group<Fetched>(call_, wanted.group, fetch);
@@ -214,8 +221,8 @@ Task<Answer> handle_offset_fetch(Call& call) {
     auto request = read<OffsetFetchRequest>(call, arena);
     if (!request) co_return Answer::close();
     OffsetFetch fetch(call, *request);
-    auto bytes = co_await fetch.about_bytes();
-    co_return co_await answer_with_room(call, bytes, fetch.make());
+    auto admitted = admit(co_await fetch.about_bytes());
+    co_return co_await answer_with_room(call, admitted.bytes, fetch.make(admitted.groups));
 }
 
 }  // namespace fulmar::kafka
