@@ -97,6 +97,7 @@ private:
 
     Task<Result<>> round() {
         if (!client_.connected()) {
+            connected_in_ = work_.broker.lives;
             co_await co_await client_.connect();
             co_await co_await ensure_topics(client_, work_, plan_.places, 9);
             if (plan_.idempotent && producer_ == no_producer) co_await co_await take_id();
@@ -128,11 +129,10 @@ private:
     }
     // Nothing befalls its connection meanwhile.
     Task<> rest() {
-        auto life = work_.broker.lives;
         ++work_.resting, ++work_.rests;
         co_await Timer(seam_.loop, Millis(work_.world.workload.between(10'500, 20'000)));
         --work_.resting;
-        rested_in_ = life;
+        rested_in_ = connected_in_;
     }
     // Open batches as requests, in their order: some take several, of different partitions, and name these in
     // any order, as clients do.
@@ -262,7 +262,8 @@ private:
     std::vector<std::int32_t> sequences_;
     std::deque<OpenBatch> open_;
     int made_ = 0, done_since_calm_ = 0;
-    int rested_in_ = 0;  // The life of the broker that its connection has just rested in.
+    int connected_in_ = 0,
+        rested_in_ = 0;  // The life of the broker that its connection is of; and has just rested in.
 };
 
 }  // namespace
