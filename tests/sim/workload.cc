@@ -205,6 +205,7 @@ private:
         }
         wire::BatchProducer stamp;
         if (plan_.idempotent) {
+            work_.last_acknowledged[plan_.places[batch.place]].erase(plan_.id);
             auto& next = sequences_[batch.place];
             stamp = {producer_, 0, next};
             next += std::int32_t(count);
@@ -213,6 +214,16 @@ private:
                                           wire::Codec::gzip};
         batch.bytes = builder.finish(codecs[chance.below(4)], stamp);
         return batch;
+    }
+    // Of what it has sent behind that the last may be there, too, and then stands for both.
+    void note_last(const Place& place, const OpenBatch& acknowledged, Offset base) {
+        auto sequence = [](Bytes batch) { return wire::BatchView(batch).base_sequence(); };
+        for (auto& other : open_)
+            if (other.place == acknowledged.place && sequence(other.bytes) > sequence(acknowledged.bytes))
+                return;
+        auto& last = work_.last_acknowledged[place][plan_.id];
+        if (last.batch.empty() || sequence(last.batch) < sequence(acknowledged.bytes))
+            last = {acknowledged.bytes, base};
     }
     Task<Result<>> send(const Request& batches) {
         std::vector<ProduceRequest::Partition> partitions;
@@ -242,8 +253,7 @@ private:
                 if (place.topic != topic.name || place.partition != partition.index) continue;
                 if (partition.error_code == ErrorCode::none) {
                     work_.ledger.acknowledged(place, partition.base_offset, open_[i].values);
-                    if (plan_.idempotent)
-                        work_.last_acknowledged[place][plan_.id] = {open_[i].bytes, partition.base_offset};
+                    if (plan_.idempotent) note_last(place, open_[i], partition.base_offset);
                     open_[i].done = true;
                     done_since_calm_ += work_.calm;
                 } else {
