@@ -289,8 +289,9 @@ std::span<const Setting> settings_table() {
          .kafkas = true},
         {.key = "offsets.retention.minutes",
          .kind = Setting::Number{&S::offsets_retention_minutes, 1, int_max},
-         .fallback = "10080",
-         .what = "How long committed offsets are kept once their group has no members any more: 7 days.",
+         .fallback = "43200",
+         .what = "How long committed offsets are kept once their group has no members any more: 30 days, as long as "
+                 "messages; Kafka has 7 for both.",
          .kafkas = true},
         {.key = "offsets.retention.check.interval.ms",
          .kind = Setting::Duration{&S::offsets_retention_check_interval, 1, long_max},

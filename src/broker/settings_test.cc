@@ -46,6 +46,7 @@ TEST(Settings, without_any_source_the_defaults_hold) {
     EXPECT_EQ(s.connections_idle_max, std::chrono::minutes(10));
     EXPECT_EQ(s.connections_max, 10'000);
     EXPECT_EQ(s.log_retention, std::chrono::days(30));
+    EXPECT_EQ(std::chrono::minutes(s.offsets_retention_minutes), s.log_retention);
     EXPECT_EQ(s.durability, Durability::disk);
     EXPECT_EQ(s.unsynced_bytes_max, 64 << 20);
     EXPECT_EQ(s.producer_id_expiration, std::chrono::hours(24));
