@@ -87,6 +87,13 @@ struct Assign {
     }
 };
 
+// Of a broker setting that Kafka has, or that only tools set; else nothing.
+std::string_view why_not_here(std::string_view key) {
+    auto* row = cluster::find_broker_config(key);
+    if (!row || row->name != key) return {};
+    return row->use == cluster::ConfigUse::acts ? "It is changed while the broker runs." : row->what;
+}
+
 std::size_t row_of(std::string_view key) {
     auto table = settings_table();
     for (std::size_t row = 0; row < table.size(); ++row)
@@ -136,6 +143,8 @@ private:
         settings_.topic_defaults[std::string(key)] = std::move(text);
     }
     void unknown(std::string_view key, const std::string& place) {
+        if (auto why = why_not_here(key); !why.empty())
+            return wrong(fmt::format("{}: {} cannot be set here. {}", place, key, why));
         std::vector<std::string_view> known;
         for (auto& setting : settings_table()) known.push_back(setting.key);
         wrong(fmt::format("{}: there is no setting \"{}\"{}", place, key, did_you_mean(key, known)));
@@ -235,7 +244,11 @@ void read_environment(const std::vector<std::pair<std::string, std::string>>& va
         if (!name.starts_with("FULMAR_") || name == of_the_command_line || made_by_kubernetes(name)) continue;
         auto place = "environment variable " + name;
         auto found = std::ranges::find(names, name);
-        if (found == names.end())
+        auto others = std::ranges::find(cluster::broker_configs(), name,
+                                        [](auto& row) { return variable_of(row.name); });
+        if (found == names.end() && others != cluster::broker_configs().end())
+            reading.set(others->name, value, place);
+        else if (found == names.end())
             reading.wrong(fmt::format("{}: no such setting{}", place, did_you_mean(name, known)));
         else reading.set(keys[std::size_t(found - names.begin())], value, place);
     }

@@ -159,9 +159,25 @@ TEST(Settings, an_unknown_key_is_refused_with_the_nearest_known) {
     EXPECT_EQ(refusal(environment("FULMAR_LOG_LEVL", "info")),
               "environment variable FULMAR_LOG_LEVL: no such setting; did you mean FULMAR_LOG_LEVEL?");
     EXPECT_EQ(refusal(argument("log.retention.hours", "1")),
-              "--set log.retention.hours=1: there is no setting \"log.retention.hours\"; did you mean "
-              "log.retention.ms?");
+              "--set log.retention.hours=1: log.retention.hours cannot be set here. Here it is "
+              "log.retention.ms.");
     EXPECT_EQ(refusal(argument("zookeeper", "x")), "--set zookeeper=x: there is no setting \"zookeeper\"");
+}
+
+TEST(Settings, of_kafkas_settings_that_are_not_here_it_is_said_why) {
+    EXPECT_EQ(
+        refusal(argument("group.coordinator.rebalance.protocols", "classic")),
+        "--set group.coordinator.rebalance.protocols=classic: group.coordinator.rebalance.protocols cannot "
+        "be set here. Nothing switches a protocol off; group.consumer.migration.policy says whether "
+        "a group may change its own.");
+    EXPECT_EQ(refusal(file("group.share.max.size = 10")),
+              "fulmar.toml:1: group.share.max.size cannot be set here. There are no share groups.");
+    EXPECT_EQ(refusal(environment("FULMAR_NUM_IO_THREADS", "8")),
+              "environment variable FULMAR_NUM_IO_THREADS: num.io.threads cannot be set here. Threads are "
+              "set by cores, at the start.");
+    EXPECT_EQ(refusal(argument("log.cleaner.backoff.ms", "1")),
+              "--set log.cleaner.backoff.ms=1: log.cleaner.backoff.ms cannot be set here. It is changed "
+              "while the broker runs.");
 }
 
 TEST(Settings, everything_that_is_wrong_is_said_at_once) {
