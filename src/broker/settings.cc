@@ -154,6 +154,7 @@ private:
         return place.empty() ? "by default" : place;
     }
     void check_together();
+    void check_order(std::string_view lesser, std::string_view greater, bool may_be_equal = true);
 
     Settings settings_{};
     std::vector<std::string> wrong_;
@@ -193,6 +194,26 @@ void Reading::check_together() {
             fmt::format("{}: message.max.bytes is {}, and no such message fits into a request of "
                         "socket.request.max.bytes, {}",
                         place_of("message.max.bytes"), s.message_bytes_max, s.socket_request_bytes_max));
+    check_order("group.min.session.timeout.ms", "group.max.session.timeout.ms");
+    for (std::string_view what : {"session.timeout.ms", "heartbeat.interval.ms"}) {
+        auto usual = fmt::format("group.consumer.{}", what);
+        check_order(fmt::format("group.consumer.min.{}", what), usual);
+        check_order(usual, fmt::format("group.consumer.max.{}", what));
+    }
+    check_order("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms", false);
+}
+
+// Both are durations.
+void Reading::check_order(std::string_view lesser, std::string_view greater, bool may_be_equal) {
+    auto value = [&](std::string_view key) {
+        return settings_.*std::get<Setting::Duration>(settings_table()[row_of(key)].kind).field;
+    };
+    if (value(lesser) < value(greater) || (may_be_equal && value(lesser) == value(greater))) return;
+    // A default is at fault only where nothing was set.
+    bool lesser_is_set = !settings_.shown[row_of(lesser)].place.empty();
+    wrong(fmt::format("{}: {} is {} ms, and must be {} {}, which is {} ms",
+                      place_of(lesser_is_set ? lesser : greater), lesser, value(lesser).count(),
+                      may_be_equal ? "at most" : "less than", greater, value(greater).count()));
 }
 
 // Keys with dots are tables within tables to TOML.

@@ -243,6 +243,40 @@ TEST(Settings, a_message_must_fit_into_a_request) {
     EXPECT_NE(said.find("socket.request.max.bytes"), said.npos) << said;
 }
 
+TEST(Settings, bounds_that_contradict_each_other_are_refused) {
+    auto all = [](std::vector<std::pair<std::string, std::string>> pairs) {
+        Sources sources;
+        for (auto& [key, value] : pairs)
+            sources.arguments.push_back({"group." + key, value, "--set group." + key + "=" + value});
+        return sources;
+    };
+    EXPECT_EQ(
+        refusal(all({{"max.session.timeout.ms", "5s"}})),
+        "--set group.max.session.timeout.ms=5s: group.min.session.timeout.ms is 6000 ms, and must be at most "
+        "group.max.session.timeout.ms, which is 5000 ms");
+    EXPECT_EQ(
+        refusal(all({{"min.session.timeout.ms", "8"}, {"max.session.timeout.ms", "7"}})),
+        "--set group.min.session.timeout.ms=8: group.min.session.timeout.ms is 8 ms, and must be at most "
+        "group.max.session.timeout.ms, which is 7 ms");
+    EXPECT_EQ(
+        refusal(all({{"consumer.session.timeout.ms", "10s"}})),
+        "--set group.consumer.session.timeout.ms=10s: group.consumer.min.session.timeout.ms is 45000 ms, and "
+        "must be at most group.consumer.session.timeout.ms, which is 10000 ms");
+    EXPECT_EQ(refusal(all({{"consumer.session.timeout.ms", "61s"}})),
+              "--set group.consumer.session.timeout.ms=61s: group.consumer.session.timeout.ms is 61000 ms, "
+              "and must "
+              "be at most group.consumer.max.session.timeout.ms, which is 60000 ms");
+    EXPECT_NE(refusal(all({{"consumer.heartbeat.interval.ms", "4999"}})), "(taken)");
+    EXPECT_NE(refusal(all({{"consumer.heartbeat.interval.ms", "15001"}})), "(taken)");
+    EXPECT_EQ(
+        refusal(
+            all({{"consumer.max.heartbeat.interval.ms", "1m"}, {"consumer.heartbeat.interval.ms", "45s"}})),
+        "--set group.consumer.heartbeat.interval.ms=45s: group.consumer.heartbeat.interval.ms is 45000 ms, "
+        "and must be less than group.consumer.session.timeout.ms, which is 45000 ms");
+    read(all({{"min.session.timeout.ms", "7"}, {"max.session.timeout.ms", "7"}}));
+    read(all({{"consumer.min.session.timeout.ms", "10s"}, {"consumer.session.timeout.ms", "10s"}}));
+}
+
 TEST(Settings, the_table_holds_what_it_says) {
     std::set<std::string_view> keys;
     auto described = describe_settings();
