@@ -403,7 +403,8 @@ def test_a_reset_that_cannot_be_is_explained(broker, run):
     def refused(text, *words):
         expect_failure(run("group", "reset", *words, "--yes"), text)
 
-    refused("there is no group satys; did you mean stays?", "satys", "--topic", "orders", "--to", "0")
+    refused("no group satys; did you mean stays? Else `--new` makes satys", "satys", "--topic", "orders", "--to", "0")
+    refused("shows what there is, and `--new` makes xyzzy", "xyzzy", "--topic", "orders", "--to", "0")
     refused("there is no topic oders; did you mean orders?", "stays", "--topic", "oders", "--to", "0")
     refused("topic orders has no partition 2: it has 2, from 0 to 1", "stays", "--topic", "orders:2", "--to", "0")
     refused("has committed nothing of orders:1, so there is nothing", "stays", "--topic", "orders", "--shift", "1")
@@ -415,8 +416,9 @@ def test_groups_and_offsets_are_deleted(broker, run):
         c.create_topic("bills", 3)
     commit(broker, "goes", 3, 3)
     commit(broker, "goes", 0, 0, 0, topic="bills")
-    assert run("group", "delete", "goes", "--topic", "bills:1,2").stdout == (
-        "deleted what group goes had committed of bills:1,2: 2 partitions\n"
+    assert run("group", "delete", "goes", "--topic", "bills:1", "--topic", "bills:2").stdout == (
+        "deleted what group goes had committed of bills:1: 1 partition\n"
+        "deleted what group goes had committed of bills:2: 1 partition\n"
     )
     assert set(committed(run, "goes")) == {("orders", 0), ("orders", 1), ("bills", 0)}
     assert lines_of_json(run("group", "delete", "goes", "--topic", "orders", "--json")) == [
