@@ -250,6 +250,35 @@ def test_one_member_too_many_says_so(broker, run, consume):
     owner.end()
 
 
+@pytest.mark.parametrize("assignor", ["eager", "cooperative"])
+def test_a_member_that_gets_nothing_says_so_once_and_goes_on_waiting(broker, run, consume, tmp_path, assignor):
+    topic = group = f"idle-{assignor}"
+    with broker.connect() as c:
+        c.create_topic(topic, 1)
+    owner = Member(
+        "librdkafka", tmp_path, "owner", bootstrap=broker.address, group=group, topics=topic, protocol="classic",
+        assignor=assignor, session_ms=10_000, heartbeat_ms=500, commit_every=1,
+    )  # fmt: skip
+    try:
+        until("it owns it", lambda: len(owner.owned()) == 1)
+        # Of two that follow one at least owns nothing, however the group shares.
+        both = consume(topic, group), consume(topic, group)
+
+        def told():
+            return [c for c in both if c.err.read_text()]
+
+        until("one says so", told)
+        said = f"the other members of group {group} have all partitions of {topic}\n"
+        owner.cleanup()
+        run("produce", topic, "x")
+        until("one of them goes on", lambda: sum(len(c.lines()) for c in both) == 1)
+        time.sleep(1)
+        assert all(c.err.read_text() in ("", said, 2 * said) for c in both), [c.err.read_text() for c in both]
+        assert [c for c in both if said in c.err.read_text()]
+    finally:
+        owner.cleanup()
+
+
 def test_what_is_not_printed_is_not_committed(broker, run):
     command = [str(BINARY), "consume", "orders", "--group", "unprinted", "--until-end", "--server", broker.address]
     with open("/dev/full", "w") as full:
