@@ -87,6 +87,13 @@ struct Assign {
     }
 };
 
+// Of a broker setting that Kafka has, or that only tools set; else nothing.
+std::string_view why_not_here(std::string_view key) {
+    auto* row = cluster::find_broker_config(key);
+    if (!row || row->name != key) return {};
+    return row->use == cluster::ConfigUse::acts ? "It is changed while the broker runs." : row->what;
+}
+
 std::size_t row_of(std::string_view key) {
     auto table = settings_table();
     for (std::size_t row = 0; row < table.size(); ++row)
@@ -136,6 +143,8 @@ private:
         settings_.topic_defaults[std::string(key)] = std::move(text);
     }
     void unknown(std::string_view key, const std::string& place) {
+        if (auto why = why_not_here(key); !why.empty())
+            return wrong(fmt::format("{}: {} cannot be set here. {}", place, key, why));
         std::vector<std::string_view> known;
         for (auto& setting : settings_table()) known.push_back(setting.key);
         wrong(fmt::format("{}: there is no setting \"{}\"{}", place, key, did_you_mean(key, known)));
@@ -145,6 +154,7 @@ private:
         return place.empty() ? "by default" : place;
     }
     void check_together();
+    void check_order(std::string_view lesser, std::string_view greater, bool may_be_equal = true);
 
     Settings settings_{};
     std::vector<std::string> wrong_;
@@ -184,6 +194,26 @@ void Reading::check_together() {
             fmt::format("{}: message.max.bytes is {}, and no such message fits into a request of "
                         "socket.request.max.bytes, {}",
                         place_of("message.max.bytes"), s.message_bytes_max, s.socket_request_bytes_max));
+    check_order("group.min.session.timeout.ms", "group.max.session.timeout.ms");
+    for (std::string_view what : {"session.timeout.ms", "heartbeat.interval.ms"}) {
+        auto usual = fmt::format("group.consumer.{}", what);
+        check_order(fmt::format("group.consumer.min.{}", what), usual);
+        check_order(usual, fmt::format("group.consumer.max.{}", what));
+    }
+    check_order("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms", false);
+}
+
+// Both are durations.
+void Reading::check_order(std::string_view lesser, std::string_view greater, bool may_be_equal) {
+    auto value = [&](std::string_view key) {
+        return settings_.*std::get<Setting::Duration>(settings_table()[row_of(key)].kind).field;
+    };
+    if (value(lesser) < value(greater) || (may_be_equal && value(lesser) == value(greater))) return;
+    // A default is at fault only where nothing was set.
+    bool lesser_is_set = !settings_.shown[row_of(lesser)].place.empty();
+    wrong(fmt::format("{}: {} is {} ms, and must be {} {}, which is {} ms",
+                      place_of(lesser_is_set ? lesser : greater), lesser, value(lesser).count(),
+                      may_be_equal ? "at most" : "less than", greater, value(greater).count()));
 }
 
 // Keys with dots are tables within tables to TOML.
@@ -235,7 +265,11 @@ void read_environment(const std::vector<std::pair<std::string, std::string>>& va
         if (!name.starts_with("FULMAR_") || name == of_the_command_line || made_by_kubernetes(name)) continue;
         auto place = "environment variable " + name;
         auto found = std::ranges::find(names, name);
-        if (found == names.end())
+        auto others = std::ranges::find(cluster::broker_configs(), name,
+                                        [](auto& row) { return variable_of(row.name); });
+        if (found == names.end() && others != cluster::broker_configs().end())
+            reading.set(others->name, value, place);
+        else if (found == names.end())
             reading.wrong(fmt::format("{}: no such setting{}", place, did_you_mean(name, known)));
         else reading.set(keys[std::size_t(found - names.begin())], value, place);
     }

@@ -214,7 +214,8 @@ std::span<const Setting> settings_table() {
         {.key = "group.initial.rebalance.delay.ms",
          .kind = Setting::Duration{&S::group_initial_rebalance_delay, 0, int_max},
          .fallback = "3000",
-         .what = "How long a new group waits for more members before it divides partitions among them.",
+         .what = "How long a group that has no members waits behind the first one for more, and longer while "
+                 "others come, before it divides partitions among them.",
          .kafkas = true},
         {.key = "group.max.size",
          .kind = Setting::Number{&S::group_max_size, 1, int_max},
@@ -289,8 +290,10 @@ std::span<const Setting> settings_table() {
          .kafkas = true},
         {.key = "offsets.retention.minutes",
          .kind = Setting::Number{&S::offsets_retention_minutes, 1, int_max},
-         .fallback = "10080",
-         .what = "How long committed offsets are kept once their group has no members any more: 7 days.",
+         .fallback = "43200",
+         .what = "How long committed offsets are kept once their group has no members any more: 30 days, as "
+                 "long as "
+                 "messages; Kafka has 7 for both.",
          .kafkas = true},
         {.key = "offsets.retention.check.interval.ms",
          .kind = Setting::Duration{&S::offsets_retention_check_interval, 1, long_max},

@@ -46,6 +46,7 @@ TEST(Settings, without_any_source_the_defaults_hold) {
     EXPECT_EQ(s.connections_idle_max, std::chrono::minutes(10));
     EXPECT_EQ(s.connections_max, 10'000);
     EXPECT_EQ(s.log_retention, std::chrono::days(30));
+    EXPECT_EQ(std::chrono::minutes(s.offsets_retention_minutes), s.log_retention);
     EXPECT_EQ(s.durability, Durability::disk);
     EXPECT_EQ(s.unsynced_bytes_max, 64 << 20);
     EXPECT_EQ(s.producer_id_expiration, std::chrono::hours(24));
@@ -158,9 +159,25 @@ TEST(Settings, an_unknown_key_is_refused_with_the_nearest_known) {
     EXPECT_EQ(refusal(environment("FULMAR_LOG_LEVL", "info")),
               "environment variable FULMAR_LOG_LEVL: no such setting; did you mean FULMAR_LOG_LEVEL?");
     EXPECT_EQ(refusal(argument("log.retention.hours", "1")),
-              "--set log.retention.hours=1: there is no setting \"log.retention.hours\"; did you mean "
-              "log.retention.ms?");
+              "--set log.retention.hours=1: log.retention.hours cannot be set here. Here it is "
+              "log.retention.ms.");
     EXPECT_EQ(refusal(argument("zookeeper", "x")), "--set zookeeper=x: there is no setting \"zookeeper\"");
+}
+
+TEST(Settings, of_kafkas_settings_that_are_not_here_it_is_said_why) {
+    EXPECT_EQ(
+        refusal(argument("group.coordinator.rebalance.protocols", "classic")),
+        "--set group.coordinator.rebalance.protocols=classic: group.coordinator.rebalance.protocols cannot "
+        "be set here. Nothing switches a protocol off; group.consumer.migration.policy says whether "
+        "a group may change its own.");
+    EXPECT_EQ(refusal(file("group.share.max.size = 10")),
+              "fulmar.toml:1: group.share.max.size cannot be set here. There are no share groups.");
+    EXPECT_EQ(refusal(environment("FULMAR_NUM_IO_THREADS", "8")),
+              "environment variable FULMAR_NUM_IO_THREADS: num.io.threads cannot be set here. Threads are "
+              "set by cores, at the start.");
+    EXPECT_EQ(refusal(argument("log.cleaner.backoff.ms", "1")),
+              "--set log.cleaner.backoff.ms=1: log.cleaner.backoff.ms cannot be set here. It is changed "
+              "while the broker runs.");
 }
 
 TEST(Settings, everything_that_is_wrong_is_said_at_once) {
@@ -224,6 +241,40 @@ TEST(Settings, every_address_at_once_is_not_one_to_connect_to) {
 TEST(Settings, a_message_must_fit_into_a_request) {
     auto said = refusal(argument("message.max.bytes", "101MiB"));
     EXPECT_NE(said.find("socket.request.max.bytes"), said.npos) << said;
+}
+
+TEST(Settings, bounds_that_contradict_each_other_are_refused) {
+    auto all = [](std::vector<std::pair<std::string, std::string>> pairs) {
+        Sources sources;
+        for (auto& [key, value] : pairs)
+            sources.arguments.push_back({"group." + key, value, "--set group." + key + "=" + value});
+        return sources;
+    };
+    EXPECT_EQ(
+        refusal(all({{"max.session.timeout.ms", "5s"}})),
+        "--set group.max.session.timeout.ms=5s: group.min.session.timeout.ms is 6000 ms, and must be at most "
+        "group.max.session.timeout.ms, which is 5000 ms");
+    EXPECT_EQ(
+        refusal(all({{"min.session.timeout.ms", "8"}, {"max.session.timeout.ms", "7"}})),
+        "--set group.min.session.timeout.ms=8: group.min.session.timeout.ms is 8 ms, and must be at most "
+        "group.max.session.timeout.ms, which is 7 ms");
+    EXPECT_EQ(
+        refusal(all({{"consumer.session.timeout.ms", "10s"}})),
+        "--set group.consumer.session.timeout.ms=10s: group.consumer.min.session.timeout.ms is 45000 ms, and "
+        "must be at most group.consumer.session.timeout.ms, which is 10000 ms");
+    EXPECT_EQ(refusal(all({{"consumer.session.timeout.ms", "61s"}})),
+              "--set group.consumer.session.timeout.ms=61s: group.consumer.session.timeout.ms is 61000 ms, "
+              "and must "
+              "be at most group.consumer.max.session.timeout.ms, which is 60000 ms");
+    EXPECT_NE(refusal(all({{"consumer.heartbeat.interval.ms", "4999"}})), "(taken)");
+    EXPECT_NE(refusal(all({{"consumer.heartbeat.interval.ms", "15001"}})), "(taken)");
+    EXPECT_EQ(
+        refusal(
+            all({{"consumer.max.heartbeat.interval.ms", "1m"}, {"consumer.heartbeat.interval.ms", "45s"}})),
+        "--set group.consumer.heartbeat.interval.ms=45s: group.consumer.heartbeat.interval.ms is 45000 ms, "
+        "and must be less than group.consumer.session.timeout.ms, which is 45000 ms");
+    read(all({{"min.session.timeout.ms", "7"}, {"max.session.timeout.ms", "7"}}));
+    read(all({{"consumer.min.session.timeout.ms", "10s"}, {"consumer.session.timeout.ms", "10s"}}));
 }
 
 TEST(Settings, the_table_holds_what_it_says) {

@@ -10,8 +10,8 @@ namespace fulmar::cli {
 // Texts that are taken apart after parsing, where CLI11 can only check them.
 struct Raw {
     std::string server = default_server, from = "beginning";
-    std::string trimmed, before_time, reset_to, forgotten_topic;
-    std::vector<std::string> reset_topics;
+    std::string trimmed, before_time, reset_to;
+    std::vector<std::string> reset_topics, forgotten_topics;
     std::vector<std::string> pairs, partitions;
 };
 

@@ -39,6 +39,8 @@ constexpr std::string_view cooperative = "cooperative-sticky";
 class Member : Watch {
     static constexpr int wait_ms = 100;
     static constexpr std::chrono::seconds patience_to_leave{5};
+    // Members that share step by step give a new one nothing at first, and what the others have left then.
+    static constexpr std::chrono::seconds patience_for_next_step{5};
 
 public:
     explicit Member(const ConsumeOptions& options) : options_(options) {}
@@ -49,6 +51,9 @@ private:
     Outcome open();
     std::string assignor(Connection& broker) const;
     Outcome follow();
+    bool step_by_step() const;
+    std::string others_have_all() const;
+    void say_idle();
     Message next();
     bool stands_still() const;
     Outcome say_trouble();
@@ -62,8 +67,10 @@ private:
     bool ends() const { return options_.count || options_.until_end; }
 
     const ConsumeOptions& options_;
-    bool assigned_ = false;                         // At least once, if it were nothing.
-    std::set<std::int32_t> owned_, not_ended_;      // What it owns; of that, where there may be more.
+    bool assigned_ = false;                     // At least once, if it were nothing.
+    std::set<std::int32_t> owned_, not_ended_;  // What it owns; of that, where there may be more.
+    std::optional<std::chrono::steady_clock::time_point> idle_since_;  // The group gave it nothing.
+    bool told_idle_ = false;                                           // Since it owned something last.
     std::map<std::int32_t, std::int64_t> printed_;  // Up to where, since that was stored last.
     std::map<std::int32_t, std::int64_t> positions_;
     std::int64_t in_vain_ = 0;  // How often `next` has found nothing, one after another.
@@ -116,14 +123,20 @@ Outcome Member::open() {
     return std::unexpected(fmt::format("group {}: {}", shown(*options_.group), text_of(code)));
 }
 
+bool Member::step_by_step() const {
+    return std::string_view(rd_kafka_rebalance_protocol(client_.get())) == "COOPERATIVE";
+}
+
 void Member::rebalanced(rd_kafka_resp_err_t code, PartitionList& partitions) {
     auto* client = client_.get();
-    bool step_by_step = std::string_view(rd_kafka_rebalance_protocol(client)) == "COOPERATIVE";
+    idle_since_.reset();
     auto each = std::span(partitions.elems, std::size_t(partitions.cnt));
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         assigned_ = true;
         for (auto& one : each) owned_.insert(one.partition), not_ended_.insert(one.partition);
-        if (step_by_step) rd_kafka_error_destroy(rd_kafka_incremental_assign(client, &partitions));
+        if (owned_.empty()) idle_since_ = std::chrono::steady_clock::now();
+        else told_idle_ = false;
+        if (step_by_step()) rd_kafka_error_destroy(rd_kafka_incremental_assign(client, &partitions));
         else rd_kafka_assign(client, &partitions);
         return;
     }
@@ -135,7 +148,7 @@ void Member::rebalanced(rd_kafka_resp_err_t code, PartitionList& partitions) {
         printed_.erase(one.partition);
         positions_.erase(one.partition);
     }
-    if (step_by_step) rd_kafka_error_destroy(rd_kafka_incremental_unassign(client, &partitions));
+    if (step_by_step()) rd_kafka_error_destroy(rd_kafka_incremental_unassign(client, &partitions));
     else rd_kafka_assign(client, nullptr);
 }
 
@@ -163,6 +176,18 @@ Message Member::next() {
     if (!message) message.reset(rd_kafka_consumer_poll(client_.get(), wait_ms));
     in_vain_ = message ? 0 : in_vain_ + 1;
     return message;
+}
+
+std::string Member::others_have_all() const {
+    return fmt::format("the other members of group {} have all partitions of {}", shown(*options_.group),
+                       options_.topic);
+}
+// Once, until it owns something again.
+void Member::say_idle() {
+    if (!idle_since_ || told_idle_) return;
+    if (step_by_step() && std::chrono::steady_clock::now() - *idle_since_ < patience_for_next_step) return;
+    fmt::print(stderr, "{}\n", others_have_all());
+    told_idle_ = true;
 }
 
 // Now and then while nothing comes.
@@ -217,11 +242,10 @@ Outcome Member::follow() {
     std::int64_t printed = 0;
     while (!Interruptible::happened() && (!options_.count || printed < *options_.count)) {
         if (options_.until_end && assigned_ && not_ended_.empty()) {
-            if (owned_.empty())
-                fmt::print(stderr, "the other members of group {} have all partitions of {}\n",
-                           shown(*options_.group), options_.topic);
+            if (owned_.empty()) fmt::print(stderr, "{}\n", others_have_all());
             break;
         }
+        if (!options_.until_end) say_idle();
         auto message = next();
         if (Interruptible::happened()) break;
         if (std::ferror(stdout)) return std::unexpected("standard output cannot be written");

@@ -165,7 +165,7 @@ std::expected<CommittedOffsets, std::string> committed_offsets(Connection& broke
     return committed;
 }
 
-std::string no_such_group(Connection& broker, const std::string& name) {
+std::string no_such_group(Connection& broker, const std::string& name, CanBeMade can) {
     auto groups = all_groups(broker);
     std::vector<std::string_view> known;
     if (groups)
@@ -176,8 +176,11 @@ std::string no_such_group(Connection& broker, const std::string& name) {
             known.push_back(group.name);
         }
     auto meant = did_you_mean(name, known);
-    return fmt::format("there is no group {}{}", shown(name),
-                       meant.empty() ? ": `fulmar group list` shows what there is" : meant);
+    auto text = fmt::format("there is no group {}{}", shown(name),
+                            meant.empty() ? ": `fulmar group list` shows what there is" : meant);
+    if (can == CanBeMade::yes)
+        text += fmt::format("{} `--new` makes {}", meant.empty() ? ", and" : " Else", shown(name));
+    return text;
 }
 
 std::string has_members(const std::string& group, std::size_t members) {

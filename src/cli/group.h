@@ -48,7 +48,8 @@ using CommittedOffsets = std::map<std::string, std::map<std::int32_t, std::int64
 std::expected<CommittedOffsets, std::string> committed_offsets(Connection& broker, const std::string& group);
 
 // "there is no group oders; did you mean orders?", and else what to do next.
-std::string no_such_group(Connection& broker, const std::string& name);
+enum class CanBeMade : bool { no, yes };  // By --new.
+std::string no_such_group(Connection& broker, const std::string& name, CanBeMade = CanBeMade::no);
 // Why nothing may be changed: "group orders has 2 members: ...".
 std::string has_members(const std::string& group, std::size_t members);
 

@@ -104,17 +104,17 @@ Outcome run(const GroupDeleteOptions& options) {
     if (!broker) return std::unexpected(broker.error());
     std::string wrong;
     for (auto& name : options.names) {
-        if (options.topic) {
-            auto count = forget(*broker, name, *options.topic, options.if_exists);
+        for (auto& of : options.topics) {
+            auto count = forget(*broker, name, of, options.if_exists);
             if (!count) add(wrong, count.error());
             else if (options.json)
                 fmt::print("{{{},{},\"partitions\":{}}}\n", json_member("name", name),
-                           json_member("topic", options.topic->topic), *count);
+                           json_member("topic", of.topic), *count);
             else
-                fmt::print("deleted what group {} had committed of {}: {}\n", shown(name),
-                           options.topic->text(), counted(*count, "partition"));
-            continue;
+                fmt::print("deleted what group {} had committed of {}: {}\n", shown(name), of.text(),
+                           counted(*count, "partition"));
         }
+        if (!options.topics.empty()) continue;
         auto removed = remove(*broker, name, options.if_exists);
         if (!removed) add(wrong, removed.error());
         else if (options.json) fmt::print("{{{},\"deleted\":{}}}\n", json_member("name", name), *removed);

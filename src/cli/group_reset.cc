@@ -167,7 +167,8 @@ Outcome run(const GroupResetOptions& options) {
     if (!broker) return std::unexpected(broker.error());
     auto group = find_group(*broker, options.name);
     if (!group) return std::unexpected(group.error());
-    if (!*group && !options.make) return std::unexpected(no_such_group(*broker, options.name));
+    if (!*group && !options.make)
+        return std::unexpected(no_such_group(*broker, options.name, CanBeMade::yes));
     if (*group && !(*group)->members.empty())
         return std::unexpected(has_members(options.name, (*group)->members.size()));
     CommittedOffsets committed;

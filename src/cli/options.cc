@@ -84,22 +84,29 @@ CommandLine::CommandLine() {
         ->add_flag("--json", version_.json, "Print it as JSON");
 }
 std::expected<Command, Ending> CommandLine::parse(int argc, const char* const* argv) {
-    if (auto wrong = unknown_command(argc, argv)) return std::unexpected(*wrong);
+    // "help group reset" is "group reset --help".
+    std::vector<const char*> typed(argv, argv + argc);
+    if (argc > 1 && std::string_view(argv[1]) == "help") {
+        typed.erase(typed.begin() + 1);
+        typed.push_back("--help");
+    }
+    if (auto wrong = unknown_command(argc, typed.data())) return std::unexpected(*wrong);
     try {
         std::vector<std::string> words;  // From the last to the first, as CLI11 wants them.
-        for (int n = argc; n-- > 1;) words.push_back(kept_whole(argv[n]));
+        for (int n = argc; n-- > 1;) words.push_back(kept_whole(typed[std::size_t(n)]));
         app_.parse(std::move(words));
     } catch (const CLI::ParseError& error) {
         auto end = ending(error);
         end.text = as_typed(end.text);
         return std::unexpected(end);
     }
-    for (auto* texts : {&raw_.pairs, &create_.names, &delete_.names, &produce_.values, &serve_.data,
-                        &verify_.partitions, &repair_.partitions, &group_delete_.names, &raw_.reset_topics})
+    for (auto* texts :
+         {&raw_.pairs, &create_.names, &delete_.names, &produce_.values, &serve_.data, &verify_.partitions,
+          &repair_.partitions, &group_delete_.names, &raw_.reset_topics, &raw_.forgotten_topics})
         for (auto& text : *texts) text = as_typed(text);
-    for (auto* text : {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name, &raw_.trimmed,
-                       &dump_.path, &verify_.data, &repair_.data, &accept_.data, &group_describe_.name,
-                       &reset_.name, &raw_.forgotten_topic})
+    for (auto* text :
+         {&produce_.topic, &consume_.topic, &describe_.name, &grow_.name, &raw_.trimmed, &dump_.path,
+          &verify_.data, &repair_.data, &accept_.data, &group_describe_.name, &reset_.name})
         *text = as_typed(*text);
     for (auto* text : {&produce_.key, &serve_.listen, &serve_.config, &consume_.group})
         if (*text) *text = as_typed(**text);
@@ -189,10 +196,13 @@ void CommandLine::consume() {
                         "With --group it shares the partitions with the other members, goes on where the "
                         "group has come to, and\ncommits what it has printed.");
     command->add_option("TOPIC", consume_.topic, "Where from")->type_name("")->required();
-    auto* from = command->add_option("--from", raw_.from, "Where to begin: beginning, end, or an offset")
-                     ->check(CLI::Validator(check_from, ""))
-                     ->type_name("WHERE")
-                     ->capture_default_str();
+    auto* from =
+        command
+            ->add_option("--from", raw_.from,
+                         "Where to begin: beginning, end, or an offset; with --group beginning or end")
+            ->check(CLI::Validator(check_from, ""))
+            ->type_name("WHERE")
+            ->capture_default_str();
     auto* partition = command->add_option("--partition", consume_.partition, "Of one partition only")
                           ->check(number_from(0, std::numeric_limits<std::int32_t>::max()))
                           ->type_name("N");
@@ -209,7 +219,8 @@ void CommandLine::consume() {
             ->excludes(until_end);
     command
         ->add_option("--group", consume_.group,
-                     "As a member of this consumer group; --from is then for what it has not committed yet")
+                     "As a member of this consumer group; --from, beginning or end, is then for what it has "
+                     "not committed yet")
         ->type_name("NAME")
         ->excludes(partition)
         ->excludes(at);
@@ -346,7 +357,7 @@ std::expected<Command, Ending> CommandLine::finish() {
             return std::unexpected(Ending{
                 exit_usage,
                 fmt::format("--from: with --group it is beginning or end; `fulmar group reset {} --topic {} "
-                            "--to {}` sets where the group goes on\n",
+                            "--to {} --new` sets where the group goes on\n",
                             *consume_.group, consume_.topic, raw_.from)});
         return consume_;
     }

@@ -113,7 +113,7 @@ struct GroupResetOptions {
 struct GroupDeleteOptions {
     Address server;
     std::vector<std::string> names;
-    std::optional<TopicPartitions> topic;  // Only what they have committed of it.
+    std::vector<TopicPartitions> topics;  // Only what they have committed of these, if there are any.
     bool if_exists = false;
     bool json = false;
 };

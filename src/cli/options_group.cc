@@ -76,12 +76,13 @@ void CommandLine::group() {
     list->add_flag("--json", group_list_.json, "Print a line of JSON each");
     add_server(list);
 
-    auto* describe =
-        add(*command, "describe", "Show a group's members, how far it has come, and its lag",
-            "  fulmar group describe billing\n"
-            "  fulmar group describe billing --json\n"
-            "COMMITTED is the next message that the group reads, END the next that is written, LAG what "
-            "lies between.");
+    auto* describe = add(
+        *command, "describe", "Show a group's members, how far it has come, and its lag",
+        "  fulmar group describe billing\n"
+        "  fulmar group describe billing --json\n"
+        "COMMITTED is the next message that the group reads, END the next that is written, LAG what "
+        "lies between,\nwith messages that are gone already, and negative where END has come to lie before "
+        "COMMITTED.");
     describe->add_option("NAME", group_describe_.name, "Its name")->type_name("")->required();
     describe->add_flag("--json", group_describe_.json, "Print it as JSON");
     add_server(describe);
@@ -95,8 +96,9 @@ void CommandLine::group() {
                        "  fulmar group delete billing --topic orders:0,2");
     remove->add_option("NAME", group_delete_.names, "Their names")->type_name("")->required();
     remove
-        ->add_option("--topic", raw_.forgotten_topic,
-                     "Only what they have committed of this topic, or of these partitions of it")
+        ->add_option(
+            "--topic", raw_.forgotten_topics,
+            "Only what they have committed of this topic, or of these partitions of it; may be repeated")
         ->check(CLI::Validator(check_topic_partitions, ""))
         ->type_name("TOPIC[:P,P]")
         ->allow_extra_args(false);
@@ -148,7 +150,8 @@ std::expected<Command, Ending> CommandLine::finish_group(const std::string& name
     }
     if (name == "delete") {
         group_delete_.server = server;
-        if (!raw_.forgotten_topic.empty()) group_delete_.topic = parse_topic_partitions(raw_.forgotten_topic);
+        for (auto& text : raw_.forgotten_topics)
+            group_delete_.topics.push_back(*parse_topic_partitions(text));
         return group_delete_;
     }
     reset_.server = server;

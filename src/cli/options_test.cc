@@ -133,11 +133,13 @@ TEST(Options, groups_are_listed_described_and_deleted) {
     auto remove = parsed<GroupDeleteOptions>({"group", "delete", "a", "[b,c]", "", "--if-exists"});
     EXPECT_EQ(remove.names, (std::vector<std::string>{"a", "[b,c]", ""}));
     EXPECT_TRUE(remove.if_exists);
-    EXPECT_FALSE(remove.topic);
-    remove = parsed<GroupDeleteOptions>({"group", "delete", "--topic", "orders:3,0,3", "a", "b"});
+    EXPECT_TRUE(remove.topics.empty());
+    remove = parsed<GroupDeleteOptions>(
+        {"group", "delete", "--topic", "orders:3,0,3", "a", "--topic", "bills", "b"});
     EXPECT_EQ(remove.names, (std::vector<std::string>{"a", "b"}));
-    ASSERT_TRUE(remove.topic);
-    EXPECT_EQ(remove.topic->text(), "orders:0,3");
+    ASSERT_EQ(remove.topics.size(), 2U);
+    EXPECT_EQ(remove.topics[0].text(), "orders:0,3");
+    EXPECT_EQ(remove.topics[1].text(), "bills");
     EXPECT_EQ(refusal({"group", "delete", "a", "--topic", "orders:"}),
               "--topic: \"orders:\" is neither TOPIC nor TOPIC:PARTITION,PARTITION");
     EXPECT_EQ(refusal({"group", "lst"}), "fulmar group has no command \"lst\"; did you mean list?");
@@ -194,8 +196,8 @@ TEST(Options, a_group_consumes_from_where_it_has_come_to) {
     EXPECT_TRUE(std::holds_alternative<ConsumeOptions::End>(consume.from));
     EXPECT_FALSE(parsed<ConsumeOptions>({"consume", "o"}).group);
     EXPECT_EQ(refusal({"consume", "o", "--group", "g", "--from", "7"}),
-              "--from: with --group it is beginning or end; `fulmar group reset g --topic o --to 7` sets "
-              "where the group goes on");
+              "--from: with --group it is beginning or end; `fulmar group reset g --topic o --to 7 --new` "
+              "sets where the group goes on");
     EXPECT_EQ(refusal({"consume", "o", "--group", ""}), "--group: members need a group with a name");
     EXPECT_NE(refusal({"consume", "o", "--group", "g", "--partition", "0"}), "(taken)");
     EXPECT_NE(refusal({"consume", "o", "--group", "g", "--at", "0"}), "(taken)");
@@ -349,6 +351,9 @@ TEST(Options, every_command_explains_itself_with_examples) {
     }
     for (auto* file : {".log", ".index", ".producers", "epochs", "compacted", "checkpoint"})
         EXPECT_NE(help({"log", "dump", "--help"}).find(file), std::string::npos) << file;
+    EXPECT_EQ(help({"help"}), help({"--help"}));
+    EXPECT_EQ(help({"help", "group", "reset"}), help({"group", "reset", "--help"}));
+    EXPECT_EQ(refusal({"help", "grup"}), "fulmar has no command \"grup\"; did you mean group?");
     EXPECT_TRUE(help({"--version"}).starts_with("fulmar 0."));
     EXPECT_TRUE(parsed<VersionOptions>({"version", "--json"}).json);
 }

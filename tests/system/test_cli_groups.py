@@ -250,6 +250,35 @@ def test_one_member_too_many_says_so(broker, run, consume):
     owner.end()
 
 
+@pytest.mark.parametrize("assignor", ["eager", "cooperative"])
+def test_a_member_that_gets_nothing_says_so_once_and_goes_on_waiting(broker, run, consume, tmp_path, assignor):
+    topic = group = f"idle-{assignor}"
+    with broker.connect() as c:
+        c.create_topic(topic, 1)
+    owner = Member(
+        "librdkafka", tmp_path, "owner", bootstrap=broker.address, group=group, topics=topic, protocol="classic",
+        assignor=assignor, session_ms=10_000, heartbeat_ms=500, commit_every=1,
+    )  # fmt: skip
+    try:
+        until("it owns it", lambda: len(owner.owned()) == 1)
+        # Of two that follow one at least owns nothing, however the group shares.
+        both = consume(topic, group), consume(topic, group)
+
+        def told():
+            return [c for c in both if c.err.read_text()]
+
+        until("one says so", told)
+        said = f"the other members of group {group} have all partitions of {topic}\n"
+        owner.cleanup()
+        run("produce", topic, "x")
+        until("one of them goes on", lambda: sum(len(c.lines()) for c in both) == 1)
+        time.sleep(1)
+        assert all(c.err.read_text() in ("", said, 2 * said) for c in both), [c.err.read_text() for c in both]
+        assert [c for c in both if said in c.err.read_text()]
+    finally:
+        owner.cleanup()
+
+
 def test_what_is_not_printed_is_not_committed(broker, run):
     command = [str(BINARY), "consume", "orders", "--group", "unprinted", "--until-end", "--server", broker.address]
     with open("/dev/full", "w") as full:
@@ -403,7 +432,8 @@ def test_a_reset_that_cannot_be_is_explained(broker, run):
     def refused(text, *words):
         expect_failure(run("group", "reset", *words, "--yes"), text)
 
-    refused("there is no group satys; did you mean stays?", "satys", "--topic", "orders", "--to", "0")
+    refused("no group satys; did you mean stays? Else `--new` makes satys", "satys", "--topic", "orders", "--to", "0")
+    refused("shows what there is, and `--new` makes xyzzy", "xyzzy", "--topic", "orders", "--to", "0")
     refused("there is no topic oders; did you mean orders?", "stays", "--topic", "oders", "--to", "0")
     refused("topic orders has no partition 2: it has 2, from 0 to 1", "stays", "--topic", "orders:2", "--to", "0")
     refused("has committed nothing of orders:1, so there is nothing", "stays", "--topic", "orders", "--shift", "1")
@@ -415,8 +445,9 @@ def test_groups_and_offsets_are_deleted(broker, run):
         c.create_topic("bills", 3)
     commit(broker, "goes", 3, 3)
     commit(broker, "goes", 0, 0, 0, topic="bills")
-    assert run("group", "delete", "goes", "--topic", "bills:1,2").stdout == (
-        "deleted what group goes had committed of bills:1,2: 2 partitions\n"
+    assert run("group", "delete", "goes", "--topic", "bills:1", "--topic", "bills:2").stdout == (
+        "deleted what group goes had committed of bills:1: 1 partition\n"
+        "deleted what group goes had committed of bills:2: 1 partition\n"
     )
     assert set(committed(run, "goes")) == {("orders", 0), ("orders", 1), ("bills", 0)}
     assert lines_of_json(run("group", "delete", "goes", "--topic", "orders", "--json")) == [

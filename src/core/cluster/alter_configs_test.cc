@@ -87,6 +87,10 @@ TEST(AlterConfigs, a_broker_keeps_what_it_does_not_know_and_refuses_what_only_it
     EXPECT_TRUE(set("producer.id.expiration.ms", "1000"));
     EXPECT_EQ(why_not(Kind::broker, {{Op::set, "log.dirs", "/x"}}, "[log.dirs]"), Why::read_only);
     EXPECT_EQ(why_not(Kind::broker, {{Op::set, "num.partitions", "3"}}, "[num.partitions]"), Why::read_only);
+    for (auto name : {"group.coordinator.rebalance.protocols", "group.share.max.size",
+                      "group.streams.max.standby.replicas", "share.coordinator.threads"})
+        EXPECT_EQ(why_not(Kind::broker, {{Op::set, name, "1"}}, std::string("[") + name + "]"),
+                  Why::read_only);
     EXPECT_EQ(why_not(Kind::broker, {{Op::set, "message.max.bytes", "x"}}, "type INT"), Why::broker_value);
     EXPECT_TRUE(altered(Kind::broker, {}, {}, {{Op::remove, "log.dirs", ""}}, false));
 }

@@ -26,7 +26,7 @@ protected:
     void expire() { now<Coordinator::Done>(Coordinator::Expire{}); }
     GroupError remove() { return now<Coordinator::Deleted>(Coordinator::Delete{{"g"}}).groups.at(0); }
 
-    static constexpr Millis week{10'080 * 60'000LL};
+    const Millis month = CoordinatorRules().offsets_retention;
     Consumer a_{"a"}, b_{"b"};
 };
 
@@ -82,7 +82,7 @@ TEST_F(ConsumerOffsets, they_lapse_only_where_nobody_subscribes) {
     commit("b", 3, 5);
     commit("b", 3, 6, true, "pays");
     commit("b", 3, 7, true, "others");
-    clocks_.wall = clocks_.wall + week + Millis(-1);
+    clocks_.wall = clocks_.wall + month + Millis(-1);
     expire();
     EXPECT_EQ(committed("others"), 7);
     clocks_.wall = clocks_.wall + Millis(1);
@@ -97,12 +97,12 @@ TEST_F(ConsumerOffsets, they_lapse_only_where_nobody_subscribes) {
 TEST_F(ConsumerOffsets, a_group_goes_when_it_is_empty_and_nothing_is_committed) {
     come(a_);
     commit("a", 2, 5);
-    clocks_.wall = clocks_.wall + week;
+    clocks_.wall = clocks_.wall + month;
     leave(a_);
     commit("", -1, 6);
     expire();
     EXPECT_EQ(machine_.groups(), 1U);
-    clocks_.wall = clocks_.wall + week;
+    clocks_.wall = clocks_.wall + month;
     expire();
     EXPECT_EQ(machine_.groups(), 0U);
     fail_over();

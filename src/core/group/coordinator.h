@@ -18,7 +18,7 @@ namespace fulmar::group {
 
 struct CoordinatorRules : Rules {
     std::size_t metadata_bytes_max = 4'096;       // offset.metadata.max.bytes
-    Millis offsets_retention{10'080 * 60'000LL};  // offsets.retention.minutes
+    Millis offsets_retention{43'200 * 60'000LL};  // offsets.retention.minutes
     // Of what no log knows, and anybody may make as much of as he likes: ids given out to join with, and
     // groups that have nothing else; beyond that the oldest are forgotten, since who means it joins at once.
     // And members, as far as they hold more than when their group was written last; who would make that more

@@ -52,18 +52,18 @@ TEST_F(CommittedOffsets, those_of_a_topic_that_is_gone_go_whoever_reads_it) {
 }
 TEST_F(CommittedOffsets, offsets_lapse_when_nobody_misses_them) {
     auto expire = [&] { now<Coordinator::Done>(Coordinator::Expire{}); };
-    auto week = Millis(10'080 * 60'000LL);
+    auto month = CoordinatorRules().offsets_retention;
     group_of(1);
     commit("m1", 1, 7);
     pass(Millis(9'000));
     for (int n = 0; n < 100; ++n) {
-        clocks_.wall = clocks_.wall + week;  // However old: its group reads it.
+        clocks_.wall = clocks_.wall + month;  // However old: its group reads it.
         EXPECT_EQ(beat("m1", 1), GroupError::none);
         expire();
     }
     EXPECT_EQ(committed(), 7);
     leave("m1");
-    clocks_.wall = clocks_.wall + week + Millis(-1);
+    clocks_.wall = clocks_.wall + month + Millis(-1);
     expire();
     EXPECT_EQ(committed(), 7);
     clocks_.wall = clocks_.wall + Millis(1);
@@ -86,7 +86,7 @@ TEST_F(CommittedOffsets, topics_that_consumers_do_not_want_any_more_lapse) {
     Coordinator::Commit wanted{"g", "m1", {}, 1, {}, {{{"other", 0}, {.offset = Offset{3}}}}};
     now<Coordinator::Placed>(wanted);
     commit("m1", 1, 7);
-    clocks_.wall = clocks_.wall + Millis(10'080 * 60'000LL);
+    clocks_.wall = clocks_.wall + CoordinatorRules().offsets_retention;
     now<Coordinator::Done>(Coordinator::Expire{});
     EXPECT_EQ(committed(), 7);
     EXPECT_EQ(committed("other"), std::nullopt);
