@@ -52,6 +52,7 @@ private:
     std::string assignor(Connection& broker) const;
     Outcome follow();
     bool step_by_step() const;
+    bool gets_nothing() const;
     std::string others_have_all() const;
     void say_idle();
     Message next();
@@ -182,10 +183,14 @@ std::string Member::others_have_all() const {
     return fmt::format("the other members of group {} have all partitions of {}", shown(*options_.group),
                        options_.topic);
 }
+// Not in the first step, nor in the next.
+bool Member::gets_nothing() const {
+    if (!idle_since_) return false;
+    return !step_by_step() || std::chrono::steady_clock::now() - *idle_since_ >= patience_for_next_step;
+}
 // Once, until it owns something again.
 void Member::say_idle() {
-    if (!idle_since_ || told_idle_) return;
-    if (step_by_step() && std::chrono::steady_clock::now() - *idle_since_ < patience_for_next_step) return;
+    if (!gets_nothing() || told_idle_) return;
     fmt::print(stderr, "{}\n", others_have_all());
     told_idle_ = true;
 }
@@ -241,7 +246,7 @@ std::string Member::wrong(const rd_kafka_message_t& message) const {
 Outcome Member::follow() {
     std::int64_t printed = 0;
     while (!Interruptible::happened() && (!options_.count || printed < *options_.count)) {
-        if (options_.until_end && assigned_ && not_ended_.empty()) {
+        if (options_.until_end && assigned_ && not_ended_.empty() && (!owned_.empty() || gets_nothing())) {
             if (owned_.empty()) fmt::print(stderr, "{}\n", others_have_all());
             break;
         }

@@ -279,6 +279,23 @@ def test_a_member_that_gets_nothing_says_so_once_and_goes_on_waiting(broker, run
         owner.cleanup()
 
 
+def test_until_the_end_it_waits_for_what_others_give_it_step_by_step(broker, run, tmp_path):
+    """A group that shares cooperatively gives a new member nothing at first."""
+    with broker.connect() as c:
+        c.create_topic("steps", PARTITIONS)
+    owner = Member(
+        "librdkafka", tmp_path, "owner", bootstrap=broker.address, group="steps", topics="steps", protocol="classic",
+        assignor="cooperative", session_ms=10_000, heartbeat_ms=500, commit_every=1_000,
+    )  # fmt: skip
+    try:
+        until("it owns both", lambda: len(owner.owned()) == PARTITIONS)
+        ran = run("consume", "steps", "--group", "steps", "--until-end")
+        assert ran.stderr == ""
+        until("it owns both again", lambda: len(owner.owned()) == PARTITIONS)
+    finally:
+        owner.cleanup()
+
+
 def test_what_is_not_printed_is_not_committed(broker, run):
     command = [str(BINARY), "consume", "orders", "--group", "unprinted", "--until-end", "--server", broker.address]
     with open("/dev/full", "w") as full:
