@@ -49,6 +49,18 @@ func (p printed) commit(client *kgo.Client) {
 	clear(p)
 }
 
+// These are another's now. What a commit has failed for of the others stays to be committed.
+func (p printed) forget(partitions map[string][]int32) {
+	for topic, numbers := range partitions {
+		for _, number := range numbers {
+			delete(p[topic], number)
+		}
+		if len(p[topic]) == 0 {
+			delete(p, topic)
+		}
+	}
+}
+
 func consumeFranz(ctx context.Context, given arguments) error {
 	p := printed{}
 	options := []kgo.Opt{
@@ -66,11 +78,11 @@ func consumeFranz(ctx context.Context, given arguments) error {
 		}),
 		kgo.OnPartitionsRevoked(func(_ context.Context, client *kgo.Client, partitions map[string][]int32) {
 			p.commit(client)
-			clear(p)
+			p.forget(partitions)
 			say("revoked", names(partitions))
 		}),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
-			clear(p)
+			p.forget(partitions)
 			say("lost", names(partitions))
 		}),
 	}

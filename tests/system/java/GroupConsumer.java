@@ -109,15 +109,16 @@ public final class GroupConsumer implements ConsumerRebalanceListener {
       consumer.commitSync(Map.copyOf(printed), Duration.ofSeconds(3));
       say("committed " + printed.entrySet().stream()
           .map(one -> one.getKey() + "=" + one.getValue().offset()).collect(Collectors.joining(" ")));
-      forget();
+      printed.clear();
+      printedCount = 0;
     } catch (KafkaException e) {
       say("error commit " + e);
     }
   }
 
-  private void forget() {
-    printed.clear();
-    printedCount = 0;
+  /** These are another's now. What a commit has failed for of the others stays to be committed. */
+  private void forget(Collection<TopicPartition> partitions) {
+    printed.keySet().removeAll(partitions);
   }
 
   @Override
@@ -128,13 +129,13 @@ public final class GroupConsumer implements ConsumerRebalanceListener {
   @Override
   public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
     commit();
-    forget();
+    forget(partitions);
     say("revoked " + names(partitions));
   }
 
   @Override
   public void onPartitionsLost(Collection<TopicPartition> partitions) {
-    forget();
+    forget(partitions);
     say("lost " + names(partitions));
   }
 

@@ -34,7 +34,7 @@ class Listener(ConsumerRebalanceListener):
 
     async def on_partitions_revoked(self, revoked):
         await commit(self.consumer)
-        printed.forget()
+        printed.forget(revoked)
         if revoked:
             say("revoked", *names(revoked))
 

@@ -42,11 +42,11 @@ class Listener(AsyncConsumerRebalanceListener):
                 printed.committed()
             except KafkaError as e:
                 say_error("commit", e)
-        printed.forget()
+        printed.forget(revoked)
         say("revoked", *names(revoked))
 
     async def on_partitions_lost(self, lost):
-        printed.forget()
+        printed.forget(lost)
         say("lost", *names(lost))
 
 

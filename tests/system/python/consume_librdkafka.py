@@ -49,12 +49,12 @@ def on_assign(consumer, partitions):
 
 def on_revoke(consumer, partitions):
     commit(consumer)
-    printed.forget()
+    printed.forget(partitions)
     say("revoked", *names(partitions))
 
 
 def on_lost(consumer, partitions):
-    printed.forget()
+    printed.forget(partitions)
     say("lost", *names(partitions))
 
 

@@ -67,8 +67,10 @@ class Printed:
 
     def committed(self):
         say("committed", *(f"{topic}-{partition}={offset}" for (topic, partition), offset in self.next.items()))
-        self.forget()
-
-    def forget(self):
         self.next.clear()
         self.count = 0
+
+    def forget(self, partitions):
+        """These are another's now. What a commit has failed for of the others stays to be committed."""
+        for one in partitions:
+            self.next.pop((one.topic, one.partition), None)
