@@ -40,6 +40,17 @@ cluster::NewTopic group_topic_wanted(const Settings& settings) {
     return topic;
 }
 
+std::vector<std::string_view> assignors_of(const Settings& settings) {
+    using group::range_assignor, group::uniform_assignor;
+    switch (settings.consumer_assignors) {
+        case Assignors::uniform_range: return {uniform_assignor, range_assignor};
+        case Assignors::range_uniform: return {range_assignor, uniform_assignor};
+        case Assignors::uniform: return {uniform_assignor};
+        case Assignors::range: return {range_assignor};
+    }
+    return {uniform_assignor};
+}
+
 static group::CoordinatorRules rules_of(const Settings& settings) {
     group::CoordinatorRules rules;
     rules.session_timeout_min = settings.group_min_session_timeout;
@@ -55,8 +66,7 @@ static group::CoordinatorRules rules_of(const Settings& settings) {
                                     settings.consumer_min_heartbeat_interval,
                                     settings.consumer_max_heartbeat_interval};
     consumers.members_max = std::size_t(settings.consumer_max_size);
-    consumers.assignor =
-        settings.consumer_assignor == Assignor::range ? group::range_assignor : group::uniform_assignor;
+    consumers.assignors = assignors_of(settings);
     consumers.assignment_interval = settings.consumer_assignment_interval;
     auto migration = settings.consumer_migration;
     bool both = migration == MigrationPolicy::bidirectional;
@@ -114,7 +124,7 @@ void Groups::lead(const PartitionId& id, std::shared_ptr<Partition> partition) {
                 shard_.counters().group_rebalances += machine.begins_rebalance(event);
                 machine.apply(event);
             },
-        .on_serving = [this](Coordinator& serving) { forget_unknown(serving); },
+        .on_serving = [this, id](Coordinator& serving) { forget_unknown(id, serving); },
         .read_bytes = load_buffer_bytes_};
     auto& coordinator = led_[id];
     coordinator = std::make_unique<Coordinator>(shard_.seam, pace_, std::move(partition), std::move(options));
@@ -157,25 +167,63 @@ GroupsView Groups::view() const {
     return view;
 }
 
+namespace {
+// What ends a wait for a coordinator's answer.
+struct Stopping {
+    const bool& happened;
+    Timer* waiting = nullptr;
+};
+// A coordinator that is not available for long may miss so many topics.
+constexpr std::size_t owed_max = 100'000;
+constexpr Millis forget_again_after{1'000};
+}  // namespace
+
+void Groups::forget_topics(const PartitionId& id, const std::vector<std::string>& names) {
+    auto& loop = shard_.seam.loop;
+    auto now = shard_.clock().latest(loop.clocks());
+    auto [owed, first] = owed_.try_emplace(id);
+    for (auto& name : names)
+        if (owed->second.size() < owed_max) owed->second.insert_or_assign(name, now);
+    if (first) loop.spawn(forget_gone(id));
+}
 // A topic may have gone while nobody could be told.
-void Groups::forget_unknown(Coordinator& coordinator) const {
-    std::set<std::string> gone;
+void Groups::forget_unknown(const PartitionId& id, const Coordinator& coordinator) {
+    std::vector<std::string> gone;
     for (auto& topic : coordinator.machine().topics())
-        if (!shard_.image().find(topic)) gone.insert(topic);
-    if (!gone.empty()) coordinator.tell(group::Coordinator::ForgetTopics{std::move(gone)});
+        if (!shard_.image().find(topic)) gone.push_back(topic);
+    if (!gone.empty()) forget_topics(id, gone);
 }
 void Groups::topics_gone(const std::vector<std::string>& names) {
-    group::Coordinator::ForgetTopics forget{{names.begin(), names.end()}};
-    for (auto& [id, coordinator] : led_) coordinator->tell(forget);
+    for (auto& [id, coordinator] : led_) forget_topics(id, names);
+}
+Task<> Groups::forget_gone(PartitionId id) {
+    ++forgetting_;
+    auto& loop = shard_.seam.loop;
+    Stopping gone{stopping_};
+    auto rest = [&] { return !stopping_ && led_.contains(id) && !owed_.at(id).empty(); };
+    while (rest()) {
+        auto told = std::exchange(owed_.at(id), {});
+        group::Coordinator::ForgetTopics wanted;
+        // While there is none of that name, none can have been committed since.
+        for (auto& [name, at] : told)
+            wanted.topics.emplace(name, shard_.image().find(name) ? std::optional(at) : std::nullopt);
+        const group::Coordinator::Command forget(std::move(wanted));
+        auto answer = co_await ask(loop, loop, [&] { return find(id); }, forget, gone);
+        bool done = answer->value && *answer->value;
+        if (done && !std::get<group::Coordinator::Done>(**answer->value).more) continue;
+        owed_.at(id).merge(told);  // Whose topic went once more meanwhile keeps the later time.
+        if (done) co_await Yield(loop);
+        else if (!stopping_) co_await Timer(loop, forget_again_after);
+    }
+    owed_.erase(id);
+    --forgetting_;
+    ended_.notify(loop);
 }
 
 Task<> Groups::expire(PartitionId id) {
     auto& loop = shard_.seam.loop;
     const group::Coordinator::Command expire(group::Coordinator::Expire{});
-    struct {
-        const bool& happened;
-        Timer* waiting = nullptr;
-    } gone{stopping_};
+    Stopping gone{stopping_};
     for (bool more = true; more && !stopping_;) {
         auto answer = co_await ask(loop, loop, [&] { return find(id); }, expire, gone);
         if (!answer->value || !*answer->value) co_return;
@@ -201,7 +249,7 @@ Task<> Groups::keep() {
 Task<> Groups::stop() {
     stopping_ = true;
     timer_.wake();
-    while (running_) co_await ended_.wait();
+    while (running_ || forgetting_ > 0) co_await ended_.wait();
     for (auto& [id, coordinator] : led_) {
         coordinator->stop();
         ending_.push_back(std::move(coordinator));

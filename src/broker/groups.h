@@ -22,6 +22,9 @@ std::int32_t coordinator_partition(std::string_view key, std::int32_t partitions
 // Where a group is kept; nothing before there is such a topic.
 std::optional<PartitionId> coordinator_of(const cluster::Image& image, std::string_view group);
 
+// Of consumer groups; there is one at least.
+std::vector<std::string_view> assignors_of(const Settings& settings);
+
 // What the group coordinators of one core hold, or of all.
 struct GroupsView {
     group::Tally tally;  // Of those that serve.
@@ -42,7 +45,8 @@ public:
     // What the image knows of is led from now on: a coordinator for each partition that lives here and has
     // none yet. Those of a topic that is gone end.
     void follow();
-    // Offsets of these topics are forgotten.
+    // Offsets of these topics are forgotten, by who cannot do that now as soon as it can: there may be others
+    // of these names by then.
     void topics_gone(const std::vector<std::string>& names);
     // Null: it does not live here, or is gone.
     Coordinator* find(const PartitionId& id);
@@ -53,7 +57,9 @@ private:
     void lead(const PartitionId& id, std::shared_ptr<Partition> partition);
     Task<> keep();
     Task<> expire(PartitionId id);
-    void forget_unknown(Coordinator& coordinator) const;
+    Task<> forget_gone(PartitionId id);
+    void forget_topics(const PartitionId& id, const std::vector<std::string>& names);
+    void forget_unknown(const PartitionId& id, const Coordinator& coordinator);
     void sweep();  // Those that have ended.
 
     Shard& shard_;
@@ -63,6 +69,10 @@ private:
     const std::size_t load_buffer_bytes_;
     std::map<PartitionId, std::unique_ptr<Coordinator>> led_;
     std::vector<std::unique_ptr<Coordinator>> ending_;
+    // Topics that are gone, and when they went, of which a coordinator may still have offsets. It is there
+    // while it is told.
+    std::map<PartitionId, std::map<std::string, Timestamp>> owed_;
+    std::size_t forgetting_ = 0;  // How many are told.
     Timer timer_;
     Signal ended_;
     bool started_ = false, stopping_ = false, running_ = false;

@@ -77,8 +77,6 @@ public:
 
     // The answer, when it is there at once; else `reply` gets it.
     std::optional<Answer> submit(const Command& command, std::shared_ptr<Reply<Answer>> reply);
-    // A command whose answer nobody needs.
-    void tell(const Command& command) { (void)submit(command, std::make_shared<Reply<Answer>>(seam_.loop)); }
 
 private:
     using Caller = std::shared_ptr<Reply<Answer>>;
@@ -166,6 +164,7 @@ void MachineHost<M, Codec>::take(Decision<M> decision) {
         options_.apply(machine_, event);
         if (M::durable(event)) log_.append(Codec::write(event));
     }
+    log_.end_decision();
     std::ranges::move(decision.answers, std::back_inserter(answers_));
 }
 
@@ -294,25 +293,36 @@ Task<> MachineHost<M, Codec>::run() {
     ended_.notify(seam_.loop);
 }
 
-// From `home` asks the host that `find` gives on `there`, and comes home with the reply, whose value is
-// missing only once `gone.happened` says that nobody waits for it: who lets that happen wakes `gone.waiting`,
-// or the answer is waited for. The command is the caller's.
-template <class Find, class Command, class Gone>
-auto ask(Loop& home, Loop& there, Find find, const Command& command, Gone& gone)
+// From `home` puts a command to the host that `find` gives on `there`, and comes home with what its answer
+// will be in, or is in already. The command is the caller's, and done with then.
+template <class Find, class Command>
+auto submit(Loop& home, Loop& there, Find find, const Command& command)
     -> Task<std::shared_ptr<Reply<typename std::remove_pointer_t<std::invoke_result_t<Find&>>::Answer>>> {
     using Host = std::remove_pointer_t<std::invoke_result_t<Find&>>;
-    Timer timer(home);
-    gone.waiting = &timer;
-    auto reply = std::make_shared<Reply<typename Host::Answer>>(home, &timer);
+    auto reply = std::make_shared<Reply<typename Host::Answer>>(home);
     bool elsewhere = &home != &there;
     if (elsewhere) co_await Hop(there);
     std::optional<typename Host::Answer> at_once = std::unexpected(HostRefusal::unavailable);
     if (auto* host = find()) at_once = host->submit(command, reply);
     if (at_once) reply->value = std::move(at_once);  // Then nobody else knows of it.
     if (elsewhere) co_await Hop(home);
-    while (!reply->value && !gone.happened) co_await timer;
-    reply->waiting = nullptr;
-    gone.waiting = nullptr;
+    co_return reply;
+}
+// Until the answer is there, or `gone.happened` says that nobody waits for it: who lets that happen wakes
+// `gone.waiting`, or the answer is waited for. Where `reply` is at home.
+template <class T, class Gone>
+Task<> arrival(Reply<T>& reply, Gone& gone) {
+    Timer timer(reply.home);
+    reply.waiting = gone.waiting = &timer;
+    while (!reply.value && !gone.happened) co_await timer;
+    reply.waiting = gone.waiting = nullptr;
+}
+// Both: the value is missing only once nobody waits for it.
+template <class Find, class Command, class Gone>
+auto ask(Loop& home, Loop& there, Find find, const Command& command, Gone& gone)
+    -> decltype(submit(home, there, find, command)) {
+    auto reply = co_await submit(home, there, find, command);
+    co_await arrival(*reply, gone);
     co_return reply;
 }
 

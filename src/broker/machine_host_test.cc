@@ -25,7 +25,10 @@ public:
         std::string key;
     };
     struct Wait {};
-    using Command = std::variant<Write, Read, Wait>;
+    struct WriteAll {
+        std::vector<Write> all;
+    };
+    using Command = std::variant<Write, Read, Wait, WriteAll>;
     using Answer = std::string;
     using Event = Write;
     using Duty = int;
@@ -38,6 +41,9 @@ public:
             for (auto waits : waiting_) decision.answers.emplace_back(waits, write->text);
         } else if (std::holds_alternative<Wait>(command)) {
             decision.events.push_back({"", "", ticket});
+        } else if (auto* many = std::get_if<WriteAll>(&command)) {
+            decision.events = many->all;
+            decision.answers.emplace_back(ticket, "written");
         } else {
             auto at = texts_.find(std::get<Read>(command).key);
             decision.answers.emplace_back(ticket, at == texts_.end() ? "" : at->second);
@@ -209,6 +215,26 @@ Task<> many_at_once(Stage& stage) {
     }
 }
 TEST(MachineHost, many_answers_at_once_leave_no_memory_behind) { tell(many_at_once); }
+
+Task<> all_or_none(Stage& stage) {
+    stage.start();
+    co_await stage.serving();
+    stage.node.world.job_delay_max = 50'000;
+    std::set<std::int64_t> ends{0};
+    std::vector<Asked> asked;
+    for (int decisions = 0, records = 0; decisions < 6; ++decisions) {
+        Notebook::WriteAll all;
+        for (int n = 0; n <= decisions; ++n)
+            all.all.push_back({std::to_string(n), std::string(200'000, char('a' + decisions)), {}});
+        asked.push_back(stage.submit(all));
+        ends.insert(records += decisions + 1);
+    }
+    auto log_end = [&] { return std::to_underlying(stage.partition->log_end().offset); };
+    for (; log_end() < *ends.rbegin(); co_await Timer(stage.seam.loop, Millis(1)))
+        EXPECT_TRUE(ends.contains(log_end())) << log_end();
+    for (auto& each : asked) EXPECT_EQ(co_await stage.told(each), "written");
+}
+TEST(MachineHost, what_was_decided_together_is_logged_together) { tell(all_or_none); }
 
 Task<> refused_by_its_log(Stage& stage) {
     stage.start();

@@ -10,22 +10,43 @@ using kafka::ErrorCode;
 
 void MachineLog::append(StoredRecord record) {
     pending_bytes_ += record.bytes();
+    open_.bytes += record.bytes();
+    ++open_.records;
     pending_.push_back(std::move(record));
     ++appended_;
 }
+void MachineLog::end_decision() {
+    if (open_.records > 0) decisions_.push_back(std::exchange(open_, {}));
+}
+
+std::size_t MachineLog::records_of_next_batch() {
+    auto& first = decisions_.front();
+    if (first.bytes > decision_bytes_max) {
+        Decided part;
+        while (part.bytes < batch_bytes) part.bytes += pending_[part.records++].bytes();
+        first.bytes -= part.bytes;
+        first.records -= part.records;
+        return part.records;
+    }
+    Decided all;
+    do {
+        all.records += decisions_.front().records;
+        all.bytes += decisions_.front().bytes;
+        decisions_.pop_front();
+    } while (!decisions_.empty() && all.bytes + decisions_.front().bytes <= batch_bytes);
+    return all.records;
+}
 
 Task<ErrorCode> MachineLog::write() {
-    CHECK(!pending_.empty());
+    CHECK(!pending_.empty() && open_.records == 0);
     wire::BatchBuilder builder;
     auto wall = wall_();
-    std::size_t bytes = 0;
-    while (!pending_.empty() && (bytes == 0 || bytes + pending_.front().bytes() <= batch_bytes)) {
+    for (auto left = records_of_next_batch(); left > 0; --left) {
         auto& record = pending_.front();
-        bytes += record.bytes();
+        pending_bytes_ -= record.bytes();
         builder.add(wall, record.key, record.value ? std::optional<Bytes>(*record.value) : std::nullopt);
         pending_.pop_front();
     }
-    pending_bytes_ -= bytes;
     auto count = std::uint64_t(builder.count());
     auto batch = builder.finish();
     auto appended = co_await partition_->append_own(batch);
@@ -39,6 +60,8 @@ Task<ErrorCode> MachineLog::write() {
 
 Task<std::expected<void, std::string>> MachineLog::replay(Take take, const bool& stopping) {
     pending_.clear();
+    decisions_.clear();
+    open_ = {};
     pending_bytes_ = appended_ = committed_ = 0;
     if (partition_->offline()) co_return std::unexpected("the data directory is offline");
     if (partition_->damaged()) co_return std::unexpected("the log is damaged");

@@ -25,12 +25,16 @@ public:
     // It takes none any more, as long as this life of the broker lasts.
     bool gone() const { return partition_->offline() || partition_->damaged(); }
     void append(StoredRecord record);
+    // What was appended since the last time is of one decision: a later term finds all of it or none, as long
+    // as it comes to no more than `decision_bytes_max`. What is larger forgets much at once (deleted topics,
+    // groups, what has lapsed), and any part of that may be so.
+    void end_decision();
     // Records of this term: those that were given, and those of them that are committed.
     std::uint64_t appended() const { return appended_; }
     std::uint64_t committed() const { return committed_; }
     bool pending() const { return !pending_.empty(); }
 
-    // Appends a batch of what is pending, and waits until that is committed. An error: the log did not take
+    // Appends a batch of whole decisions, and waits until that is committed. An error: the log did not take
     // it, and nobody knows what of it a later term will find. REQUIRES: something is pending.
     Task<kafka::ErrorCode> write();
 
@@ -44,6 +48,7 @@ private:
     std::expected<Offset, std::string> take_all(Offset from, Bytes batches, const Take& take) const;
 
     static constexpr std::size_t pending_bytes_max = 16 << 20, batch_bytes = 512 << 10;
+    static constexpr std::size_t decision_bytes_max = 64 << 20;
     // A commit waits as long as the disk does; this is only how often we look whether the role is over.
     static constexpr Millis commit_look{60'000};
 
@@ -51,7 +56,14 @@ private:
     const std::shared_ptr<Partition> partition_;
     const std::function<Timestamp()> wall_;
     const std::size_t read_bytes_;
+    struct Decided {
+        std::size_t records = 0, bytes = 0;
+    };
+    std::size_t records_of_next_batch();
+
     std::deque<StoredRecord> pending_;
+    std::deque<Decided> decisions_;  // Of which these are, in their order,
+    Decided open_;                   // and of which the last ones.
     std::size_t pending_bytes_ = 0;
     std::uint64_t appended_ = 0, committed_ = 0;
 };

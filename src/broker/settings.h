@@ -29,9 +29,9 @@ enum class Durability : std::uint8_t {
     page_cache,  // Once the kernel has them.
 };
 
-// Of consumer groups (KIP-848): the assignor where no member names one, and which way groups may go from one
-// protocol to the other while they have members.
-enum class Assignor : std::uint8_t { uniform, range };
+// Of consumer groups (KIP-848): the assignors that there are, first the one where no member names one, and
+// which way groups may go from one protocol to the other while they have members.
+enum class Assignors : std::uint8_t { uniform_range, range_uniform, uniform, range };
 enum class MigrationPolicy : std::uint8_t { disabled, upgrade, downgrade, bidirectional };
 
 struct Settings {
@@ -70,7 +70,7 @@ struct Settings {
     Millis consumer_heartbeat_interval, consumer_min_heartbeat_interval, consumer_max_heartbeat_interval;
     Millis consumer_assignment_interval;
     std::int64_t consumer_max_size;
-    Assignor consumer_assignor;
+    Assignors consumer_assignors;
     MigrationPolicy consumer_migration;
     std::int64_t offset_metadata_bytes_max;
     std::int64_t offsets_retention_minutes;
@@ -116,7 +116,7 @@ struct Setting {
         std::vector<std::pair<std::string_view, E>> names;
     };
     using Kind = std::variant<Flag, Number, Duration, Texts, HostPort, ChoiceOf<Durability>,
-                              ChoiceOf<LogLevel>, ChoiceOf<Assignor>, ChoiceOf<MigrationPolicy>>;
+                              ChoiceOf<LogLevel>, ChoiceOf<Assignors>, ChoiceOf<MigrationPolicy>>;
 
     std::string_view key;
     Kind kind;

@@ -259,9 +259,11 @@ std::span<const Setting> settings_table() {
          .what = "The most members of such a group.",
          .kafkas = true},
         {.key = "group.consumer.assignors",
-         .kind = Setting::ChoiceOf<Assignor>{&S::consumer_assignor,
-                                             {{"uniform,range", Assignor::uniform},
-                                              {"range,uniform", Assignor::range}}},
+         .kind = Setting::ChoiceOf<Assignors>{&S::consumer_assignors,
+                                              {{"uniform,range", Assignors::uniform_range},
+                                               {"range,uniform", Assignors::range_uniform},
+                                               {"uniform", Assignors::uniform},
+                                               {"range", Assignors::range}}},
          .fallback = "uniform,range",
          .what =
              "How partitions can be shared among such members; the first one is taken where no member asks "
@@ -291,9 +293,9 @@ std::span<const Setting> settings_table() {
         {.key = "offsets.retention.minutes",
          .kind = Setting::Number{&S::offsets_retention_minutes, 1, int_max},
          .fallback = "43200",
-         .what = "How long committed offsets are kept once their group has no members any more: 30 days, as "
-                 "long as "
-                 "messages; Kafka has 7 for both.",
+         .what =
+             "How long committed offsets are kept once their group has no members any more, or, of a group "
+             "of KIP-848, since they were committed: 30 days, as long as messages; Kafka has 7 for both.",
          .kafkas = true},
         {.key = "offsets.retention.check.interval.ms",
          .kind = Setting::Duration{&S::offsets_retention_check_interval, 1, long_max},

@@ -112,6 +112,10 @@ class Broker:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split(f"{name}:")[1].split()[0]) * 1024
 
+    def cpu_seconds(self):
+        words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def rss_bytes(self):
         return self.memory_bytes("VmRSS")
 

@@ -518,6 +518,38 @@ def test_members_that_no_log_knows_take_no_more_than_so_much():
         assert third.call("JoinGroup", 2, body("c", 1))["ErrorCode"] == 0  # What is written makes room.
 
 
+def test_who_waits_for_its_assignment_holds_nothing_of_what_it_said():
+    joining = {
+        "GroupId": "g", "SessionTimeoutMs": 30_000, "RebalanceTimeoutMs": 30_000, "MemberId": "",
+        "ProtocolType": "consumer", "Protocols": [{"Name": "range", "Metadata": b""}],
+    }  # fmt: skip
+    settings = {"group_initial_rebalance_delay_ms": 1_000, "queued_max_request_bytes": 64 * MIB}
+    with SetBroker(**settings) as broker, contextlib.ExitStack() as stack:
+        with broker.connect() as c:
+            assert coordinator_answer(c, "Heartbeat", 0, {"GroupId": "g", "MemberId": "m"})["ErrorCode"] == 25
+        connections = [stack.enter_context(broker.connect(timeout=60)) for _ in range(24)]
+        for c in connections:
+            c.send("JoinGroup", 2, joining)
+        joined = [c.receive("JoinGroup", 2) for c in connections]
+        mine = [
+            {"GroupId": "g", "GenerationId": j["GenerationId"], "MemberId": j["MemberId"], "Assignments": []}
+            for j in joined
+        ]
+        told = [{"MemberId": "nobody", "Assignment": bytes(8 * MIB)}]
+        followers = [n for n, j in enumerate(joined) if j["Leader"] != j["MemberId"]]
+        assert len(followers) == 23
+
+        def flood():
+            for n in followers:
+                connections[n].send("SyncGroup", 2, {**mine[n], "Assignments": told})
+            (leader,) = set(range(24)) - set(followers)
+            assert connections[leader].call("SyncGroup", 2, mine[leader])["ErrorCode"] == 0
+            for n in followers:
+                assert connections[n].receive("SyncGroup", 2)["ErrorCode"] == 0
+
+        assert broker.peak_growth_of(flood) < 96 * MIB * SANITIZER_FACTOR
+
+
 def test_groups_are_deleted_together():
     """Who deletes many waits for the disk a few times, not for each."""
     many = 1_000

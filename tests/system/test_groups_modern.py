@@ -2,6 +2,7 @@
 
 import pytest
 from broker import Broker
+from groups import coordinator_answer
 from group_scenarios import (
     crash_amid_rebalance,
     expect_commits_to_stay,
@@ -76,3 +77,20 @@ def test_rebalances_move_only_what_must(grown, client):
 @pytest.mark.parametrize("client", STATIC)
 def test_static_member_comes_back_for_what_it_had(restarted, client):
     assert not restarted[f"static-{client}"].stirred_by_restart()
+
+
+def test_members_may_name_those_assignors_that_are_set():
+    body = {
+        "GroupId": "g", "MemberId": "mmmmmmmmmmmmmmmmmmmmmA", "MemberEpoch": 0, "RebalanceTimeoutMs": 30_000,
+        "SubscribedTopicNames": ["orders"], "TopicPartitions": [],
+    }  # fmt: skip
+    with Broker(settings={"group.consumer.assignors": "range"}) as broker, broker.connect() as c:
+        refused = coordinator_answer(c, "ConsumerGroupHeartbeat", 1, {**body, "ServerAssignor": "uniform"})
+        assert (refused["ErrorCode"], refused["ErrorMessage"]) == (
+            112, "ServerAssignor uniform is not supported. Supported assignors: range.",
+        )  # fmt: skip
+        assert c.call("ConsumerGroupHeartbeat", 1, {**body, "ServerAssignor": "range"})["ErrorCode"] == 0
+        other = {**body, "GroupId": "h"}
+        assert coordinator_answer(c, "ConsumerGroupHeartbeat", 1, other)["ErrorCode"] == 0
+        for group in c.call("ConsumerGroupDescribe", 1, {"GroupIds": ["g", "h"]})["Groups"]:
+            assert group["AssignorName"] == "range"

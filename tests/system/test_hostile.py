@@ -472,6 +472,31 @@ def test_a_partition_that_is_named_over_and_over_is_taken_once(broker):
         assert broker.peak_rss_bytes() - before < 32 << 20
 
 
+@pytest.mark.parametrize("field", ["SubscribedTopicNames", "TopicPartitions"])
+def test_a_heartbeat_that_names_millions_is_refused_at_once(broker, field):
+    named = {
+        "SubscribedTopicNames": [f"{n:05x}" for n in range(400_000)],
+        "TopicPartitions": [{"TopicId": "0" * 31 + "7", "Partitions": random.sample(range(1 << 30), 1_900_000)}],
+    }  # fmt: skip
+    beat = {"GroupId": "dear", "MemberId": "m", "MemberEpoch": 3, field: named[field]}
+    with broker.connect(timeout=60) as c:
+        assert coordinator_answer(c, "Heartbeat", 0, {"GroupId": "dear", "MemberId": "m"})["ErrorCode"] == 25
+        before = broker.cpu_seconds()
+        answer = c.call("ConsumerGroupHeartbeat", 1, beat)
+        assert (answer["ErrorCode"], answer["ErrorMessage"]) == (
+            42, "It names more topics or partitions than a group can have.",
+        )  # fmt: skip
+        assert broker.cpu_seconds() - before < 0.5 * SANITIZER_FACTOR
+
+
+def test_since_version_5_who_syncs_says_for_which_protocol(broker):
+    words = {"GroupId": "nameless", "GenerationId": 1, "MemberId": "m", "ProtocolType": "consumer"}
+    with broker.connect() as c:
+        assert coordinator_answer(c, "SyncGroup", 5, words)["ErrorCode"] == 23
+        assert c.call("SyncGroup", 5, {**words, "ProtocolName": "range"})["ErrorCode"] == 25
+        assert c.call("SyncGroup", 4, {"GroupId": "nameless", "GenerationId": 1, "MemberId": "m"})["ErrorCode"] == 25
+
+
 def test_a_group_id_is_bounded(broker):
     long = "g" * 1_025
     place = {"PartitionIndex": 0, "CommittedOffset": 7}

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/group/migration.h"
 #include "core/group/pattern.h"
 #include "core/group/reconcile.h"
 
@@ -237,7 +238,7 @@ private:
         for (auto& [key, topics] : sets_)
             for (auto& topic : *topics)
                 sharing.topics[topic] = std::int32_t(image_.find(topic)->partitions.size());
-        auto assignor = assignor_of(votes, rules_.assignor);
+        auto assignor = assignor_of(votes, rules_.assignors);
         auto shares = assignor == range_assignor ? share_by_range(sharing) : share_uniformly(sharing);
         Partitions mine;
         for (std::size_t n = 0; n < shares.size(); ++n) {
@@ -289,15 +290,19 @@ private:
 
 std::expected<Stepped, std::string> advance(const Step& step) { return Advance(step).run(); }
 
-std::string_view assignor_of(const std::map<std::string_view, std::size_t>& votes, std::string_view usual) {
-    auto most = std::ranges::max_element(votes, {}, [](auto& each) { return each.second; });
-    return most == votes.end() ? usual : most->first;
+std::string_view assignor_of(const std::map<std::string_view, std::size_t>& votes,
+                             std::span<const std::string_view> assignors) {
+    auto votes_for = [&](std::string_view assignor) {
+        auto found = votes.find(assignor);
+        return found == votes.end() ? 0 : found->second;
+    };
+    return *std::ranges::max_element(assignors, {}, votes_for);
 }
-std::string_view assignor_of(const ConsumerGroup& group, std::string_view usual) {
+std::string_view assignor_of(const ConsumerGroup& group, std::span<const std::string_view> assignors) {
     std::map<std::string_view, std::size_t> votes;
     for (auto& [id, member] : group.members())
         if (member.said.assignor) ++votes[*member.said.assignor];
-    return assignor_of(votes, usual);
+    return assignor_of(votes, assignors);
 }
 
 bool may_share_out(const ConsumerGroup& group, const Setting& setting) {
@@ -307,8 +312,22 @@ bool may_share_out(const ConsumerGroup& group, const Setting& setting) {
     return age >= rules.assignment_interval || age < Millis(0);
 }
 
-std::vector<ConsumerEvent> part_with(const std::string& group_id, const ConsumerGroup& group,
-                                     const std::set<std::string>& ids, const Setting& setting) {
+static bool is_left_to_classic(const ConsumerGroup& group, const std::set<std::string>& gone) {
+    std::size_t left = group.members().size(), classic = group.classic_members();
+    for (auto& id : gone) {
+        auto* member = group.find(id);
+        if (!member) continue;
+        --left;
+        if (member->said.classic) --classic;
+    }
+    return left > 0 && left == classic;
+}
+
+ConsumerOutcome part_with(const std::string& group_id, const ConsumerGroup& group,
+                          const std::set<std::string>& ids, const Setting& setting) {
+    if (setting.rules.may_downgrade && is_left_to_classic(group, ids))
+        return downgrade(group_id, group, ids, setting);
+    ConsumerOutcome outcome;
     // The epoch comes first, as above.
     std::vector<ConsumerEvent> events(1);
     std::set<const Said*> gone;
@@ -330,7 +349,8 @@ std::vector<ConsumerEvent> part_with(const std::string& group_id, const Consumer
     }
     events.front() =
         WroteConsumerGroup{group_id, GroupEpoch{group.epoch.epoch + 1, hash_of(topics, setting.image)}};
-    return events;
+    outcome.add(std::move(events));
+    return outcome;
 }
 
 }  // namespace fulmar::group

@@ -32,13 +32,16 @@ std::expected<Stepped, std::string> advance(const Step& step);
 // Whether partitions can be shared out for the group's epoch now, if they are not yet.
 bool may_share_out(const ConsumerGroup& group, const Setting& setting);
 
-// These members go, and with them what hangs on them.
-std::vector<ConsumerEvent> part_with(const std::string& group_id, const ConsumerGroup& group,
-                                     const std::set<std::string>& ids, const Setting& setting);
+// These members go, and with them what hangs on them. Where only members of the classic protocol are left,
+// the group becomes theirs in the same step, if it may: they go on in their generation.
+ConsumerOutcome part_with(const std::string& group_id, const ConsumerGroup& group,
+                          const std::set<std::string>& ids, const Setting& setting);
 
-// What most members name of it; `usual` when none does.
-std::string_view assignor_of(const std::map<std::string_view, std::size_t>& votes, std::string_view usual);
-std::string_view assignor_of(const ConsumerGroup& group, std::string_view usual);
+// The one of these, of which there is one at least, that most members name; the first of equals. What a
+// member names that there is no more, since a start with others, counts for nothing.
+std::string_view assignor_of(const std::map<std::string_view, std::size_t>& votes,
+                             std::span<const std::string_view> assignors);
+std::string_view assignor_of(const ConsumerGroup& group, std::span<const std::string_view> assignors);
 
 // Of topics by name: of what is known of them now.
 std::int64_t hash_of(const std::set<std::string>& topics, const cluster::Image& image);

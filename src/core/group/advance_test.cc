@@ -303,17 +303,32 @@ TEST_F(Subscriptions, what_most_members_name_shares_out) {
     leave(d);
     leave(a_);
     EXPECT_EQ(assignor(), "uniform");  // As where nobody names one.
-    rules_.consumers.assignor = "range";
+    rules_.consumers.assignors = {range_assignor, uniform_assignor};
     machine_.set_rules(rules_);
     EXPECT_EQ(assignor(), "range");
 }
+TEST_F(Subscriptions, an_assignor_that_there_is_no_more_has_no_votes) {
+    make("pays", 4);
+    for (auto* each : {&a_, &b_, &c_}) {
+        auto wanted = first(each->id, {"orders", "pays"});
+        wanted.assignor = each == &c_ ? uniform_assignor : range_assignor;
+        take_up(*each, tell(wanted));
+    }
+    auto assignor = [&] { return now<Coordinator::Described>(Coordinator::Describe{"g"}).assignor; };
+    EXPECT_EQ(assignor(), "range");
+    rules_.consumers.assignors = {uniform_assignor};
+    machine_.set_rules(rules_);
+    EXPECT_EQ(assignor(), "uniform");
+    share({&a_, &b_, &c_});
+    for (auto id : {"a", "b", "c"}) EXPECT_EQ(parts(has(id)), parts(target(id)));
+}
 TEST_F(Subscriptions, the_usual_assignor_is_a_setting) {
     make("pays", 1);
-    rules_.consumers.assignor = "range";
+    rules_.consumers.assignors = {range_assignor, uniform_assignor};
     machine_.set_rules(rules_);
     for (auto* each : {&a_, &b_}) come(*each, {"orders", "pays"});
     EXPECT_EQ(target("a"), "orders-0 orders-1 pays-0");
-    rules_.consumers.assignor = "uniform";
+    rules_.consumers.assignors = {uniform_assignor, range_assignor};
     machine_.set_rules(rules_);
     make("pays", 3);
     beat(b_);

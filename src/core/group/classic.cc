@@ -457,6 +457,10 @@ struct Apply {
         group.phase_ends = event.now + group.rebalance_timeout();
     }
     void operator()(const Armed& event) const { group.arm(event.now); }
+    void operator()(const ComesOver& event) const {
+        group.generation = event.generation;
+        group.must_rebalance = true;
+    }
 };
 
 }  // namespace

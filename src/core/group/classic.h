@@ -146,8 +146,15 @@ struct Armed {
     std::string group;
     Instant now{};
 };
+// One that was of the other kind goes on in this generation, which its members know, until all have joined
+// the next. That one is in the log already: where this is forgotten, no member's generation is right any
+// more, and so they join anew, too.
+struct ComesOver {
+    std::string group;
+    std::int32_t generation = 0;
+};
 using GroupEvent = std::variant<WroteGroup, Reserved, Released, MemberJoins, MemberGone, Renewed, Rebalances,
-                                NewGeneration, Armed>;
+                                NewGeneration, Armed, ComesOver>;
 using GroupAnswer = std::variant<Joined, Synced, Beaten, Left>;
 
 struct Outcome {

@@ -12,8 +12,6 @@
 
 namespace fulmar::group {
 
-bool is_assignor(std::string_view name) { return name == uniform_assignor || name == range_assignor; }
-
 static Millis set_for(const cluster::Image& image, const std::string& group, std::string_view key,
                       const ConsumerRules::Bounded& rule) {
     auto& set = image.configs({cluster::ConfigOwner::Kind::group, group});
@@ -294,7 +292,7 @@ bool restless(const ConsumerGroup& group, const ConsumerRules& rules) {
 ConsumerOutcome settle(const std::string& name, const ConsumerGroup& group, const Setting& setting) {
     ConsumerOutcome outcome;
     auto now = setting.clocks.now;
-    if (is_left_by_consumers(group, setting.rules)) return downgrade(name, group, setting);
+    if (is_left_by_consumers(group, setting.rules)) return downgrade(name, group, {}, setting);
     if (is_unarmed(group)) {
         outcome.add({ConsumersArmed{name, now, setting.session_timeout(name)}});
         return outcome;
@@ -375,9 +373,9 @@ std::vector<ConsumerEvent> forget(const std::string& name, const ConsumerGroup& 
     std::vector<ConsumerEvent> events;
     for (auto& [id, member] : group.members()) {
         events.push_back(WroteCurrent{name, id, std::nullopt});
-        events.push_back(WroteTarget{name, id, std::nullopt});
         events.push_back(WroteConsumerMember{name, id, std::nullopt});
     }
+    for (auto& [id, target] : group.targets()) events.push_back(WroteTarget{name, id, std::nullopt});
     for (auto& [pattern, matched] : group.patterns())
         events.push_back(WrotePattern{name, pattern, std::nullopt});
     events.push_back(WroteTargetEpoch{name, std::nullopt});

@@ -12,7 +12,6 @@
 namespace fulmar::group {
 
 inline constexpr std::string_view uniform_assignor = "uniform", range_assignor = "range";
-bool is_assignor(std::string_view name);
 
 struct ConsumerRules {
     // group.consumer.{,min.,max.}{session.timeout,heartbeat.interval}.ms
@@ -22,8 +21,9 @@ struct ConsumerRules {
     };
     Bounded session_timeout{Millis(45'000), Millis(45'000), Millis(60'000)};
     Bounded heartbeat_interval{Millis(5'000), Millis(5'000), Millis(15'000)};
-    std::size_t members_max = INT32_MAX;     // group.consumer.max.size
-    std::string assignor{uniform_assignor};  // Where no member names one: first of group.consumer.assignors.
+    std::size_t members_max = INT32_MAX;  // group.consumer.max.size
+    // group.consumer.assignors: what members may name, first what is taken where none does.
+    std::vector<std::string_view> assignors{uniform_assignor, range_assignor};
     bool may_upgrade = true, may_downgrade = true;  // group.consumer.migration.policy
     // A large group's partitions are shared out no more often, since that takes a while
     // (group.consumer.assignment.interval.ms); one with fewer members is not kept waiting.
@@ -125,6 +125,10 @@ struct ConsumerOutcome {
     std::vector<std::pair<Ticket, std::variant<GroupAnswer, ConsumerBeaten>>> answers;
     void add(std::vector<ConsumerEvent> more) {
         for (auto& event : more) events.emplace_back(std::move(event));
+    }
+    void add(ConsumerOutcome more) {
+        std::ranges::move(more.events, std::back_inserter(events));
+        std::ranges::move(more.answers, std::back_inserter(answers));
     }
     bool empty() const { return events.empty() && answers.empty(); }
 };

@@ -100,6 +100,7 @@ public:
     const ConsumerMember* find(const std::string& id) const;
     const std::string* static_member(const std::string& instance_id) const;  // Its id; null: there is none.
     const Partitions& target(const std::string& id) const;                   // Empty when it has none yet.
+    const std::map<std::string, Partitions>& targets() const { return targets_; }
     const std::map<std::string, Matched>& patterns() const { return patterns_; }
     // The member that has the partition, or has not given it back yet; null: nobody.
     const std::string* owner(const TopicId& topic, std::int32_t partition) const;

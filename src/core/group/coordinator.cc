@@ -122,7 +122,7 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
             Described described;
             if (classic) described.group = std::make_shared<const Group>(*classic);
             if (consumer) described.consumer = std::make_shared<const ConsumerGroup>(*consumer);
-            if (consumer) described.assignor = assignor_of(*consumer, self.rules_.consumers.assignor);
+            if (consumer) described.assignor = assignor_of(*consumer, self.rules_.consumers.assignors);
             tell(std::move(described));
         }
         void operator()(const List&) const {
@@ -133,10 +133,7 @@ Decision<Coordinator> Coordinator::decide(const Command& command, Ticket ticket,
             tell(std::move(listed));
         }
         void operator()(const Delete& wanted) const { tell(self.remove(decision, wanted)); }
-        void operator()(const ForgetTopics& forget) const {
-            self.forget(decision, forget.topics);
-            tell(Done{});
-        }
+        void operator()(const ForgetTopics& forget) const { tell(self.forget(decision, forget)); }
         void operator()(const Expire& wanted) const { tell(self.expire(decision, wanted, clocks)); }
     } visit{*this, decision, ticket, clocks, answer};
     std::visit(visit, command);
@@ -177,7 +174,7 @@ GroupError Coordinator::may_commit(const Known& known, const Commit& commit) {
         return check_commit(*consumer, commit.member_id, commit.instance_id, commit.generation,
                             commit.speaks_epochs);
     if (commit.generation < 0) {
-        bool alone = !group || group->phase == Phase::empty;
+        bool alone = !group || group->is_empty();
         if (alone) return GroupError::none;
         return group->find(commit.member_id) ? GroupError::illegal_generation : GroupError::unknown_member;
     }
@@ -238,15 +235,14 @@ void Coordinator::decide(Decision<Coordinator>& decision, const ForgetOffsets& f
     auto [group, consumer] = known(forget.group);
     std::optional<std::set<std::string_view>> wanted;
     if (!group && !consumer) placed.error = GroupError::unknown_group;
-    else if (!consumer && group->phase != Phase::empty && group->protocol_type != "consumer")
+    else if (!consumer && !group->is_empty() && group->protocol_type != "consumer")
         placed.error = GroupError::not_empty;
-    else if (!consumer && group->phase != Phase::empty) wanted = subscribed_topics(*group);
+    else if (!consumer && !group->is_empty()) wanted = subscribed_topics(*group);
     for (auto& place : forget.places) {
         auto error = placed.error;
         // Who does not say what it wants may want anything.
-        bool used = consumer
-                        ? consumer->subscribes(place.topic)
-                        : group && group->phase != Phase::empty && (!wanted || wanted->contains(place.topic));
+        bool used = consumer ? consumer->subscribes(place.topic)
+                             : group && !group->is_empty() && (!wanted || wanted->contains(place.topic));
         if (error == GroupError::none && used) error = GroupError::subscribed;
         placed.places.push_back(error);
         if (error != GroupError::none) continue;
@@ -267,7 +263,7 @@ GroupError Coordinator::remove(Decision<Coordinator>& decision, const std::strin
     auto at = all_.find(name);
     if (at == all_.end()) return GroupError::unknown_group;
     auto& entry = at->second;
-    bool empty = entry.consumer ? entry.consumer->members().empty() : entry.group().phase == Phase::empty;
+    bool empty = entry.consumer ? entry.consumer->members().empty() : entry.group().is_empty();
     if (!empty) return GroupError::not_empty;
     for (auto& [topic, partitions] : entry.offsets)
         for (auto& [partition, committed] : partitions)
@@ -286,14 +282,20 @@ Coordinator::Deleted Coordinator::remove(Decision<Coordinator>& decision, const 
     }
     return deleted;
 }
-void Coordinator::forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const {
+Coordinator::Done Coordinator::forget(Decision<Coordinator>& decision, const ForgetTopics& wanted) const {
     // Groups have few topics each, and all that there are may go at once.
     for (auto& [name, entry] : all_)
         for (auto& [topic, partitions] : entry.offsets) {
-            if (!topics.contains(topic)) continue;
-            for (auto& [partition, committed] : partitions)
+            auto gone = wanted.topics.find(topic);
+            if (gone == wanted.topics.end()) continue;
+            auto& until = gone->second;
+            for (auto& [partition, committed] : partitions) {
+                if (until && committed.at > *until) continue;
+                if (decision.events.size() >= wanted.count_max) return {GroupError::none, true};
                 decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
+            }
         }
+    return {};
 }
 Coordinator::Done Coordinator::expire(Decision<Coordinator>& decision, const Expire& wanted,
                                       Clocks clocks) const {
@@ -308,7 +310,7 @@ Coordinator::Done Coordinator::expire(Decision<Coordinator>& decision, const Exp
         for (auto& [topic, partition] : gone)
             decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
         bool empty = consumer ? consumer->members().empty()
-                              : entry.group().phase == Phase::empty && entry.group().reserved.empty();
+                              : entry.group().is_empty() && entry.group().reserved.empty();
         bool over = empty && gone.size() == entry.offsets_count;
         // One that was never written has nothing to be forgotten but itself.
         if (over && (entry.written || consumer)) forget_group(decision, name, entry);

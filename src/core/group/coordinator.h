@@ -64,9 +64,12 @@ public:
         std::vector<std::string> groups;
         std::size_t events_max = 10'000;
     };
-    // These topics are no more: nor are offsets of them, of any group.
+    // These topics are no more: nor are offsets of them, of any group, that were committed until then (none:
+    // whenever). There may be others of these names since.
     struct ForgetTopics {
-        std::set<std::string> topics;
+        std::map<std::string, std::optional<Timestamp>> topics;
+        std::size_t count_max =
+            1'000;  // So many offsets at once, about a millisecond; of a topic there may be millions.
     };
     // What nobody misses any more goes, so much of it at once.
     struct Expire {
@@ -189,7 +192,7 @@ private:
     void decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const;
     GroupError remove(Decision<Coordinator>& decision, const std::string& name) const;
     Deleted remove(Decision<Coordinator>& decision, const Delete& wanted) const;
-    void forget(Decision<Coordinator>& decision, const std::set<std::string>& topics) const;
+    Done forget(Decision<Coordinator>& decision, const ForgetTopics& wanted) const;
     Done expire(Decision<Coordinator>& decision, const Expire& wanted, Clocks clocks) const;
 
     CoordinatorRules rules_;

@@ -103,6 +103,9 @@ struct Group {
     // there is one.
     std::string vote(const Member* instead_of = nullptr) const;
     const Member* find(const std::string& id) const;
+    bool is_empty() const {
+        return phase == Phase::empty && members.empty();
+    }  // Nobody waits to join, either.
     std::optional<Instant> deadline() const;
     Written written(Timestamp since) const;
 

@@ -1,6 +1,7 @@
 #include "core/group/migration.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/arena.h"
 #include "base/planted.h"
@@ -13,14 +14,22 @@ namespace fulmar::group {
 namespace {
 
 Partitions by_id(std::span<kafka::ConsumerProtocolTopic> topics, const cluster::Image& image) {
-    Partitions partitions;
+    // There may be millions of them, in any order: what is marked comes in its order.
+    std::map<TopicId, std::vector<bool>> marked;
     for (auto& each : topics) {
         auto* topic = image.find(each.topic);
         if (!topic) continue;
+        auto& marks = marked.try_emplace(topic->id, topic->partitions.size()).first->second;
         for (auto index : each.partitions)
-            if (index >= 0 && std::size_t(index) < topic->partitions.size())
-                partitions[topic->id].insert(index);
+            if (index >= 0 && std::size_t(index) < marks.size()) marks[std::size_t(index)] = true;
     }
+    Partitions partitions;
+    for (auto& [id, marks] : marked)
+        for (std::size_t index = 0; index < marks.size(); ++index) {
+            if (!marks[index]) continue;
+            auto& of_topic = partitions[id];
+            of_topic.insert(of_topic.end(), std::int32_t(index));
+        }
     return partitions;
 }
 // Of the bytes that a leader has assigned; an empty text when it has not.
@@ -42,10 +51,15 @@ const Protocol* chosen(const Member& member, const Group& group) {
 
 constexpr std::string_view malformed = "the embedded consumer protocol is malformed";
 
-// Whether its members name more than a consumer group may hold. Any of them may ask for the other kind of
+// Whether its members say or name more than a consumer group may hold. Anybody may ask for the other kind of
 // group again and again, and to count is far less than to take everything over and find no room for it.
-bool names_too_much(const Group& classic, const ConsumerRules& rules) {
-    std::size_t bytes = 0;
+bool says_too_much(const Group& classic, const ConsumerRules& rules) {
+    std::size_t said = 0, bytes = 0;
+    for (auto& [id, member] : classic.members) {
+        auto* protocol = chosen(member, classic);
+        said += member.assignment.size() + (protocol ? protocol->metadata.size() : 0);
+    }
+    if (said > rules.said_bytes_max) return true;
     for (auto& [id, member] : classic.members) {
         auto* protocol = chosen(member, classic);
         if (!protocol) continue;
@@ -63,6 +77,8 @@ std::expected<void, std::string> add(Upgraded& made, const std::string& name, co
     auto subscription = protocol ? subscription_of(protocol->metadata, setting.image) : std::nullopt;
     auto assigned = assigned_by(member.assignment, setting.image);
     if (!subscription || !assigned) return std::unexpected(std::string(malformed));
+    // Amid a rebalance a member of the cooperative kind has still what it says.
+    if (member.assignment.empty()) assigned = subscription->owned;
     // A leader may have given one to two.
     for (auto& [topic, indexes] : *assigned)
         std::erase_if(indexes, [&](auto index) { return made.group.owner(topic, index) != nullptr; });
@@ -123,49 +139,58 @@ std::expected<Upgraded, std::string> upgrade(const std::string& name, const Grou
                                              const Setting& setting) {
     Upgraded made;
     if (!classic) return made;
-    if (classic->phase != Phase::empty) {
+    if (!classic->is_empty()) {
         if (!setting.rules.may_upgrade) return std::unexpected("online upgrades are disabled");
         if (classic->protocol_type != consumer_protocol_type)
             return std::unexpected("it is no group of consumers");
         if (classic->members.size() >= setting.rules.members_max)
             return std::unexpected("it has more members than a consumer group may have");
-        if (names_too_much(*classic, setting.rules))
-            return std::unexpected("its members name more topics than a consumer group has room for");
+        if (says_too_much(*classic, setting.rules))
+            return std::unexpected("its members say more than a consumer group has room for");
         std::vector<ConsumerEvent> events;
         events.emplace_back(WroteConsumerGroup{name, GroupEpoch{std::max(classic->generation, 1), 0}});
         events.emplace_back(WroteTargetEpoch{name, TargetEpoch{std::max(classic->generation, 1), {}}});
         for (auto& event : events) group::apply(made.group, event);
         made.outcome.add(std::move(events));
-        for (auto& [id, member] : classic->members) {
-            if (&member == &classic->members.rbegin()->second && planted(Bug::migration_loses_member)) break;
-            if (auto added = add(made, name, *classic, member, setting); !added)
-                return std::unexpected(added.error());
-        }
+        // What one has been given goes before what another says that it has.
+        for (bool given : {true, false})
+            for (auto& [id, member] : classic->members) {
+                if (member.assignment.empty() == given) continue;
+                if (&member == &classic->members.rbegin()->second && planted(Bug::migration_loses_member))
+                    continue;
+                if (auto added = add(made, name, *classic, member, setting); !added)
+                    return std::unexpected(added.error());
+            }
     }
     made.outcome.events.emplace_back(GroupEvent(WroteGroup{name, std::nullopt}));
     return made;
 }
 
-ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group, const Setting& setting) {
+ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group,
+                          const std::set<std::string>& gone, const Setting& setting) {
     ConsumerOutcome outcome;
     outcome.add(forget(name, group));
-    // They have one in common, or they would not have been let in together.
+    auto stays = [&](auto& each) { return !gone.contains(each.first); };
+    auto members = group.members() | std::views::filter(stays);
+    // They have a protocol in common, or they would not have been let in together.
     std::map<std::string, std::size_t> known;
-    for (auto& [id, member] : group.members()) {
+    std::size_t count = 0;
+    for (auto& [id, member] : members) {
         std::set<std::string> names;  // Some name one twice.
         for (auto& protocol : member.said.classic->protocols) names.insert(protocol.name);
         for (auto& name : names) ++known[name];
+        ++count;
     }
+    auto& [first_id, first] = *members.begin();
     Written written{.protocol_type = std::string(consumer_protocol_type),
-                    .generation = group.epoch.epoch,
+                    .generation = group.epoch.epoch + 1,
                     .protocol = std::nullopt,
-                    .leader = group.members().begin()->first,
+                    .leader = first_id,
                     .since = setting.clocks.wall,
                     .members = {}};
-    for (auto& protocol : group.members().begin()->second.said.classic->protocols)
-        if (!written.protocol && known[protocol.name] >= group.members().size())
-            written.protocol = protocol.name;
-    for (auto& [id, member] : group.members()) {
+    for (auto& protocol : first.said.classic->protocols)
+        if (!written.protocol && known[protocol.name] >= count) written.protocol = protocol.name;
+    for (auto& [id, member] : members) {
         auto& protocols = member.said.classic->protocols;
         auto at = std::ranges::find(protocols, written.protocol.value_or(""), &Protocol::name);
         written.members.push_back(
@@ -174,8 +199,8 @@ ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group, c
              at == protocols.end() ? std::string() : at->metadata, assignment_of(member, setting.image)});
     }
     outcome.events.emplace_back(GroupEvent(WroteGroup{name, std::move(written)}));
-    // The last consumer has gone, so that what it had is to be shared among those that are left.
-    outcome.events.emplace_back(GroupEvent(MemberGone{name, {}}));
+    // What the last consumer had is to be shared among those that are left.
+    outcome.events.emplace_back(GroupEvent(ComesOver{name, group.epoch.epoch}));
     return outcome;
 }
 

@@ -38,7 +38,8 @@ struct Upgraded {
 // `classic`: null when there is none. An error says why it cannot be, to go on a sentence with.
 std::expected<Upgraded, std::string> upgrade(const std::string& name, const Group* classic,
                                              const Setting& setting);
-// REQUIRES: there are members, and all are classic ones.
-ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group, const Setting& setting);
+// Without those that are `gone`. REQUIRES: there are others, and all of these are classic ones.
+ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group,
+                          const std::set<std::string>& gone, const Setting& setting);
 
 }  // namespace fulmar::group

@@ -80,6 +80,26 @@ TEST_F(Migration, who_waits_for_its_assignment_is_told_to_ask_again) {
     EXPECT_EQ(answer<Synced>(waits)->error, GroupError::rebalance_in_progress);
     EXPECT_EQ(a_.epoch, 3);
 }
+TEST_F(Migration, what_a_member_has_amid_a_rebalance_nobody_else_gets) {
+    begin();
+    auto newcomer = ask(joining({}));
+    ask(joining(m1_));
+    ask(joining(m2_));
+    m1_.generation = m2_.generation = answer(newcomer)->generation;
+    EXPECT_EQ(leave(Classic{answer(newcomer)->member_id}), GroupError::none);
+    // What they had been given is given up with that generation, but not by who says that it has it still.
+    EXPECT_TRUE(group().members.at("m2").assignment.empty());
+    come(a_);
+    EXPECT_EQ(has("m1") + " " + has("m2"), "orders-0 orders-1 orders-2 orders-3");
+    EXPECT_EQ(has("a"), "");
+    share({&a_}, {&m1_, &m2_});
+}
+TEST_F(Migration, what_says_more_than_a_consumer_group_has_room_for_is_not_taken_over) {
+    begin();
+    rules_.consumers.said_bytes_max = 100;
+    machine_.set_rules(rules_);
+    expect_no_upgrade();
+}
 TEST_F(Migration, what_the_leader_assigned_of_topics_that_are_not_there_is_left_out) {
     make("pays", 2);
     begin();
@@ -244,18 +264,21 @@ TEST_F(Migration, once_the_last_consumer_has_gone_it_is_a_classic_group_again) {
     leave(a_);
     ASSERT_TRUE(machine_.find("g"));
     EXPECT_EQ(machine_.find_consumer("g"), nullptr);
-    EXPECT_EQ(group().generation, 3);
+    EXPECT_EQ(group().generation, 2);
     EXPECT_EQ(group().protocol, "sticky");
     EXPECT_EQ(group().protocol_type, "consumer");
     EXPECT_EQ(group().members.size(), 2U);
     EXPECT_EQ(assigned(group().members.at("m1").assignment), m1_.has);
     EXPECT_EQ(assigned(group().members.at("m2").assignment), m2_.has);
     EXPECT_EQ(committed(), 7);
-    // What it had is to be shared among those that are left.
+    // What it had is to be shared among those that are left, who go on until they have heard of it.
     EXPECT_EQ(group().phase, Phase::preparing_rebalance);
+    EXPECT_EQ(beat(m1_), GroupError::rebalance_in_progress);
+    CoordinatorStage::commit("m1", 2, 8);
+    EXPECT_EQ(committed(), 8);
     auto first = ask(joining(m1_)), second = ask(joining(m2_));
-    EXPECT_EQ(answer(first)->generation, 4);
-    EXPECT_EQ(answer(second)->generation, 4);
+    EXPECT_EQ(answer(first)->generation, 3);
+    EXPECT_EQ(answer(second)->generation, 3);
     EXPECT_EQ(answer(first)->members.size(), 2U);
     EXPECT_EQ(answer(first)->members[0].metadata, says(m1_.has));
 }

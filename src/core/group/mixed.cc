@@ -48,17 +48,18 @@ bool must_join(const ConsumerGroup& group, const std::string& id, const Consumer
 
 // Whether what it can do goes with the other classic members.
 bool fits(const ConsumerGroup& group, const Join& join) {
-    std::map<std::string, std::size_t> known;
-    std::size_t others = 0;
+    std::set<std::string_view> common;
+    for (auto& protocol : join.protocols) common.insert(protocol.name);
     for (auto& [id, member] : group.members()) {
         bool self = id == join.member_id || (join.instance_id && member.said.instance_id == join.instance_id);
         if (!member.said.classic || self) continue;
-        ++others;
-        std::set<std::string> names;
-        for (auto& protocol : member.said.classic->protocols) names.insert(protocol.name);
-        for (auto& name : names) ++known[name];
+        std::set<std::string_view> known;
+        for (auto& protocol : member.said.classic->protocols)
+            if (common.contains(protocol.name)) known.insert(protocol.name);
+        common = std::move(known);
+        if (common.empty()) return false;
     }
-    return std::ranges::any_of(join.protocols, [&](auto& each) { return known[each.name] == others; });
+    return true;
 }
 
 std::size_t said_bytes(const Join& join) {

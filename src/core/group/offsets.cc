@@ -37,7 +37,7 @@ std::vector<std::pair<std::string, std::int32_t>> lapsed(const Group& group, con
     std::vector<std::pair<std::string, std::int32_t>> gone;
     if (offsets.empty()) return gone;
     std::optional<std::set<std::string_view>> wanted;
-    bool empty = group.phase == Phase::empty;
+    bool empty = group.is_empty();
     if (!empty) {
         if (group.phase != Phase::stable) return gone;
         wanted = subscribed_topics(group);

@@ -42,10 +42,21 @@ ErrorCode error_of(HostRefusal refusal) {
     return ErrorCode::unknown_server_error;
 }
 
-Task<Replied> ask_coordinator(Call& call, PartitionId at, const Coordinator::Command& command) {
+static Task<Replied> submit_to(Call& call, PartitionId at, const Coordinator::Command& command) {
     auto& there = call.broker.owner(at);
     auto find = [&groups = call.broker.groups(there.core), at] { return groups.find(at); };
-    return ask(call.loop(), there.seam.loop, find, command, call.hangup);
+    return submit(call.loop(), there.seam.loop, find, command);
+}
+Task<Replied> ask_coordinator(Call& call, PartitionId at, const Coordinator::Command& command) {
+    auto reply = co_await submit_to(call, at, command);
+    co_await arrival(*reply, call.hangup);
+    co_return reply;
+}
+Task<Told<Replied>> submit_to_group(Call& call, std::string_view group, const Coordinator::Command& command) {
+    if (group.size() > group_id_bytes_max) co_return std::unexpected(ErrorCode::invalid_group_id);
+    auto at = coordinator_of(call.here.image(), group);
+    if (!at) co_return std::unexpected(ErrorCode::not_coordinator);
+    co_return co_await submit_to(call, *at, command);
 }
 
 std::map<PartitionId, std::vector<std::size_t>> by_coordinator(const Call& call,

@@ -26,18 +26,29 @@ using Told = std::expected<A, ErrorCode>;
 // Each record of a group, and each group of a list, has its name: a longer one, which no client's user gives,
 // would make much of small requests.
 inline constexpr std::size_t group_id_bytes_max = 1'024;
-// Of that of a group; nothing once nobody waits for it any more.
+// Puts a command to the coordinator of a group. It is done with the command then, and whoever has many under
+// way had better be, too: the answer may be long in coming.
+Task<Told<Replied>> submit_to_group(Call& call, std::string_view group, const Coordinator::Command& command);
+// What came; nothing: nobody waits for it any more.
+template <class A>
+std::optional<Told<A>> told_in(Reply<Groups::Coordinator::Answer>& reply) {
+    auto& told = reply.value;
+    if (!told) return std::nullopt;
+    if (!*told) return std::unexpected(error_of(told->error()));
+    return std::get<A>(std::move(**told));
+}
+// The same, once it comes.
+template <class A>
+Task<std::optional<Told<A>>> answer_in(Call& call, Told<Replied> reply) {
+    if (!reply) co_return std::unexpected(reply.error());
+    co_await arrival(**reply, call.hangup);
+    co_return told_in<A>(**reply);
+}
+// All of that.
 template <class A>
 Task<std::optional<Told<A>>> ask_group(Call& call, std::string_view group,
                                        const Coordinator::Command& command) {
-    if (group.size() > group_id_bytes_max) co_return std::unexpected(ErrorCode::invalid_group_id);
-    auto at = coordinator_of(call.here.image(), group);
-    if (!at) co_return std::unexpected(ErrorCode::not_coordinator);
-    auto reply = co_await ask_coordinator(call, *at, command);
-    auto& told = reply->value;
-    if (!told) co_return std::nullopt;
-    if (!*told) co_return std::unexpected(error_of(told->error()));
-    co_return std::get<A>(std::move(**told));
+    co_return co_await answer_in<A>(call, co_await submit_to_group(call, group, command));
 }
 
 // The places in `groups` of those that each coordinator has; in no coordinator's are those with too long

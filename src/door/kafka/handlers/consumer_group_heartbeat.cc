@@ -1,6 +1,6 @@
 #include "wire/kafka/consumer_group_heartbeat.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -35,7 +35,18 @@ std::optional<Refusal> check_join(const ConsumerGroupHeartbeatRequest& request) 
             "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
     return std::nullopt;
 }
-std::optional<Refusal> check(const ConsumerGroupHeartbeatRequest& request, int version) {
+// There is no room in a group for so many names, nor are there so many partitions in a cluster: to look at
+// millions would keep all others waiting.
+bool names_too_many(const ConsumerGroupHeartbeatRequest& request) {
+    constexpr std::size_t named_max = 262'144;
+    std::size_t partitions = 0;
+    if (request.topic_partitions)
+        for (auto& topic : *request.topic_partitions) partitions += 1 + topic.partitions.size();
+    auto names = request.subscribed_topic_names ? request.subscribed_topic_names->size() : 0;
+    return std::max(partitions, names) > named_max;
+}
+std::optional<Refusal> check(const ConsumerGroupHeartbeatRequest& request, int version,
+                             const Settings& settings) {
     using Request = ConsumerGroupHeartbeatRequest;
     bool gives_id = version < ids_of_clients_since && request.member_epoch == Request::join;
     if (!gives_id && blank(request.member_id)) return invalid("MemberId can't be empty.");
@@ -49,11 +60,14 @@ std::optional<Refusal> check(const ConsumerGroupHeartbeatRequest& request, int v
     } else if (request.member_epoch < Request::leave_for_a_time) {
         return invalid("MemberEpoch is invalid.");
     }
-    if (request.server_assignor && !group::is_assignor(*request.server_assignor))
-        return Refusal{ErrorCode::unsupported_assignor,
-                       fmt::format("ServerAssignor {} is not supported. Supported assignors: {}, {}.",
-                                   request.server_assignor->substr(0, text_bytes_max),
-                                   group::uniform_assignor, group::range_assignor)};
+    if (names_too_many(request)) return invalid("It names more topics or partitions than a group can have.");
+    if (!request.server_assignor) return std::nullopt;
+    auto assignors = assignors_of(settings);
+    if (std::ranges::find(assignors, *request.server_assignor) == assignors.end())
+        return Refusal{
+            ErrorCode::unsupported_assignor,
+            fmt::format("ServerAssignor {} is not supported. Supported assignors: {}.",
+                        request.server_assignor->substr(0, text_bytes_max), fmt::join(assignors, ", "))};
     return std::nullopt;
 }
 
@@ -92,7 +106,7 @@ Task<Answer> handle_consumer_group_heartbeat(Call& call) {
     auto request = read<ConsumerGroupHeartbeatRequest>(call, arena);
     if (!request) co_return Answer::close();
     ConsumerGroupHeartbeatResponse response;
-    if (auto refusal = check(*request, call.version())) {
+    if (auto refusal = check(*request, call.version(), call.broker.settings())) {
         response.error_code = refusal->error;
         response.error_message = refusal->why;
         co_return answer(call, response);

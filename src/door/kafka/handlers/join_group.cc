@@ -49,18 +49,18 @@ group::Join join_of(Call& call, const JoinGroupRequest& request) {
 
 Task<Answer> handle_join_group(Call& call) {
     std::string member_id;
-    std::optional<group::Join> join;
+    Told<Replied> reply;
     {
         Arena arena(arrays_budget(call));
         auto request = read<JoinGroupRequest>(call, arena);
         if (!request) co_return Answer::close();
         member_id = own(request->member_id);
-        join = join_of(call, *request);
+        auto group = own(request->group_id);
+        const Coordinator::Command command(join_of(call, *request));
+        reply = co_await submit_to_group(call, group, command);
     }
     call.frame = {};  // It may wait for as long as a rebalance takes.
-    auto group = join->group;
-    const Coordinator::Command command(*std::move(join));
-    auto told = co_await ask_group<group::Joined>(call, group, command);
+    auto told = co_await answer_in<group::Joined>(call, std::move(reply));
     if (!told) co_return Answer::close();
     JoinGroupResponse response;
     std::vector<JoinGroupResponse::Member> members;

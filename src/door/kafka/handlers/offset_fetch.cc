@@ -20,7 +20,8 @@ using Fetched = Coordinator::Fetched;
 struct Wanted {
     std::string_view group;
     struct Topic {
-        std::string_view name;  // Of an unknown id none.
+        cluster::TopicPointer known{};  // By its id: it may go meanwhile.
+        std::string_view name{};        // Of an unknown id none.
         Uuid id{};
         std::vector<std::int32_t> partitions{};  // Each once, however often it is asked for.
     };
@@ -31,14 +32,21 @@ struct Wanted {
 class Named {
 public:
     explicit Named(Wanted& wanted) : topics_(wanted.topics.emplace()) {}
-    void add(std::string_view name, const Uuid& id, std::span<const std::int32_t> partitions) {
-        auto& topic = topics_.emplace_back(name, id);
-        auto& seen = seen_[{name, id}];
+    void add(std::string_view name, std::span<const std::int32_t> partitions) {
+        fill(topics_.emplace_back(nullptr, name), partitions);
+    }
+    void add(cluster::TopicPointer known, const Uuid& id, std::span<const std::int32_t> partitions) {
+        auto name = known ? std::string_view(known->name) : std::string_view();
+        fill(topics_.emplace_back(std::move(known), name, id), partitions);
+    }
+
+private:
+    void fill(Wanted::Topic& topic, std::span<const std::int32_t> partitions) {
+        auto& seen = seen_[{topic.name, topic.id}];
         for (auto partition : partitions)
             if (seen.insert(partition).second) topic.partitions.push_back(partition);
     }
 
-private:
     std::vector<Wanted::Topic>& topics_;
     std::map<std::pair<std::string_view, Uuid>, std::set<std::int32_t>> seen_;
 };
@@ -48,7 +56,7 @@ std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& reques
         auto& one = all.emplace_back(request.group_id);
         if (!request.topics) return all;
         Named named(one);
-        for (auto& topic : *request.topics) named.add(topic.name, {}, topic.partition_indexes);
+        for (auto& topic : *request.topics) named.add(topic.name, topic.partition_indexes);
         return all;
     }
     std::set<std::string_view> all_of;
@@ -63,12 +71,8 @@ std::vector<Wanted> wanted_of(const Call& call, const OffsetFetchRequest& reques
         if (!group.topics) continue;
         Named named(one);
         for (auto& topic : *group.topics) {
-            auto name = topic.name;
-            if (call.version() >= ids_since) {
-                auto* known = call.here.image().find(topic.topic_id);
-                name = known ? std::string_view(known->name) : std::string_view();
-            }
-            named.add(name, topic.topic_id, topic.partition_indexes);
+            if (call.version() < ids_since) named.add(topic.name, topic.partition_indexes);
+            else named.add(call.here.image().share(topic.topic_id), topic.topic_id, topic.partition_indexes);
         }
     }
     return all;

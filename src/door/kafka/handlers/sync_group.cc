@@ -5,6 +5,8 @@
 
 namespace fulmar::kafka {
 
+static constexpr int protocol_named_since = 5;
+
 static group::Sync sync_of(const SyncGroupRequest& request) {
     group::Sync sync{.group = own(request.group_id),
                      .member_id = own(request.member_id),
@@ -18,17 +20,24 @@ static group::Sync sync_of(const SyncGroupRequest& request) {
 }
 
 Task<Answer> handle_sync_group(Call& call) {
-    std::optional<group::Sync> sync;
+    Told<Replied> reply;
     {
         Arena arena(arrays_budget(call));
         auto request = read<SyncGroupRequest>(call, arena);
         if (!request) co_return Answer::close();
-        sync = sync_of(*request);
+        // KIP-559: since then the leader says for which protocol it has assigned.
+        bool nameless = !request->protocol_type || !request->protocol_name;
+        if (call.version() >= protocol_named_since && nameless) {
+            SyncGroupResponse response;
+            response.error_code = ErrorCode::inconsistent_group_protocol;
+            co_return answer(call, response);
+        }
+        auto group = own(request->group_id);
+        const Coordinator::Command command(sync_of(*request));
+        reply = co_await submit_to_group(call, group, command);
     }
     call.frame = {};  // It may wait for the leader's.
-    auto group = sync->group;
-    const Coordinator::Command command(*std::move(sync));
-    auto told = co_await ask_group<group::Synced>(call, group, command);
+    auto told = co_await answer_in<group::Synced>(call, std::move(reply));
     if (!told) co_return Answer::close();
     SyncGroupResponse response;
     if (!*told) {
