@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/log_sink.h"
 #include "base/utf8.h"
 
 namespace fulmar {
@@ -168,64 +169,84 @@ GroupsView Groups::view() const {
 }
 
 namespace {
-// What ends a wait for a coordinator's answer.
+// For `ask`: it wakes nobody, so that what is under way is waited for, and nothing new.
 struct Stopping {
     const bool& happened;
     Timer* waiting = nullptr;
 };
-// A coordinator that is not available for long may miss so many topics.
-constexpr std::size_t owed_max = 100'000;
+// A coordinator that is not available for long may miss so many deletions. Of topics that are not there any
+// more it still learns when it serves again.
+constexpr std::size_t owed_max = 10'000;
 constexpr Millis forget_again_after{1'000};
 }  // namespace
 
-void Groups::forget_topics(const PartitionId& id, const std::vector<std::string>& names) {
-    auto& loop = shard_.seam.loop;
-    auto now = shard_.clock().latest(loop.clocks());
-    auto [owed, first] = owed_.try_emplace(id);
-    for (auto& name : names)
-        if (owed->second.size() < owed_max) owed->second.insert_or_assign(name, now);
-    if (first) loop.spawn(forget_gone(id));
+void Groups::owe(const PartitionId& id, std::shared_ptr<const GoneTopics> gone) {
+    auto [at, first] = owed_.try_emplace(id);
+    auto& owed = at->second;
+    if (owed.batches.size() >= owed_max) {
+        log_warning(
+            "the group coordinator {}-{} has not been there for long: offsets of deleted topics may stay",
+            group_topic, id.index);
+        owed.batches.pop_front();
+        owed.from.clear();
+    }
+    owed.batches.push_back(std::move(gone));
+    if (first) shard_.seam.loop.spawn(forget_gone(id));
 }
 // A topic may have gone while nobody could be told.
 void Groups::forget_unknown(const PartitionId& id, const Coordinator& coordinator) {
-    std::vector<std::string> gone;
+    GoneTopics gone{.names = {}, .at = shard_.clock().latest(shard_.seam.loop.clocks())};
     for (auto& topic : coordinator.machine().topics())
-        if (!shard_.image().find(topic)) gone.push_back(topic);
-    if (!gone.empty()) forget_topics(id, gone);
+        if (!shard_.image().find(topic)) gone.names.push_back(topic);
+    if (!gone.names.empty()) owe(id, std::make_shared<const GoneTopics>(std::move(gone)));
 }
 void Groups::topics_gone(const std::vector<std::string>& names) {
-    for (auto& [id, coordinator] : led_) forget_topics(id, names);
+    auto at = shard_.clock().latest(shard_.seam.loop.clocks());
+    auto gone = std::make_shared<const GoneTopics>(names, at);
+    for (auto& [id, coordinator] : led_) owe(id, gone);
 }
 Task<> Groups::forget_gone(PartitionId id) {
     ++forgetting_;
     auto& loop = shard_.seam.loop;
-    Stopping gone{stopping_};
-    auto rest = [&] { return !stopping_ && led_.contains(id) && !owed_.at(id).empty(); };
-    while (rest()) {
-        auto told = std::exchange(owed_.at(id), {});
-        group::Coordinator::ForgetTopics wanted;
-        // While there is none of that name, none can have been committed since.
-        for (auto& [name, at] : told)
-            wanted.topics.emplace(name, shard_.image().find(name) ? std::optional(at) : std::nullopt);
-        const group::Coordinator::Command forget(std::move(wanted));
-        auto answer = co_await ask(loop, loop, [&] { return find(id); }, forget, gone);
-        bool done = answer->value && *answer->value;
-        if (done && !std::get<group::Coordinator::Done>(**answer->value).more) continue;
-        owed_.at(id).merge(told);  // Whose topic went once more meanwhile keeps the later time.
+    Stopping ending{stopping_};
+    auto is_owed = [&] { return !stopping_ && led_.contains(id) && !owed_.at(id).batches.empty(); };
+    for (co_await Yield(loop); is_owed();) {
+        auto& owed = owed_.at(id);
+        auto gone = owed.batches.front();
+        std::optional<group::Coordinator::Done> done;
+        if (led_.at(id)->serving()) {
+            group::Coordinator::ForgetTopics wanted{.from = owed.from};
+            // While there is none of that name, none can have been committed since.
+            for (auto& name : gone->names)
+                wanted.topics.emplace(name,
+                                      shard_.image().find(name) ? std::optional(gone->at) : std::nullopt);
+            const group::Coordinator::Command forget(std::move(wanted));
+            auto answer = co_await ask(loop, loop, [&] { return find(id); }, forget, ending);
+            if (answer->value && *answer->value) done = std::get<group::Coordinator::Done>(**answer->value);
+        }
+        bool same = !owed.batches.empty() && owed.batches.front() == gone;
+        if (same && done) owed.from = done->next;
+        if (same && done && !done->more) owed.batches.pop_front();
         if (done) co_await Yield(loop);
-        else if (!stopping_) co_await Timer(loop, forget_again_after);
+        else if (!stopping_) co_await rest_before_asking_again();
     }
     owed_.erase(id);
     --forgetting_;
     ended_.notify(loop);
 }
+Task<> Groups::rest_before_asking_again() {
+    Timer timer(shard_.seam.loop, forget_again_after);
+    resting_.insert(&timer);
+    co_await timer;
+    resting_.erase(&timer);
+}
 
 Task<> Groups::expire(PartitionId id) {
     auto& loop = shard_.seam.loop;
     const group::Coordinator::Command expire(group::Coordinator::Expire{});
-    Stopping gone{stopping_};
+    Stopping ending{stopping_};
     for (bool more = true; more && !stopping_;) {
-        auto answer = co_await ask(loop, loop, [&] { return find(id); }, expire, gone);
+        auto answer = co_await ask(loop, loop, [&] { return find(id); }, expire, ending);
         if (!answer->value || !*answer->value) co_return;
         more = std::get<group::Coordinator::Done>(**answer->value).more;
         co_await Yield(loop);
@@ -249,6 +270,7 @@ Task<> Groups::keep() {
 Task<> Groups::stop() {
     stopping_ = true;
     timer_.wake();
+    for (auto* timer : resting_) timer->wake();
     while (running_ || forgetting_ > 0) co_await ended_.wait();
     for (auto& [id, coordinator] : led_) {
         coordinator->stop();

@@ -3,6 +3,9 @@
 // time has passed. It lives on its core.
 #pragma once
 
+#include <deque>
+#include <set>
+
 #include "broker/machine_host.h"
 #include "broker/settings.h"
 #include "broker/shard.h"
@@ -54,11 +57,16 @@ public:
     GroupsView view() const;
 
 private:
+    struct GoneTopics {
+        std::vector<std::string> names;
+        Timestamp at{};  // When they went.
+    };
     void lead(const PartitionId& id, std::shared_ptr<Partition> partition);
     Task<> keep();
     Task<> expire(PartitionId id);
+    void owe(const PartitionId& id, std::shared_ptr<const GoneTopics> gone);
     Task<> forget_gone(PartitionId id);
-    void forget_topics(const PartitionId& id, const std::vector<std::string>& names);
+    Task<> rest_before_asking_again();
     void forget_unknown(const PartitionId& id, const Coordinator& coordinator);
     void sweep();  // Those that have ended.
 
@@ -69,10 +77,15 @@ private:
     const std::size_t load_buffer_bytes_;
     std::map<PartitionId, std::unique_ptr<Coordinator>> led_;
     std::vector<std::unique_ptr<Coordinator>> ending_;
-    // Topics that are gone, and when they went, of which a coordinator may still have offsets. It is there
-    // while it is told.
-    std::map<PartitionId, std::map<std::string, Timestamp>> owed_;
-    std::size_t forgetting_ = 0;  // How many are told.
+    // What a coordinator may still have offsets of, and how far it has come with the first. It is there while
+    // a task of its own tells that coordinator.
+    struct Owed {
+        std::deque<std::shared_ptr<const GoneTopics>> batches;
+        std::string from;
+    };
+    std::map<PartitionId, Owed> owed_;
+    std::set<Timer*> resting_;
+    std::size_t forgetting_ = 0;  // Tasks.
     Timer timer_;
     Signal ended_;
     bool started_ = false, stopping_ = false, running_ = false;

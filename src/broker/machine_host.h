@@ -309,7 +309,7 @@ auto submit(Loop& home, Loop& there, Find find, const Command& command)
     co_return reply;
 }
 // Until the answer is there, or `gone.happened` says that nobody waits for it: who lets that happen wakes
-// `gone.waiting`, or the answer is waited for. Where `reply` is at home.
+// `gone.waiting`, or the answer is waited for. Runs on the reply's home.
 template <class T, class Gone>
 Task<> arrival(Reply<T>& reply, Gone& gone) {
     Timer timer(reply.home);

@@ -48,7 +48,7 @@ private:
     std::expected<Offset, std::string> take_all(Offset from, Bytes batches, const Take& take) const;
 
     static constexpr std::size_t pending_bytes_max = 16 << 20, batch_bytes = 512 << 10;
-    static constexpr std::size_t decision_bytes_max = 64 << 20;
+    static constexpr std::size_t decision_bytes_max = 256 << 20;
     // A commit waits as long as the disk does; this is only how often we look whether the role is over.
     static constexpr Millis commit_look{60'000};
 
@@ -62,8 +62,8 @@ private:
     std::size_t records_of_next_batch();
 
     std::deque<StoredRecord> pending_;
-    std::deque<Decided> decisions_;  // Of which these are, in their order,
-    Decided open_;                   // and of which the last ones.
+    std::deque<Decided> decisions_;  // What these belong to, in their order;
+    Decided open_;                   // the last ones perhaps to one that has not ended yet.
     std::size_t pending_bytes_ = 0;
     std::uint64_t appended_ = 0, committed_ = 0;
 };

@@ -347,9 +347,11 @@ std::string range(std::int64_t least, std::int64_t most, std::string_view unit) 
     return unit.empty() || text.ends_with('B') ? text : fmt::format("{} {}", text, unit);
 }
 template <class E> std::string names_of(const Setting::ChoiceOf<E>& choice) {
+    auto is_list = [](auto& each) { return each.first.contains(','); };
+    bool lists = std::ranges::any_of(choice.names, is_list);
     std::string text;
     for (auto& [name, value] : choice.names) {
-        if (!text.empty()) text += &name == &choice.names.back().first ? " or " : ", ";
+        if (!text.empty()) text += lists || &name == &choice.names.back().first ? " or " : ", ";
         text += name;
     }
     return text;

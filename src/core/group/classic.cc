@@ -203,7 +203,9 @@ Outcome decide(const Group* group, const Sync& sync, Ticket ticket, const Rules&
     if (error != GroupError::none) return refuse(error);
     bool differs = (sync.protocol_type && *sync.protocol_type != group->protocol_type) ||
                    (sync.protocol && sync.protocol != group->protocol);
-    if (differs) return refuse(GroupError::inconsistent_protocol);
+    // Amid a rebalance it may be another than it was, and the next one is not known yet.
+    if (differs && group->phase != Phase::preparing_rebalance)
+        return refuse(GroupError::inconsistent_protocol);
     if (too_large(sync, rules)) return refuse(GroupError::group_too_large);
     auto& member = *group->find(sync.member_id);
     auto until = clocks.now + member.session_timeout;
@@ -320,7 +322,7 @@ void complete_join(Outcome& outcome, const std::string& name, const Group& group
     if (next.members.empty()) {
         next.protocol.reset();
         next.leader.reset();
-        ++next.generation;
+        next.generation = next.next_generation();
         outcome.events.push_back(WroteGroup{name, next.written(clocks.wall)});
         return;
     }
@@ -443,7 +445,7 @@ struct Apply {
         group.gathered = false;
     }
     void operator()(const NewGeneration& event) const {
-        ++group.generation;
+        group.generation = group.next_generation();
         group.phase = Phase::completing_rebalance;
         group.protocol = event.protocol;
         group.leader = event.leader;
@@ -457,10 +459,7 @@ struct Apply {
         group.phase_ends = event.now + group.rebalance_timeout();
     }
     void operator()(const Armed& event) const { group.arm(event.now); }
-    void operator()(const ComesOver& event) const {
-        group.generation = event.generation;
-        group.must_rebalance = true;
-    }
+    void operator()(const ComesOver& event) const { group.generation = event.generation; }
 };
 
 }  // namespace

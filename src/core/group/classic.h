@@ -146,9 +146,9 @@ struct Armed {
     std::string group;
     Instant now{};
 };
-// One that was of the other kind goes on in this generation, which its members know, until all have joined
-// the next. That one is in the log already: where this is forgotten, no member's generation is right any
-// more, and so they join anew, too.
+// One that was of the other kind goes on in this generation, which its members know, while they join another.
+// The log has a later one: where this is forgotten, no member's generation is right any more, and so they
+// join anew, too.
 struct ComesOver {
     std::string group;
     std::int32_t generation = 0;

@@ -283,18 +283,29 @@ Coordinator::Deleted Coordinator::remove(Decision<Coordinator>& decision, const 
     return deleted;
 }
 Coordinator::Done Coordinator::forget(Decision<Coordinator>& decision, const ForgetTopics& wanted) const {
+    constexpr std::size_t looks_per_offset = 5;  // To look at one that stays costs far less.
+    auto looks_left = looks_per_offset * wanted.count_max;
     // Groups have few topics each, and all that there are may go at once.
-    for (auto& [name, entry] : all_)
+    for (auto at = all_.lower_bound(wanted.from); at != all_.end(); ++at) {
+        auto& [name, entry] = *at;
         for (auto& [topic, partitions] : entry.offsets) {
             auto gone = wanted.topics.find(topic);
             if (gone == wanted.topics.end()) continue;
             auto& until = gone->second;
             for (auto& [partition, committed] : partitions) {
                 if (until && committed.at > *until) continue;
-                if (decision.events.size() >= wanted.count_max) return {GroupError::none, true};
+                if (decision.events.size() >= wanted.count_max) return {GroupError::none, true, name};
                 decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
             }
         }
+        auto looks = 1 + entry.offsets.size();
+        if (looks >= looks_left) {
+            auto next = std::next(at);
+            if (next == all_.end()) break;
+            return {GroupError::none, true, next->first};
+        }
+        looks_left -= looks;
+    }
     return {};
 }
 Coordinator::Done Coordinator::expire(Decision<Coordinator>& decision, const Expire& wanted,

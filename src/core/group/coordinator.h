@@ -67,9 +67,9 @@ public:
     // These topics are no more: nor are offsets of them, of any group, that were committed until then (none:
     // whenever). There may be others of these names since.
     struct ForgetTopics {
-        std::map<std::string, std::optional<Timestamp>> topics;
-        std::size_t count_max =
-            1'000;  // So many offsets at once, about a millisecond; of a topic there may be millions.
+        std::map<std::string, std::optional<Timestamp>> topics{};
+        std::string from{};             // The group that is looked at first.
+        std::size_t count_max = 1'000;  // So many offsets at once, of which a topic may have millions.
     };
     // What nobody misses any more goes, so much of it at once.
     struct Expire {
@@ -105,6 +105,7 @@ public:
     struct Done {  // Of ForgetTopics and Expire.
         GroupError error{};
         bool more = false;
+        std::string next{};  // Of the former: the group to go on from.
     };
     using Answer = std::variant<Joined, Synced, Beaten, Left, ConsumerBeaten, Placed, Fetched, Described,
                                 Listed, Deleted, Done>;

@@ -174,7 +174,7 @@ void Group::arm(Instant now) {
 
 void Group::take(const Written& from) {
     protocol_type = from.protocol_type;
-    generation = from.generation;
+    generation = logged_generation = from.generation;
     protocol = from.protocol;
     since = from.since;
     phase = from.members.empty() ? Phase::empty : Phase::stable;

@@ -4,6 +4,7 @@
 // Hard, because the log tells it: what is in `Written`. The rest is soft: who waits, and until when.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -89,9 +90,10 @@ struct Group {
     // In `preparing_rebalance` when it ends at the latest, in `completing_rebalance` and `stable` when those
     // go that have not asked for their assignment.
     std::optional<Instant> phase_ends;
-    std::optional<Millis> delay_left;  // While the first members gather: how much longer they may.
-    bool gathered = false;             // Somebody came since it began to wait for that.
-    bool must_rebalance = false;       // A member came, went, or is another now.
+    std::optional<Millis> delay_left;    // While the first members gather: how much longer they may.
+    bool gathered = false;               // Somebody came since it began to wait for that.
+    std::int32_t logged_generation = 0;  // Is `generation`, but in a group that comes over (classic.h).
+    bool must_rebalance = false;         // A member came, went, or is another now.
 
     Millis rebalance_timeout() const;  // The longest of its members.
     bool all_joined() const;
@@ -103,9 +105,10 @@ struct Group {
     // there is one.
     std::string vote(const Member* instead_of = nullptr) const;
     const Member* find(const std::string& id) const;
-    bool is_empty() const {
-        return phase == Phase::empty && members.empty();
-    }  // Nobody waits to join, either.
+    // Nobody waits to join, either.
+    bool is_empty() const { return phase == Phase::empty && members.empty(); }
+    // Also the log has none as late.
+    std::int32_t next_generation() const { return std::max(generation, logged_generation) + 1; }
     std::optional<Instant> deadline() const;
     Written written(Timestamp since) const;
 

@@ -13,23 +13,32 @@ namespace fulmar::group {
 
 namespace {
 
+// Numbers below `end`. There may be millions of them, in any order and again and again: where they are many,
+// to mark them is far less than to sort them.
+std::set<std::int32_t> ordered(std::vector<std::int32_t> numbers, std::size_t end) {
+    if (numbers.size() > end / 16) {
+        std::vector<bool> marks(end);
+        for (auto number : numbers) marks[std::size_t(number)] = true;
+        numbers.clear();
+        for (std::size_t number = 0; number < end; ++number)
+            if (marks[number]) numbers.push_back(std::int32_t(number));
+    } else {
+        std::ranges::sort(numbers);
+    }
+    return {numbers.begin(), numbers.end()};
+}
 Partitions by_id(std::span<kafka::ConsumerProtocolTopic> topics, const cluster::Image& image) {
-    // There may be millions of them, in any order: what is marked comes in its order.
-    std::map<TopicId, std::vector<bool>> marked;
+    std::map<const cluster::Topic*, std::vector<std::int32_t>> named;
     for (auto& each : topics) {
         auto* topic = image.find(each.topic);
         if (!topic) continue;
-        auto& marks = marked.try_emplace(topic->id, topic->partitions.size()).first->second;
+        auto& indexes = named[topic];
         for (auto index : each.partitions)
-            if (index >= 0 && std::size_t(index) < marks.size()) marks[std::size_t(index)] = true;
+            if (index >= 0 && std::size_t(index) < topic->partitions.size()) indexes.push_back(index);
     }
     Partitions partitions;
-    for (auto& [id, marks] : marked)
-        for (std::size_t index = 0; index < marks.size(); ++index) {
-            if (!marks[index]) continue;
-            auto& of_topic = partitions[id];
-            of_topic.insert(of_topic.end(), std::int32_t(index));
-        }
+    for (auto& [topic, indexes] : named)
+        if (!indexes.empty()) partitions[topic->id] = ordered(std::move(indexes), topic->partitions.size());
     return partitions;
 }
 // Of the bytes that a leader has assigned; an empty text when it has not.
@@ -54,7 +63,7 @@ constexpr std::string_view malformed = "the embedded consumer protocol is malfor
 // Whether its members say or name more than a consumer group may hold. Anybody may ask for the other kind of
 // group again and again, and to count is far less than to take everything over and find no room for it.
 bool says_too_much(const Group& classic, const ConsumerRules& rules) {
-    std::size_t said = 0, bytes = 0;
+    std::size_t said = 0, names = 0;  // In bytes.
     for (auto& [id, member] : classic.members) {
         auto* protocol = chosen(member, classic);
         said += member.assignment.size() + (protocol ? protocol->metadata.size() : 0);
@@ -64,11 +73,11 @@ bool says_too_much(const Group& classic, const ConsumerRules& rules) {
         auto* protocol = chosen(member, classic);
         if (!protocol) continue;
         Arena arena(subscription_budget(protocol->metadata.size()));
-        auto said = kafka::decode_consumer_protocol<kafka::ConsumerProtocolSubscription>(
+        auto told = kafka::decode_consumer_protocol<kafka::ConsumerProtocolSubscription>(
             bytes_of(protocol->metadata), arena);
-        if (said) bytes += said->topics.size() * name_cost_bytes;
+        if (told) names += told->topics.size() * name_cost_bytes;
     }
-    return bytes > rules.said_bytes_max;
+    return names > rules.said_bytes_max;
 }
 
 std::expected<void, std::string> add(Upgraded& made, const std::string& name, const Group& classic,
@@ -77,7 +86,7 @@ std::expected<void, std::string> add(Upgraded& made, const std::string& name, co
     auto subscription = protocol ? subscription_of(protocol->metadata, setting.image) : std::nullopt;
     auto assigned = assigned_by(member.assignment, setting.image);
     if (!subscription || !assigned) return std::unexpected(std::string(malformed));
-    // Amid a rebalance a member of the cooperative kind has still what it says.
+    // A member of the cooperative kind has still what it says, until it is given something else.
     if (member.assignment.empty()) assigned = subscription->owned;
     // A leader may have given one to two.
     for (auto& [topic, indexes] : *assigned)
@@ -190,7 +199,9 @@ ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group,
                     .members = {}};
     for (auto& protocol : first.said.classic->protocols)
         if (!written.protocol && known[protocol.name] >= count) written.protocol = protocol.name;
+    Millis longest{0};
     for (auto& [id, member] : members) {
+        longest = std::max(longest, member.said.rebalance_timeout);
         auto& protocols = member.said.classic->protocols;
         auto at = std::ranges::find(protocols, written.protocol.value_or(""), &Protocol::name);
         written.members.push_back(
@@ -199,8 +210,9 @@ ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group,
              at == protocols.end() ? std::string() : at->metadata, assignment_of(member, setting.image)});
     }
     outcome.events.emplace_back(GroupEvent(WroteGroup{name, std::move(written)}));
-    // What the last consumer had is to be shared among those that are left.
     outcome.events.emplace_back(GroupEvent(ComesOver{name, group.epoch.epoch}));
+    // What the last consumer had is to be shared among those that are left.
+    outcome.events.emplace_back(GroupEvent(Rebalances{name, setting.clocks.now + longest}));
     return outcome;
 }
 

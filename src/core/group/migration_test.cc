@@ -277,8 +277,8 @@ TEST_F(Migration, once_the_last_consumer_has_gone_it_is_a_classic_group_again) {
     CoordinatorStage::commit("m1", 2, 8);
     EXPECT_EQ(committed(), 8);
     auto first = ask(joining(m1_)), second = ask(joining(m2_));
-    EXPECT_EQ(answer(first)->generation, 3);
-    EXPECT_EQ(answer(second)->generation, 3);
+    EXPECT_EQ(answer(first)->generation, 4);
+    EXPECT_EQ(answer(second)->generation, 4);
     EXPECT_EQ(answer(first)->members.size(), 2U);
     EXPECT_EQ(answer(first)->members[0].metadata, says(m1_.has));
 }
@@ -294,6 +294,32 @@ TEST_F(Migration, after_a_failover_too_they_share_anew) {
     auto first = ask(joining(m1_)), second = ask(joining(m2_));
     EXPECT_EQ(answer(first)->generation, 4);
     EXPECT_EQ(answer(second)->generation, 4);
+}
+TEST_F(Migration, after_a_failover_amid_that_they_share_anew_too) {
+    begin();
+    come(a_);
+    share({&a_}, {&m1_, &m2_});
+    leave(a_);
+    auto first = ask(joining(m1_)), second = ask(joining(m2_));
+    for (auto [ticket, who] : {std::pair{first, &m1_}, {second, &m2_}})
+        who->generation = answer(ticket)->generation;
+    fail_over();  // The leader has not assigned anything yet.
+    for (auto* each : {&m1_, &m2_}) {
+        EXPECT_EQ(beat(*each), GroupError::illegal_generation);
+        EXPECT_EQ(now<Synced>(syncing(*each)).error, GroupError::illegal_generation);
+    }
+    first = ask(joining(m1_));
+    EXPECT_EQ(group().phase, Phase::preparing_rebalance);
+}
+TEST_F(Migration, who_asks_for_its_assignment_when_the_last_consumer_leaves_joins_anew) {
+    begin();
+    come(a_);
+    share({&a_}, {&m1_, &m2_});
+    auto syncs = syncing(m2_);
+    syncs.protocol_type = "consumer";
+    syncs.protocol = "another";  // As where it likes that one best.
+    leave(a_);
+    EXPECT_EQ(now<Synced>(syncs).error, GroupError::rebalance_in_progress);
 }
 TEST_F(Migration, a_consumer_that_is_missed_has_gone_too) {
     begin();

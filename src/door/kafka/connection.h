@@ -57,12 +57,9 @@ public:
     std::uint64_t unread_bytes(Instant since, AnswerBudget::Kind kind) const {
         return leaving_ && !broken_ && taken_ <= since ? held_[kind] : 0;
     }
-    // Of one that waits for its next request, or reads none while others of its are under way. Whoever waits
-    // to fill a buffer keeps it.
+    // Of one that waits for its next request. Whoever waits to fill a buffer keeps it.
     void give_back_buffer() {
-        if (waits_unlent_ || (muted_ && receiver_.empty()) ||
-            (planted(Bug::receive_buffer_freed) && receiver_.empty()))
-            receiver_.give_back();
+        if (waits_unlent_ || (planted(Bug::receive_buffer_freed) && receiver_.empty())) receiver_.give_back();
     }
 
 private:
