@@ -16,32 +16,35 @@ using group::Coordinator;
 // A broker of one core, with a store beside it.
 class GroupsOfABroker : public testing::Test {
 protected:
-    using Story = std::function<Task<>(Broker&)>;
-    void live(std::uint64_t seed, const Story& story) {
-        SCOPED_TRACE(seed);
-        sim::World world(seed);
-        sim::Node node(world, "broker", 1);
-        sim::ModelStore::State store;
+    using Story = Task<> (*)(Broker&);
+    void live(Story story) {
+        for (std::uint64_t seed = 0; seed < 10 && !HasFailure(); ++seed) {
+            SCOPED_TRACE(seed);
+            sim::World world(seed);
+            sim::Node node(world, "broker", 1);
+            sim::ModelStore::State store;
+            bool ended = false;
+            node.program = [&](Host& host) { return run(host, world, store, story, ended); };
+            node.boot();
+            while (world.step()) {}
+            EXPECT_TRUE(ended);
+        }
+    }
+    static Task<> run(Host& host, sim::World& world, sim::ModelStore::State& store, Story story,
+                      bool& ended) {
         auto settings = read_settings({}).value();
         settings.offsets_topic_partitions = 1;
-        bool ended = false;
-        auto open_store =
-            [&](Loop& loop, const std::string&) -> std::expected<std::unique_ptr<coord::Store>, std::string> {
+        auto open = [&](Loop& loop,
+                        const std::string&) -> std::expected<std::unique_ptr<coord::Store>, std::string> {
             return std::make_unique<sim::ModelStore>(
-                loop, store, sim::ModelStore::World{[&] { return world.programs.next(); }});
+                loop, store, sim::ModelStore::World{[&world] { return world.programs.next(); }});
         };
-        auto run = [&](Host& host) -> Task<> {
-            Broker broker(host, settings, open_store, "test");
-            auto started = co_await broker.start();
-            EXPECT_TRUE(started);
-            co_await story(broker);
-            co_await broker.stop();
-            ended = true;
-        };
-        node.program = run;
-        node.boot();
-        while (world.step()) {}
-        EXPECT_TRUE(ended);
+        Broker broker(host, settings, open, "test");
+        auto started = co_await broker.start();
+        EXPECT_TRUE(started);
+        co_await story(broker);
+        co_await broker.stop();
+        ended = true;
     }
 
     static Task<> create(Broker& broker, cluster::NewTopic topic) {
@@ -94,7 +97,7 @@ protected:
 };
 
 TEST_F(GroupsOfABroker, offsets_of_a_topic_that_was_deleted_on_a_full_disk_go_once_there_is_room) {
-    auto story = [&](Broker& broker) -> Task<> {
+    live([](Broker& broker) -> Task<> {
         auto& loop = broker.controller_loop();
         co_await create(broker, group_topic_wanted(broker.settings()));
         co_await create(broker, orders());
@@ -107,11 +110,10 @@ TEST_F(GroupsOfABroker, offsets_of_a_topic_that_was_deleted_on_a_full_disk_go_on
         for (auto& directory : broker.shard(0).directories) directory.room = Room::plenty;
         co_await Timer(loop, Millis(3'000));
         EXPECT_EQ(co_await committed(broker), std::nullopt);
-    };
-    for (std::uint64_t seed = 0; seed < 10; ++seed) live(seed, story);
+    });
 }
 TEST_F(GroupsOfABroker, what_is_committed_to_the_next_topic_of_that_name_stays) {
-    auto story = [&](Broker& broker) -> Task<> {
+    live([](Broker& broker) -> Task<> {
         auto& loop = broker.controller_loop();
         co_await create(broker, group_topic_wanted(broker.settings()));
         co_await create(broker, orders());
@@ -124,11 +126,10 @@ TEST_F(GroupsOfABroker, what_is_committed_to_the_next_topic_of_that_name_stays) 
         co_await commit(broker, 3);
         co_await Timer(loop, Millis(3'000));
         EXPECT_EQ(co_await committed(broker), 3);
-    };
-    for (std::uint64_t seed = 0; seed < 10; ++seed) live(seed, story);
+    });
 }
 TEST_F(GroupsOfABroker, who_still_has_offsets_to_forget_stops_without_waiting_for_room) {
-    auto story = [&](Broker& broker) -> Task<> {
+    live([](Broker& broker) -> Task<> {
         auto& loop = broker.controller_loop();
         co_await create(broker, group_topic_wanted(broker.settings()));
         co_await create(broker, orders());
@@ -136,8 +137,7 @@ TEST_F(GroupsOfABroker, who_still_has_offsets_to_forget_stops_without_waiting_fo
         for (auto& directory : broker.shard(0).directories) directory.room = Room::none;
         co_await remove_orders(broker);
         co_await Timer(loop, Millis(50));
-    };
-    for (std::uint64_t seed = 0; seed < 10; ++seed) live(seed, story);
+    });
 }
 
 }  // namespace
