@@ -174,8 +174,7 @@ struct Stopping {
     const bool& happened;
     Timer* waiting = nullptr;
 };
-// A coordinator that is not available for long may miss so many deletions. Of topics that are not there any
-// more it still learns when it serves again.
+// A coordinator that is not available for long is told of no more deletions than these.
 constexpr std::size_t owed_max = 10'000;
 constexpr Millis forget_again_after{1'000};
 }  // namespace
@@ -183,62 +182,76 @@ constexpr Millis forget_again_after{1'000};
 void Groups::owe(const PartitionId& id, std::shared_ptr<const GoneTopics> gone) {
     auto [at, first] = owed_.try_emplace(id);
     auto& owed = at->second;
-    if (owed.batches.size() >= owed_max) {
+    if (owed.batches.size() < owed_max) owed.batches.push_back(std::move(gone));
+    else if (!std::exchange(owed.missed, true))
         log_warning(
-            "the group coordinator {}-{} has not been there for long: offsets of deleted topics may stay",
+            "the group coordinator {}-{} has taken nothing for long: committed offsets of topics that were "
+            "deleted and made again meanwhile may stay",
             group_topic, id.index);
-        owed.batches.pop_front();
-        owed.from.clear();
-    }
-    owed.batches.push_back(std::move(gone));
     if (first) shard_.seam.loop.spawn(forget_gone(id));
 }
 // A topic may have gone while nobody could be told.
 void Groups::forget_unknown(const PartitionId& id, const Coordinator& coordinator) {
-    GoneTopics gone{.names = {}, .at = shard_.clock().latest(shard_.seam.loop.clocks())};
+    auto now = shard_.clock().latest(shard_.seam.loop.clocks());
+    GoneTopics gone;
     for (auto& topic : coordinator.machine().topics())
-        if (!shard_.image().find(topic)) gone.names.push_back(topic);
-    if (!gone.names.empty()) owe(id, std::make_shared<const GoneTopics>(std::move(gone)));
+        if (!shard_.image().find(topic)) gone.emplace(topic, now);
+    if (!gone.empty()) owe(id, std::make_shared<const GoneTopics>(std::move(gone)));
 }
 void Groups::topics_gone(const std::vector<std::string>& names) {
-    auto at = shard_.clock().latest(shard_.seam.loop.clocks());
-    auto gone = std::make_shared<const GoneTopics>(names, at);
-    for (auto& [id, coordinator] : led_) owe(id, gone);
+    auto now = shard_.clock().latest(shard_.seam.loop.clocks());
+    GoneTopics gone;
+    for (auto& name : names) gone.emplace(name, now);
+    auto shared = std::make_shared<const GoneTopics>(std::move(gone));
+    for (auto& [id, coordinator] : led_) owe(id, shared);
 }
 Task<> Groups::forget_gone(PartitionId id) {
     ++forgetting_;
-    auto& loop = shard_.seam.loop;
-    Stopping ending{stopping_};
-    auto is_owed = [&] { return !stopping_ && led_.contains(id) && !owed_.at(id).batches.empty(); };
-    for (co_await Yield(loop); is_owed();) {
-        auto& owed = owed_.at(id);
-        auto gone = owed.batches.front();
-        std::optional<group::Coordinator::Done> done;
-        if (led_.at(id)->serving()) {
-            group::Coordinator::ForgetTopics wanted{.from = owed.from};
-            // While there is none of that name, none can have been committed since.
-            for (auto& name : gone->names)
-                wanted.topics.emplace(name,
-                                      shard_.image().find(name) ? std::optional(gone->at) : std::nullopt);
-            const group::Coordinator::Command forget(std::move(wanted));
-            auto answer = co_await ask(loop, loop, [&] { return find(id); }, forget, ending);
-            if (answer->value && *answer->value) done = std::get<group::Coordinator::Done>(**answer->value);
+    auto goes_on = [&] { return !stopping_ && led_.contains(id); };
+    auto& owed = owed_.at(id);
+    co_await Yield(shard_.seam.loop);
+    while (goes_on() && (!owed.batches.empty() || owed.missed)) {
+        if (owed.batches.empty()) {
+            owed.missed = false;
+            forget_unknown(id, *led_.at(id));
+            continue;
         }
-        bool same = !owed.batches.empty() && owed.batches.front() == gone;
-        if (same && done) owed.from = done->next;
-        if (same && done && !done->more) owed.batches.pop_front();
-        if (done) co_await Yield(loop);
-        else if (!stopping_) co_await rest_before_asking_again();
+        // All that there are at once: each takes a walk over all groups.
+        auto batches = std::exchange(owed.batches, {});
+        auto gone = batches.front();
+        if (batches.size() > 1) {
+            GoneTopics all;
+            for (auto& batch : batches)
+                for (auto& [name, at] : *batch) all.insert_or_assign(name, at);
+            gone = std::make_shared<const GoneTopics>(std::move(all));
+        }
+        std::optional<std::string> from("");
+        while (from && goes_on()) from = co_await forget_some(id, gone, std::move(*from));
     }
     owed_.erase(id);
     --forgetting_;
-    ended_.notify(loop);
+    ended_.notify(shard_.seam.loop);
 }
-Task<> Groups::rest_before_asking_again() {
-    Timer timer(shard_.seam.loop, forget_again_after);
-    resting_.insert(&timer);
+// The group to go on from; nothing when all is done.
+Task<std::optional<std::string>> Groups::forget_some(PartitionId id, std::shared_ptr<const GoneTopics> gone,
+                                                     std::string from) {
+    auto& loop = shard_.seam.loop;
+    if (led_.at(id)->serving()) {
+        Stopping ending{stopping_};
+        const group::Coordinator::Command forget(group::Coordinator::ForgetTopics{std::move(gone), from});
+        auto answer = co_await ask(loop, loop, [&] { return find(id); }, forget, ending);
+        if (answer->value && *answer->value) {
+            auto& done = std::get<group::Coordinator::Done>(**answer->value);
+            co_await Yield(loop);
+            co_return done.more ? std::optional(done.next) : std::nullopt;
+        }
+    }
+    if (stopping_) co_return from;
+    Timer timer(loop, forget_again_after);
+    resting_[id] = &timer;
     co_await timer;
-    resting_.erase(&timer);
+    resting_.erase(id);
+    co_return from;
 }
 
 Task<> Groups::expire(PartitionId id) {
@@ -270,7 +283,7 @@ Task<> Groups::keep() {
 Task<> Groups::stop() {
     stopping_ = true;
     timer_.wake();
-    for (auto* timer : resting_) timer->wake();
+    for (auto& [id, timer] : resting_) timer->wake();
     while (running_ || forgetting_ > 0) co_await ended_.wait();
     for (auto& [id, coordinator] : led_) {
         coordinator->stop();

@@ -3,8 +3,8 @@
 // time has passed. It lives on its core.
 #pragma once
 
-#include <deque>
-#include <set>
+#include <map>
+#include <vector>
 
 #include "broker/machine_host.h"
 #include "broker/settings.h"
@@ -57,16 +57,14 @@ public:
     GroupsView view() const;
 
 private:
-    struct GoneTopics {
-        std::vector<std::string> names;
-        Timestamp at{};  // When they went.
-    };
+    using GoneTopics = group::Coordinator::GoneTopics;
     void lead(const PartitionId& id, std::shared_ptr<Partition> partition);
     Task<> keep();
     Task<> expire(PartitionId id);
     void owe(const PartitionId& id, std::shared_ptr<const GoneTopics> gone);
     Task<> forget_gone(PartitionId id);
-    Task<> rest_before_asking_again();
+    Task<std::optional<std::string>> forget_some(PartitionId id, std::shared_ptr<const GoneTopics> gone,
+                                                 std::string from);
     void forget_unknown(const PartitionId& id, const Coordinator& coordinator);
     void sweep();  // Those that have ended.
 
@@ -77,15 +75,15 @@ private:
     const std::size_t load_buffer_bytes_;
     std::map<PartitionId, std::unique_ptr<Coordinator>> led_;
     std::vector<std::unique_ptr<Coordinator>> ending_;
-    // What a coordinator may still have offsets of, and how far it has come with the first. It is there while
-    // a task of its own tells that coordinator.
+    // What a coordinator may still have offsets of. It is there while a task of its own tells that
+    // coordinator.
     struct Owed {
-        std::deque<std::shared_ptr<const GoneTopics>> batches;
-        std::string from;
+        std::vector<std::shared_ptr<const GoneTopics>> batches;
+        bool missed = false;  // There were more.
     };
     std::map<PartitionId, Owed> owed_;
-    std::set<Timer*> resting_;
-    std::size_t forgetting_ = 0;  // Tasks.
+    std::map<PartitionId, Timer*> resting_;  // Of those that take nothing now.
+    std::size_t forgetting_ = 0;             // Tasks.
     Timer timer_;
     Signal ended_;
     bool started_ = false, stopping_ = false, running_ = false;

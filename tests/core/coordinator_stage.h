@@ -72,6 +72,11 @@ protected:
         clocks_.now = to;
     }
 
+    Coordinator::ForgetTopics topics_gone(const std::vector<std::string>& topics) const {
+        Coordinator::GoneTopics gone;
+        for (auto& topic : topics) gone.emplace(topic, clocks_.wall);
+        return {std::make_shared<const Coordinator::GoneTopics>(std::move(gone))};
+    }
     Join join(std::string id = "", std::vector<std::string> protocols = {"range"}) {
         Join wanted{.group = "g",
                     .member_id = std::move(id),

@@ -109,7 +109,7 @@ void come_back(Outcome& outcome, const Group& group, const Join& join, Ticket ti
         outcome.answers.emplace_back(*old.syncing, Synced{GroupError::fenced_instance, {}, {}, {}});
     auto as_before = member;
     as_before.id = old.id;
-    bool same = group.phase == Phase::stable && group.vote(&as_before) == group.protocol;
+    bool same = group.phase == Phase::stable && group.leader && group.vote(&as_before) == group.protocol;
     if (!same) {
         outcome.events.push_back(MemberJoins{join.group, join.protocol_type, std::move(member), old.id});
         return;
@@ -174,7 +174,7 @@ Outcome decide(const Group* group, const Join& join, Ticket ticket, const Rules&
     bool same = member.protocols == join.protocols;
     // It may have lost the answer that it asks for again. A leader of a stable group asks for a rebalance.
     bool again = (group->phase == Phase::completing_rebalance && same) ||
-                 (group->phase == Phase::stable && same && group->leader != member.id);
+                 (group->phase == Phase::stable && same && group->leader && group->leader != member.id);
     if (!again) {
         join_next(outcome, join, member.id, &member, ticket, rules, clocks);
         return outcome;
@@ -348,7 +348,7 @@ void complete_join(Outcome& outcome, const std::string& name, const Group& group
 
 bool restless(const Group& group) {
     bool gathers = group.delay_left.has_value();
-    return group.must_rebalance ||
+    return group.must_rebalance || group.is_unassigned() ||
            (group.phase == Phase::preparing_rebalance && !gathers && group.all_joined()) ||
            (!group.expiries.empty() && group.expiries.begin()->first == not_armed);
 }
@@ -370,7 +370,7 @@ Outcome settle(const std::string& name, const Group& group, const Rules& rules, 
         }
         return outcome;
     }
-    if (group.must_rebalance) {
+    if (group.must_rebalance || group.is_unassigned()) {
         begin_rebalance(outcome, name, group, rules, now);
         return outcome;
     }

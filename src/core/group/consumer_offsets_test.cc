@@ -143,7 +143,7 @@ TEST_F(ConsumerOffsets, those_of_a_topic_that_is_gone_go_whoever_reads_it) {
     come(a_);
     commit("a", 2, 5);
     commit("a", 2, 6, true, "pays");
-    now<Coordinator::Done>(Coordinator::ForgetTopics{{{"orders", std::nullopt}}});
+    now<Coordinator::Done>(topics_gone({"orders"}));
     EXPECT_EQ(committed(), std::nullopt);
     EXPECT_EQ(committed("pays"), 6);
     EXPECT_EQ(phase(), "Stable");

@@ -284,27 +284,24 @@ Coordinator::Deleted Coordinator::remove(Decision<Coordinator>& decision, const 
 }
 Coordinator::Done Coordinator::forget(Decision<Coordinator>& decision, const ForgetTopics& wanted) const {
     constexpr std::size_t looks_per_offset = 5;  // To look at one that stays costs far less.
-    auto looks_left = looks_per_offset * wanted.count_max;
+    std::size_t looks = 0;
     // Groups have few topics each, and all that there are may go at once.
     for (auto at = all_.lower_bound(wanted.from); at != all_.end(); ++at) {
         auto& [name, entry] = *at;
+        if (looks > looks_per_offset * wanted.count_max) return {GroupError::none, true, name};
+        looks += 1 + entry.offsets.size();
         for (auto& [topic, partitions] : entry.offsets) {
-            auto gone = wanted.topics.find(topic);
-            if (gone == wanted.topics.end()) continue;
-            auto& until = gone->second;
+            auto gone = wanted.topics->find(topic);
+            if (gone == wanted.topics->end()) continue;
+            looks += partitions.size();
+            // While there is none of that name, none can have been committed since.
+            bool another = image_ && image_->find(topic);
             for (auto& [partition, committed] : partitions) {
-                if (until && committed.at > *until) continue;
+                if (another && committed.at > gone->second) continue;
                 if (decision.events.size() >= wanted.count_max) return {GroupError::none, true, name};
                 decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
             }
         }
-        auto looks = 1 + entry.offsets.size();
-        if (looks >= looks_left) {
-            auto next = std::next(at);
-            if (next == all_.end()) break;
-            return {GroupError::none, true, next->first};
-        }
-        looks_left -= looks;
     }
     return {};
 }

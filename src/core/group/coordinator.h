@@ -64,10 +64,11 @@ public:
         std::vector<std::string> groups;
         std::size_t events_max = 10'000;
     };
-    // These topics are no more: nor are offsets of them, of any group, that were committed until then (none:
-    // whenever). There may be others of these names since.
+    // These topics went at these times: offsets of them are no more, of any group. There may be others of
+    // their names by now; what is committed to these stays.
+    using GoneTopics = std::map<std::string, Timestamp>;
     struct ForgetTopics {
-        std::map<std::string, std::optional<Timestamp>> topics{};
+        std::shared_ptr<const GoneTopics> topics;
         std::string from{};             // The group that is looked at first.
         std::size_t count_max = 1'000;  // So many offsets at once, of which a topic may have millions.
     };

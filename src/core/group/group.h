@@ -107,6 +107,8 @@ struct Group {
     const Member* find(const std::string& id) const;
     // Nobody waits to join, either.
     bool is_empty() const { return phase == Phase::empty && members.empty(); }
+    // It is of a log that ended before anybody had assigned anything in a group that had come over.
+    bool is_unassigned() const { return phase == Phase::stable && !leader; }
     // Also the log has none as late.
     std::int32_t next_generation() const { return std::max(generation, logged_generation) + 1; }
     std::optional<Instant> deadline() const;

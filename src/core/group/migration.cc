@@ -190,11 +190,11 @@ ConsumerOutcome downgrade(const std::string& name, const ConsumerGroup& group,
         for (auto& name : names) ++known[name];
         ++count;
     }
-    auto& [first_id, first] = *members.begin();
+    auto& first = members.begin()->second;
     Written written{.protocol_type = std::string(consumer_protocol_type),
                     .generation = group.epoch.epoch + 1,
                     .protocol = std::nullopt,
-                    .leader = first_id,
+                    .leader = std::nullopt,  // Nobody has assigned anything in it yet.
                     .since = setting.clocks.wall,
                     .members = {}};
     for (auto& protocol : first.said.classic->protocols)

@@ -288,7 +288,7 @@ TEST_F(Migration, after_a_failover_too_they_share_anew) {
     share({&a_}, {&m1_, &m2_});
     leave(a_);
     fail_over();
-    EXPECT_EQ(group().phase, Phase::stable);
+    EXPECT_EQ(group().phase, Phase::preparing_rebalance);
     EXPECT_EQ(group().members.size(), 2U);
     for (auto* each : {&m1_, &m2_}) EXPECT_EQ(beat(*each), GroupError::illegal_generation);
     auto first = ask(joining(m1_)), second = ask(joining(m2_));
@@ -310,6 +310,20 @@ TEST_F(Migration, after_a_failover_amid_that_they_share_anew_too) {
     }
     first = ask(joining(m1_));
     EXPECT_EQ(group().phase, Phase::preparing_rebalance);
+}
+TEST_F(Migration, static_members_too_share_anew_after_a_failover) {
+    m1_.instance_id = "one";
+    m2_.instance_id = "two";
+    begin();
+    come(a_);
+    share({&a_}, {&m1_, &m2_});
+    leave(a_);
+    fail_over();
+    EXPECT_EQ(group().phase, Phase::preparing_rebalance);
+    auto first = ask(joining({"", "one"})), second = ask(joining({"", "two"}));
+    ASSERT_TRUE(answer(first) && answer(second));
+    EXPECT_EQ(answer(first)->generation, 4);
+    EXPECT_FALSE(answer(first)->skip_assign || answer(second)->skip_assign);
 }
 TEST_F(Migration, who_asks_for_its_assignment_when_the_last_consumer_leaves_joins_anew) {
     begin();

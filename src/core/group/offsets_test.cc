@@ -43,40 +43,26 @@ TEST_F(CommittedOffsets, metadata_has_a_bound_for_each_partition) {
 TEST_F(CommittedOffsets, those_of_a_topic_that_is_gone_go_whoever_reads_it) {
     group_of(1);
     commit("m1", 1, 7);
-    now<Coordinator::Done>(Coordinator::ForgetTopics{{{"another", std::nullopt}}});
+    now<Coordinator::Done>(topics_gone({"another"}));
     EXPECT_EQ(committed(), 7);
-    now<Coordinator::Done>(
-        Coordinator::ForgetTopics{{{"another", std::nullopt}, {*machine_.topics().begin(), std::nullopt}}});
+    now<Coordinator::Done>(topics_gone({"another", "orders"}));
     EXPECT_EQ(committed(), std::nullopt);
     EXPECT_TRUE(machine_.topics().empty());
     EXPECT_EQ(machine_.groups(), 1U);
-}
-TEST_F(CommittedOffsets, those_of_a_later_topic_of_that_name_stay) {
-    group_of(1);
-    commit("m1", 1, 7);
-    auto gone = clocks_.wall;
-    pass(Millis(5));
-    Coordinator::ForgetTopics forget{{{"orders", gone}}};
-    commit("m1", 1, 3);
-    now<Coordinator::Done>(forget);
-    EXPECT_EQ(committed(), 3);
-    pass(Millis(5));
-    forget.topics["orders"] = clocks_.wall;
-    now<Coordinator::Done>(forget);
-    EXPECT_EQ(committed(), std::nullopt);
 }
 TEST_F(CommittedOffsets, many_are_forgotten_in_portions) {
     Coordinator::Commit wanted{"g", "", {}, -1, {}, {}};
     for (int n = 0; n < 250; ++n) wanted.offsets.push_back({{"orders", n}, {.offset = Offset{n}}});
     now<Coordinator::Placed>(wanted);
-    Coordinator::ForgetTopics forget{.topics = {{"orders", std::nullopt}}, .count_max = 100};
+    auto wanted_gone = topics_gone({"orders"});
+    wanted_gone.count_max = 100;
     for (std::size_t left : {150U, 50U}) {
-        auto told = now<Coordinator::Done>(forget);
+        auto told = now<Coordinator::Done>(wanted_gone);
         EXPECT_TRUE(told.more);
-        forget.from = told.next;
+        wanted_gone.from = told.next;
         EXPECT_EQ(walk(machine_).offsets, left);
     }
-    EXPECT_FALSE(now<Coordinator::Done>(forget).more);
+    EXPECT_FALSE(now<Coordinator::Done>(wanted_gone).more);
     EXPECT_EQ(machine_.groups(), 0U);
 }
 TEST_F(CommittedOffsets, a_group_that_somebody_is_about_to_join_is_not_empty) {

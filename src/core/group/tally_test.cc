@@ -35,7 +35,7 @@ TEST_F(Tallied, groups_members_offsets_and_rebalances_are_counted) {
     EXPECT_EQ(tally_.members, 2U);
     EXPECT_EQ(rebalances_, 1U);
     pass(Millis(60'000));
-    ask(Coordinator::ForgetTopics{{{"t", std::nullopt}}});
+    ask(topics_gone({"t"}));
     EXPECT_EQ(tally_.offsets, 1U);
     ask(Coordinator::Delete{{"idle"}});
     EXPECT_EQ(tally_.offsets, 0U);
@@ -79,7 +79,7 @@ TEST_F(Tallied, whatever_happens_it_is_what_a_walk_finds) {
                 case 8: pass(Millis(std::int64_t(below(8'000)))); break;
                 default:
                     if (below(4) == 0) ask(Coordinator::Delete{{name}});
-                    if (below(4) == 0) ask(Coordinator::ForgetTopics{{{place.topic, std::nullopt}}});
+                    if (below(4) == 0) ask(topics_gone({place.topic}));
                     ask(Coordinator::Expire{3});
             }
             most_members = std::max(most_members, tally_.members);
