@@ -222,7 +222,10 @@ Task<> Groups::forget_gone(PartitionId id) {
         if (batches.size() > 1) {
             GoneTopics all;
             for (auto& batch : batches)
-                for (auto& [name, at] : *batch) all.insert_or_assign(name, at);
+                for (auto& [name, at] : *batch) {
+                    auto& last = all.try_emplace(name, at).first->second;
+                    last = std::max(last, at);
+                }
             gone = std::make_shared<const GoneTopics>(std::move(all));
         }
         std::optional<std::string> from("");

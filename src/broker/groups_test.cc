@@ -94,20 +94,26 @@ protected:
         auto& one = told.offsets.at(0).second;
         co_return one ? std::optional(std::to_underlying(one->offset)) : std::nullopt;
     }
+    static void set_room(Broker& broker, Room room) {
+        for (auto& directory : broker.shard(0).directories) directory.room = room;
+    }
+    static Task<> delete_with_an_offset_on_a_full_disk(Broker& broker) {
+        co_await create(broker, group_topic_wanted(broker.settings()));
+        co_await create(broker, orders());
+        co_await commit(broker, 7);
+        set_room(broker, Room::none);
+        co_await remove_orders(broker);
+    }
 };
 
 TEST_F(GroupsOfABroker, offsets_of_a_topic_that_was_deleted_on_a_full_disk_go_once_there_is_room) {
     live([](Broker& broker) -> Task<> {
         auto& loop = broker.controller_loop();
-        co_await create(broker, group_topic_wanted(broker.settings()));
-        co_await create(broker, orders());
-        co_await commit(broker, 7);
-        for (auto& directory : broker.shard(0).directories) directory.room = Room::none;
-        co_await remove_orders(broker);
+        co_await delete_with_an_offset_on_a_full_disk(broker);
         co_await create(broker, orders());
         co_await Timer(loop, Millis(100));
         EXPECT_EQ(co_await committed(broker), 7);  // Nothing can be written.
-        for (auto& directory : broker.shard(0).directories) directory.room = Room::plenty;
+        set_room(broker, Room::plenty);
         co_await Timer(loop, Millis(3'000));
         EXPECT_EQ(co_await committed(broker), std::nullopt);
     });
@@ -115,13 +121,9 @@ TEST_F(GroupsOfABroker, offsets_of_a_topic_that_was_deleted_on_a_full_disk_go_on
 TEST_F(GroupsOfABroker, what_is_committed_to_the_next_topic_of_that_name_stays) {
     live([](Broker& broker) -> Task<> {
         auto& loop = broker.controller_loop();
-        co_await create(broker, group_topic_wanted(broker.settings()));
+        co_await delete_with_an_offset_on_a_full_disk(broker);
         co_await create(broker, orders());
-        co_await commit(broker, 7);
-        for (auto& directory : broker.shard(0).directories) directory.room = Room::none;
-        co_await remove_orders(broker);
-        co_await create(broker, orders());
-        for (auto& directory : broker.shard(0).directories) directory.room = Room::plenty;
+        set_room(broker, Room::plenty);
         co_await Timer(loop, Millis(2));  // Stamps are of milliseconds.
         co_await commit(broker, 3);
         co_await Timer(loop, Millis(3'000));
@@ -130,13 +132,8 @@ TEST_F(GroupsOfABroker, what_is_committed_to_the_next_topic_of_that_name_stays) 
 }
 TEST_F(GroupsOfABroker, who_still_has_offsets_to_forget_stops_without_waiting_for_room) {
     live([](Broker& broker) -> Task<> {
-        auto& loop = broker.controller_loop();
-        co_await create(broker, group_topic_wanted(broker.settings()));
-        co_await create(broker, orders());
-        co_await commit(broker, 7);
-        for (auto& directory : broker.shard(0).directories) directory.room = Room::none;
-        co_await remove_orders(broker);
-        co_await Timer(loop, Millis(50));
+        co_await delete_with_an_offset_on_a_full_disk(broker);
+        co_await Timer(broker.controller_loop(), Millis(50));
     });
 }
 

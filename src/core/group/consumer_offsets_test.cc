@@ -139,6 +139,17 @@ TEST_F(ConsumerOffsets, they_are_forgotten_on_request_where_nobody_subscribes) {
     EXPECT_EQ(forget("orders"), GroupError::none);
     EXPECT_EQ(committed(), std::nullopt);
 }
+TEST_F(ConsumerOffsets, those_of_a_later_topic_of_that_name_stay) {
+    come(a_);
+    commit("a", 2, 5);
+    auto gone = topics_gone({"orders"});
+    pass(Millis(5));
+    commit("a", 2, 3);
+    now<Coordinator::Done>(gone);
+    EXPECT_EQ(committed(), 3);
+    now<Coordinator::Done>(topics_gone({"orders"}));
+    EXPECT_EQ(committed(), std::nullopt);
+}
 TEST_F(ConsumerOffsets, those_of_a_topic_that_is_gone_go_whoever_reads_it) {
     come(a_);
     commit("a", 2, 5);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/planted.h"
+#include "core/clock_watch.h"
 #include "core/group/advance.h"
 #include "core/group/mixed.h"
 #include "core/group/weigh.h"
@@ -297,7 +298,10 @@ Coordinator::Done Coordinator::forget(Decision<Coordinator>& decision, const For
             // While there is none of that name, none can have been committed since.
             bool another = image_ && image_->find(topic);
             for (auto& [partition, committed] : partitions) {
-                if (another && committed.at > gone->second) continue;
+                // A stamp of a clock that was far ahead says nothing.
+                bool later =
+                    committed.at > gone->second && !ClockWatch::void_stamp(committed.at, gone->second);
+                if (another && later) continue;
                 if (decision.events.size() >= wanted.count_max) return {GroupError::none, true, name};
                 decision.events.emplace_back(WroteOffset{name, {topic, partition}, std::nullopt});
             }

@@ -92,7 +92,7 @@ struct Group {
     std::optional<Instant> phase_ends;
     std::optional<Millis> delay_left;    // While the first members gather: how much longer they may.
     bool gathered = false;               // Somebody came since it began to wait for that.
-    std::int32_t logged_generation = 0;  // Is `generation`, but in a group that comes over (classic.h).
+    std::int32_t logged_generation = 0;  // Is ahead of `generation` in a group that comes over (classic.h).
     bool must_rebalance = false;         // A member came, went, or is another now.
 
     Millis rebalance_timeout() const;  // The longest of its members.
@@ -107,9 +107,9 @@ struct Group {
     const Member* find(const std::string& id) const;
     // Nobody waits to join, either.
     bool is_empty() const { return phase == Phase::empty && members.empty(); }
-    // It is of a log that ended before anybody had assigned anything in a group that had come over.
+    // The log ended before anybody had assigned anything in it since it came over.
     bool is_unassigned() const { return phase == Phase::stable && !leader; }
-    // Also the log has none as late.
+    // Neither a member nor the log has one as late.
     std::int32_t next_generation() const { return std::max(generation, logged_generation) + 1; }
     std::optional<Instant> deadline() const;
     Written written(Timestamp since) const;

@@ -65,6 +65,23 @@ TEST_F(CommittedOffsets, many_are_forgotten_in_portions) {
     EXPECT_FALSE(now<Coordinator::Done>(wanted_gone).more);
     EXPECT_EQ(machine_.groups(), 0U);
 }
+TEST_F(CommittedOffsets, those_that_stay_are_looked_at_in_portions_too) {
+    for (int n = 0; n < 40; ++n) {
+        auto topic = n % 20 == 19 ? "gone" : "orders";
+        now<Coordinator::Placed>(
+            Coordinator::Commit{"g" + std::to_string(100 + n), "", {}, -1, {}, {{{topic, 0}, {}}}});
+    }
+    auto forget = topics_gone({"gone"});
+    forget.count_max = 1;
+    int portions = 1;
+    for (auto told = now<Coordinator::Done>(forget); told.more; told = now<Coordinator::Done>(forget)) {
+        ASSERT_GT(told.next, forget.from);
+        forget.from = told.next;
+        ++portions;
+    }
+    EXPECT_GT(portions, 10);
+    EXPECT_EQ(walk(machine_).offsets, 38U);
+}
 TEST_F(CommittedOffsets, a_group_that_somebody_is_about_to_join_is_not_empty) {
     commit("", -1, 7);
     Ticket waits{++tickets_};

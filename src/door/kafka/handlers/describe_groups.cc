@@ -36,10 +36,12 @@ DescribeGroupsResponse::Group told_of(std::string_view name, Described& describe
     bool stable = group.phase == group::Phase::stable;
     told.group_state = to_text(group.phase);
     told.protocol_type = group.protocol_type;
-    if (stable) told.protocol_data = *group.protocol;
+    // Others may have written the log.
+    auto* protocol = stable && group.protocol ? &*group.protocol : nullptr;
+    if (protocol) told.protocol_data = *protocol;
     for (auto& [id, member] : group.members) {
         // What they say is of no protocol until there is one; what they have they keep until then.
-        auto metadata = stable ? bytes_of(member.metadata_for(*group.protocol)) : Bytes();
+        auto metadata = protocol ? bytes_of(member.metadata_for(*protocol)) : Bytes();
         described.members.push_back({member.id, view(member.instance_id), member.client_id,
                                      member.client_host, metadata, bytes_of(member.assignment)});
     }
