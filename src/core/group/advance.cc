@@ -312,7 +312,8 @@ bool may_share_out(const ConsumerGroup& group, const Setting& setting) {
     return age >= rules.assignment_interval || age < Millis(0);
 }
 
-static bool is_left_to_classic(const ConsumerGroup& group, const std::set<std::string>& gone) {
+bool falls_to_classic(const ConsumerGroup& group, const std::set<std::string>& gone,
+                      const ConsumerRules& rules) {
     std::size_t left = group.members().size(), classic = group.classic_members();
     for (auto& id : gone) {
         auto* member = group.find(id);
@@ -320,13 +321,12 @@ static bool is_left_to_classic(const ConsumerGroup& group, const std::set<std::s
         --left;
         if (member->said.classic) --classic;
     }
-    return left > 0 && left == classic;
+    return rules.may_downgrade && left > 0 && left == classic;
 }
 
 ConsumerOutcome part_with(const std::string& group_id, const ConsumerGroup& group,
                           const std::set<std::string>& ids, const Setting& setting) {
-    if (setting.rules.may_downgrade && is_left_to_classic(group, ids))
-        return downgrade(group_id, group, ids, setting);
+    if (falls_to_classic(group, ids, setting.rules)) return downgrade(group_id, group, ids, setting);
     ConsumerOutcome outcome;
     // The epoch comes first, as above.
     std::vector<ConsumerEvent> events(1);

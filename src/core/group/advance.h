@@ -32,6 +32,11 @@ std::expected<Stepped, std::string> advance(const Step& step);
 // Whether partitions can be shared out for the group's epoch now, if they are not yet.
 bool may_share_out(const ConsumerGroup& group, const Setting& setting);
 
+// Whether without these there are members, and all of them speak the classic protocol: then it may be a
+// classic group again.
+bool falls_to_classic(const ConsumerGroup& group, const std::set<std::string>& gone,
+                      const ConsumerRules& rules);
+
 // These members go, and with them what hangs on them. Where only members of the classic protocol are left,
 // the group becomes theirs in the same step, if it may: they go on in their generation.
 ConsumerOutcome part_with(const std::string& group_id, const ConsumerGroup& group,

@@ -279,20 +279,16 @@ GroupError check_fetch(const ConsumerGroup& group, const std::string& member_id,
 
 // --- what follows by itself ----------------------------------------------------------------------
 
-static bool is_left_by_consumers(const ConsumerGroup& group, const ConsumerRules& rules) {
-    return rules.may_downgrade && !group.members().empty() &&
-           group.classic_members() == group.members().size();
-}
 static bool is_unarmed(const ConsumerGroup& group) {
     return !group.expiries().empty() && group.expiries().begin()->first == not_armed;
 }
 bool restless(const ConsumerGroup& group, const ConsumerRules& rules) {
-    return is_unarmed(group) || is_left_by_consumers(group, rules);
+    return is_unarmed(group) || falls_to_classic(group, {}, rules);
 }
 ConsumerOutcome settle(const std::string& name, const ConsumerGroup& group, const Setting& setting) {
     ConsumerOutcome outcome;
     auto now = setting.clocks.now;
-    if (is_left_by_consumers(group, setting.rules)) return downgrade(name, group, {}, setting);
+    if (falls_to_classic(group, {}, setting.rules)) return downgrade(name, group, {}, setting);
     if (is_unarmed(group)) {
         outcome.add({ConsumersArmed{name, now, setting.session_timeout(name)}});
         return outcome;

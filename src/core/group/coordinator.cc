@@ -234,16 +234,16 @@ Coordinator::Fetched Coordinator::fetch(const FetchOffsets& wanted) const {
 void Coordinator::decide(Decision<Coordinator>& decision, const ForgetOffsets& forget, Ticket ticket) const {
     Placed placed;
     auto [group, consumer] = known(forget.group);
+    bool active = group && !group->is_empty();
     std::optional<std::set<std::string_view>> wanted;
     if (!group && !consumer) placed.error = GroupError::unknown_group;
-    else if (!consumer && !group->is_empty() && group->protocol_type != "consumer")
-        placed.error = GroupError::not_empty;
-    else if (!consumer && !group->is_empty()) wanted = subscribed_topics(*group);
+    else if (active && group->protocol_type != "consumer") placed.error = GroupError::not_empty;
+    else if (active) wanted = subscribed_topics(*group);
     for (auto& place : forget.places) {
         auto error = placed.error;
         // Who does not say what it wants may want anything.
         bool used = consumer ? consumer->subscribes(place.topic)
-                             : group && !group->is_empty() && (!wanted || wanted->contains(place.topic));
+                             : active && (!wanted || wanted->contains(place.topic));
         if (error == GroupError::none && used) error = GroupError::subscribed;
         placed.places.push_back(error);
         if (error != GroupError::none) continue;

@@ -17,6 +17,13 @@ protected:
         EXPECT_TRUE(same_hard_state(before, group()));
         EXPECT_EQ(before.phase, group().phase);
     }
+    // A consumer brings the group over, has its share, and leaves.
+    void go_and_come_back() {
+        begin();
+        come(a_);
+        share({&a_}, {&m1_, &m2_});
+        leave(a_);
+    }
     GroupError delete_group() { return now<Coordinator::Deleted>(Coordinator::Delete{{"g"}}).groups.at(0); }
 };
 
@@ -283,10 +290,7 @@ TEST_F(Migration, once_the_last_consumer_has_gone_it_is_a_classic_group_again) {
     EXPECT_EQ(answer(first)->members[0].metadata, says(m1_.has));
 }
 TEST_F(Migration, after_a_failover_too_they_share_anew) {
-    begin();
-    come(a_);
-    share({&a_}, {&m1_, &m2_});
-    leave(a_);
+    go_and_come_back();
     fail_over();
     EXPECT_EQ(group().phase, Phase::preparing_rebalance);
     EXPECT_EQ(group().members.size(), 2U);
@@ -296,10 +300,7 @@ TEST_F(Migration, after_a_failover_too_they_share_anew) {
     EXPECT_EQ(answer(second)->generation, 4);
 }
 TEST_F(Migration, after_a_failover_amid_that_they_share_anew_too) {
-    begin();
-    come(a_);
-    share({&a_}, {&m1_, &m2_});
-    leave(a_);
+    go_and_come_back();
     auto first = ask(joining(m1_)), second = ask(joining(m2_));
     for (auto [ticket, who] : {std::pair{first, &m1_}, {second, &m2_}})
         who->generation = answer(ticket)->generation;
@@ -314,10 +315,7 @@ TEST_F(Migration, after_a_failover_amid_that_they_share_anew_too) {
 TEST_F(Migration, static_members_too_share_anew_after_a_failover) {
     m1_.instance_id = "one";
     m2_.instance_id = "two";
-    begin();
-    come(a_);
-    share({&a_}, {&m1_, &m2_});
-    leave(a_);
+    go_and_come_back();
     fail_over();
     EXPECT_EQ(group().phase, Phase::preparing_rebalance);
     auto first = ask(joining({"", "one"})), second = ask(joining({"", "two"}));
@@ -347,10 +345,7 @@ TEST_F(Migration, a_consumer_that_is_missed_has_gone_too) {
 TEST_F(Migration, the_policy_may_keep_it_a_consumer_group) {
     rules_.consumers.may_downgrade = false;
     machine_.set_rules(rules_);
-    begin();
-    come(a_);
-    share({&a_}, {&m1_, &m2_});
-    leave(a_);
+    go_and_come_back();
     EXPECT_EQ(consumers().classic_members(), 2U);
     share({}, {&m1_, &m2_});
     EXPECT_EQ(show(m1_.has), "orders-0 orders-1");

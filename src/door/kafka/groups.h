@@ -29,22 +29,17 @@ inline constexpr std::size_t group_id_bytes_max = 1'024;
 // Puts a command to the coordinator of a group. It is done with the command then, and whoever has many under
 // way had better be, too: the answer may be long in coming.
 Task<Told<Replied>> submit_to_group(Call& call, std::string_view group, const Coordinator::Command& command);
-// What came; nothing: nobody waits for it any more.
-template <class A>
-std::optional<Told<A>> told_in(Reply<Groups::Coordinator::Answer>& reply) {
-    auto& told = reply.value;
-    if (!told) return std::nullopt;
-    if (!*told) return std::unexpected(error_of(told->error()));
-    return std::get<A>(std::move(**told));
-}
-// The same, once it comes.
+// What comes; nothing once nobody waits for it any more.
 template <class A>
 Task<std::optional<Told<A>>> answer_in(Call& call, Told<Replied> reply) {
     if (!reply) co_return std::unexpected(reply.error());
     co_await arrival(**reply, call.hangup);
-    co_return told_in<A>(**reply);
+    auto& told = (*reply)->value;
+    if (!told) co_return std::nullopt;
+    if (!*told) co_return std::unexpected(error_of(told->error()));
+    co_return std::get<A>(std::move(**told));
 }
-// All of that.
+// Both.
 template <class A>
 Task<std::optional<Told<A>>> ask_group(Call& call, std::string_view group,
                                        const Coordinator::Command& command) {

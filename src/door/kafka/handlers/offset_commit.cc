@@ -117,14 +117,9 @@ Task<Answer> handle_offset_commit(Call& call) {
         if (outcomes.asked.empty()) co_return outcomes.finish(call);
         reply = co_await submit_to_group(call, request->group_id, command);
     }
-    if (reply) {
-        co_await arrival(**reply, call.hangup);
-        auto placed = told_in<Coordinator::Placed>(**reply);
-        if (!placed) co_return Answer::close();
-        outcomes.note(*placed, call.version());
-    } else {
-        outcomes.note(std::unexpected(reply.error()), call.version());
-    }
+    auto placed = co_await answer_in<Coordinator::Placed>(call, std::move(reply));
+    if (!placed) co_return Answer::close();
+    outcomes.note(*placed, call.version());
     co_return outcomes.finish(call);
 }
 
